@@ -1,0 +1,17 @@
+//! A declarative, crash-safe plan runner for the Lighter perpetuals exchange.
+//!
+//! Dependencies point down: `cli → engine → {graph, journal, venue}`, `{graph, lint} → plan`,
+//! `{venue, paper} → tx → signing`, and everything may use `model` and `rt`. `tests/tidy.rs` checks it.
+
+pub mod cli;
+pub mod engine;
+pub mod graph;
+pub mod journal;
+pub mod lint;
+pub mod model;
+pub mod paper;
+pub mod plan;
+pub mod rt;
+pub mod signing;
+pub mod tx;
+pub mod venue;

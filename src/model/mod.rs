@@ -1,0 +1,19 @@
+//! Ids, prices, sizes, amounts, markets, orders and trades: plain values, no I/O.
+
+mod account;
+mod ids;
+pub mod margin;
+mod market;
+mod money;
+mod order;
+mod time;
+
+pub use account::{AccountView, ApiKeyView, MarginView, PositionView, WithdrawStatus, Withdrawal};
+pub use ids::{
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, IdError, MarketId, Nonce, OrderIndex, PairId, RunId,
+    TradeId, TxHash,
+};
+pub use market::{MarginMode, Market, MarketKind, MarketStatus};
+pub use money::{GridError, Position, Price, Rounding, Size, Usdc};
+pub use order::{BookLevel, BookTop, Order, OrderKind, OrderStatus, Side, TimeInForce, Trade, TradeKind};
+pub use time::Timestamp;

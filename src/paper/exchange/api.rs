@@ -1,0 +1,247 @@
+//! What the exchange core tells its server.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AccountIndex, ApiKeyIndex, MarginMode, Market, MarketId, Nonce, Order, OrderIndex, Position, Price, Size,
+    Timestamp, Trade, TxHash, Usdc, WithdrawStatus,
+};
+
+/// Fees, delays and limits of an account (rules.md §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// No fees; takers, cancels and modifies wait 300 ms, makers nothing.
+    Standard,
+    /// 0.40 / 2.80 bps; takers wait 200 ms, makers and cancels nothing.
+    Premium,
+}
+
+/// What an exchange is made of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExchangeConfig {
+    /// Chain id of signatures: 304 on loopback.
+    pub chain_id: u32,
+    /// Its markets.
+    pub markets: Vec<Market>,
+    /// Tier of new accounts.
+    pub tier: Tier,
+    /// How long a secure withdrawal stays pending.
+    pub withdrawal_delay: Duration,
+    /// How long it then stays claimable before it is completed.
+    pub claim_delay: Duration,
+    /// Venue time at the start.
+    pub start: Timestamp,
+}
+
+/// A refusal at the API stage: the nonce is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    /// The venue's code (rules.md §10).
+    pub code: i64,
+    /// The venue's text.
+    pub message: String,
+}
+
+/// Taken in; it executes at `executes_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its hash.
+    pub hash: TxHash,
+    /// When the sequencer runs it: now plus the tier's delay.
+    pub executes_at: Timestamp,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TxOutcome {
+    /// Waits for its delay.
+    Pending,
+    /// Done.
+    Executed,
+    /// The sequencer refused it (`ae`). The nonce is used, unless `nonce_used` says otherwise.
+    Failed {
+        /// The venue's code and text.
+        error: ApiError,
+        /// Whether the nonce was used.
+        nonce_used: bool,
+    },
+}
+
+/// A transaction with everything the API shows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §4")]
+pub struct TxRecord {
+    pub hash: TxHash,
+    pub tx_type: u8,
+    pub info: String,
+    pub account: AccountIndex,
+    pub api_key_index: ApiKeyIndex,
+    pub nonce: Nonce,
+    pub expire_at: Timestamp,
+    pub queued_at: Timestamp,
+    pub executed_at: Option<Timestamp>,
+    pub sequence: u64,
+    pub outcome: TxOutcome,
+}
+
+/// A trade with what the wire adds to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §6")]
+pub struct TradeRecord {
+    pub trade: Trade,
+    pub taker_position_before: Position,
+    pub taker_entry_quote_before: Usdc,
+    pub taker_imf_before: u16,
+    pub taker_sign_changed: bool,
+    pub maker_position_before: Position,
+    pub maker_entry_quote_before: Usdc,
+    pub maker_imf_before: u16,
+    pub maker_sign_changed: bool,
+    /// Realised PnL of the ask side and of the bid side.
+    pub ask_pnl: Usdc,
+    pub bid_pnl: Usdc,
+}
+
+/// One position of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §5, raw")]
+pub struct PositionRecord {
+    pub market: MarketId,
+    pub position: Position,
+    /// Unsigned, in 1e-6 USDC.
+    pub entry_quote: i128,
+    /// In 1e-12 USDC.
+    pub realized_pnl: i128,
+    /// In 1e-12 USDC, positive = paid.
+    pub funding_paid: i128,
+    pub margin_mode: MarginMode,
+    pub initial_margin_fraction: u16,
+    pub margin_set: bool,
+    /// In 1e-12 USDC, isolated only.
+    pub allocated_margin: i128,
+    pub open_order_count: u32,
+    pub pending_order_count: u32,
+    pub liquidation_price: Option<rust_decimal::Decimal>,
+    /// In 1e-6 USDC at mark.
+    pub unrealized_pnl: i128,
+    /// In 1e-6 USDC at mark.
+    pub position_value: i128,
+}
+
+/// One account, with its margin as of now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §5, raw; amounts in 1e-12 USDC")]
+pub struct AccountRecord {
+    pub index: AccountIndex,
+    pub l1_address: String,
+    pub tier: Tier,
+    pub cancel_all_at: Option<Timestamp>,
+    pub total_order_count: u32,
+    pub pending_order_count: u32,
+    pub collateral: i128,
+    pub available: i128,
+    pub total_value: i128,
+    pub cross_value: i128,
+    pub cross_initial: i128,
+    pub cross_maintenance: i128,
+    pub positions: Vec<PositionRecord>,
+    /// (slot, 40-byte public key, next nonce), ascending.
+    pub keys: Vec<(ApiKeyIndex, Vec<u8>, Nonce)>,
+    pub maker_fee: u32,
+    pub taker_fee: u32,
+    pub transaction_time_us: i64,
+}
+
+/// One resting order as the public book shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of http.md §7")]
+pub struct RestingOrder {
+    pub order_index: OrderIndex,
+    pub owner: AccountIndex,
+    pub initial: Size,
+    pub remaining: Size,
+    pub price: Price,
+    pub expiry: Timestamp,
+}
+
+/// A withdrawal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §8")]
+pub struct WithdrawalRecord {
+    pub id: u64,
+    pub account: AccountIndex,
+    pub amount: Usdc,
+    pub at: Timestamp,
+    pub status: WithdrawStatus,
+    pub secure: bool,
+    pub l1_tx_hash: Option<String>,
+}
+
+/// A transfer between accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §8")]
+pub struct TransferRecord {
+    pub id: u64,
+    pub from: AccountIndex,
+    pub to: AccountIndex,
+    pub amount: Usdc,
+    pub fee: Usdc,
+    pub at: Timestamp,
+    pub hash: TxHash,
+}
+
+/// A liquidation step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §5")]
+pub struct LiquidationRecord {
+    pub id: u64,
+    pub account: AccountIndex,
+    pub market: MarketId,
+    /// Whether the position was taken over rather than sold in the book.
+    pub deleverage: bool,
+    pub price: Price,
+    pub size: Size,
+    pub fee: Usdc,
+    pub at: Timestamp,
+}
+
+/// A notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of websocket.md §4")]
+pub struct NoticeRecord {
+    pub id: String,
+    pub account: AccountIndex,
+    /// `liquidation` or `deleverage`.
+    pub kind: String,
+    pub market: MarketId,
+    pub is_ask: bool,
+    pub size: Size,
+    pub price: Price,
+    pub usdc: Usdc,
+    pub at: Timestamp,
+}
+
+/// What changed, in order; the server turns it into frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExchangeEvent {
+    /// The book of a market changed; read it anew.
+    Book(MarketId),
+    /// Mark, index or last price of a market changed.
+    Stats(MarketId),
+    /// An order changed (also one that ended at once).
+    Order(Order),
+    /// A trade.
+    Trade(TradeRecord),
+    /// Collateral, positions or limits of an account changed; read it anew.
+    Account(AccountIndex),
+    /// A transaction got on.
+    Tx(TxRecord),
+    /// A notification.
+    Notice(NoticeRecord),
+    /// A withdrawal got on.
+    Withdrawal(WithdrawalRecord),
+}

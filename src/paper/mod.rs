@@ -1,0 +1,3 @@
+//! The embedded paper exchange.
+
+pub mod exchange;

@@ -1,0 +1,81 @@
+//! The only place that spawns: every task has a name and an owner that joins it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+/// A flag that goes up once and can be awaited by many.
+#[derive(Clone, Debug)]
+pub struct Cancel(Arc<watch::Sender<bool>>);
+
+impl Default for Cancel {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Cancel {
+    /// Raises the flag.
+    pub fn cancel(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Returns whether the flag is up.
+    pub fn is_cancelled(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits for the flag.
+    pub async fn cancelled(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|raised| *raised).await;
+    }
+}
+
+/// Tasks of one owner. Dropping it aborts them; [`Tasks::shutdown`] aborts and joins.
+#[derive(Debug, Default)]
+pub struct Tasks {
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Spawns `future` under `name`.
+    #[expect(clippy::disallowed_methods, reason = "this is the spawner")]
+    pub fn spawn(&mut self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.set.spawn(future.instrument(tracing::debug_span!("task", name)));
+    }
+
+    /// Waits until every task has ended by itself.
+    pub async fn join(&mut self) {
+        while self.set.join_next().await.is_some() {}
+    }
+
+    /// Aborts what still runs and waits for it.
+    pub async fn shutdown(&mut self) {
+        self.set.shutdown().await;
+    }
+}
+
+/// Spawns a task that ends by itself and that nobody waits for, such as one connection of a server.
+#[expect(clippy::disallowed_methods, reason = "this is the spawner")]
+pub fn detach(name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(future.instrument(tracing::debug_span!("task", name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn cancel_is_seen_before_and_after() {
+        let cancel = Cancel::default();
+        let other = cancel.clone();
+        assert!(!other.is_cancelled());
+        cancel.cancel();
+        other.cancelled().await;
+        assert!(other.is_cancelled());
+    }
+}

@@ -1,0 +1,1 @@
+//! Field, curve, hash and signature of the venue's transactions.

@@ -1,0 +1,232 @@
+//! What the engine needs of an exchange.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use super::VenueError;
+use crate::model::{
+    AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, BookTop, MarginView, Market, MarketId, Nonce, Order,
+    PositionView, Price, Timestamp, Trade, TradeId, TxHash, Withdrawal,
+};
+use crate::tx::SignedTx;
+
+/// Which traffic goes first when the request budget is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Ordinary reads.
+    Read,
+    /// Orders that add exposure.
+    Place,
+    /// Orders that reduce it, withdrawals, leverage.
+    Hedge,
+    /// Cancels.
+    Cancel,
+    /// What an emergency needs; its share is never spent by the others.
+    Emergency,
+}
+
+/// The venue took a transaction in; it has not executed it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Hash as the venue names it; must equal ours.
+    pub hash: TxHash,
+    /// When the venue expects to execute it.
+    pub predicted_execution: Timestamp,
+}
+
+/// What became of a transaction (http.md §4; `ae` counts as failure whatever `status` says).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TxStatus {
+    /// Taken in, not executed.
+    Pending,
+    /// Executed.
+    Executed,
+    /// Executed as a failure; the nonce is used.
+    Failed {
+        /// The venue's code, when it gave one.
+        code: Option<i64>,
+        /// The venue's text.
+        message: String,
+    },
+}
+
+/// A transaction as the venue knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxView {
+    /// Its hash; `None` for internal transactions with a structured id.
+    pub hash: Option<TxHash>,
+    /// Its type number.
+    pub tx_type: u8,
+    /// Whose it is.
+    pub account: AccountIndex,
+    /// The slot that signed it.
+    pub api_key_index: ApiKeyIndex,
+    /// Its nonce.
+    pub nonce: Nonce,
+    /// What became of it.
+    pub status: TxStatus,
+}
+
+/// An account's limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// The tier as the venue spells it: `standard`, `premium`, ….
+    pub tier: String,
+    /// Maker fee in millionths.
+    pub maker_fee: u32,
+    /// Taker fee in millionths.
+    pub taker_fee: u32,
+}
+
+/// Mark, index and last price of a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketData {
+    /// Mark price.
+    pub mark: Option<Price>,
+    /// Index price.
+    pub index: Option<Price>,
+    /// Last trade.
+    pub last: Option<Price>,
+    /// Funding rate of the running hour in percent, as the venue gives it.
+    pub funding_rate: Option<Decimal>,
+}
+
+/// What a notification says (websocket.md §4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoticeKind {
+    /// Part of a position was closed by the venue.
+    Liquidation,
+    /// Part of a position was taken to close somebody else's.
+    Deleverage,
+    /// Anything else.
+    Other(String),
+}
+
+/// A notification to an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The venue's id; a repeated one is the same notification.
+    pub id: String,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// The market it speaks of.
+    pub market: Option<MarketId>,
+}
+
+/// One stream of the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feed {
+    /// Order book of a market.
+    Book(MarketId),
+    /// Mark, index and last price of a market.
+    Stats(MarketId),
+    /// Orders of an account, in all markets.
+    Orders(AccountIndex),
+    /// Fills of an account.
+    Trades(AccountIndex),
+    /// Positions of an account.
+    Positions(AccountIndex),
+    /// Margin summary of an account.
+    Margin(AccountIndex),
+    /// Transactions of an account with their results.
+    Txs(AccountIndex),
+    /// Notifications of an account.
+    Notices(AccountIndex),
+}
+
+/// What a stream said. Between feeds there is no order; within one there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VenueEvent {
+    /// A feed delivers: its snapshot has arrived (also after every reconnect).
+    Up(Feed),
+    /// A feed is silent for too long, broken or disconnected: what it said last is stale.
+    Down(Feed, String),
+    /// The book as it stands now.
+    Book(MarketId, BookTop),
+    /// Prices as they stand now.
+    Stats(MarketId, MarketData),
+    /// Orders that changed; with `true`, all live orders of the account (a snapshot).
+    Orders(AccountIndex, Vec<Order>, bool),
+    /// Fills, oldest first; may repeat after a reconnect.
+    Trades(AccountIndex, Vec<Trade>),
+    /// Positions that the frame named.
+    Positions(AccountIndex, Vec<PositionView>),
+    /// Margin summary.
+    Margin(AccountIndex, MarginView),
+    /// Transactions with their results; may repeat as a status advances.
+    Txs(AccountIndex, Vec<TxView>),
+    /// Notifications; may repeat.
+    Notices(AccountIndex, Vec<Notice>),
+}
+
+/// What to stream.
+#[derive(Clone, Debug, Default)]
+pub struct Subscription {
+    /// Books and prices of these markets.
+    pub markets: Vec<MarketId>,
+    /// Orders, fills, positions, margin, transactions and notifications of these accounts.
+    pub accounts: Vec<AccountIndex>,
+}
+
+/// An exchange. Reads are safe to repeat; `send` may be repeated with the same bytes only.
+pub trait Venue: Send + Sync + 'static {
+    /// Returns the venue's clock (second resolution on the wire) and the chain id it reports.
+    fn status(&self) -> impl Future<Output = Result<(Timestamp, u32), VenueError>> + Send;
+    /// Returns the rules of all markets, perps and spot.
+    fn markets(&self) -> impl Future<Output = Result<Vec<Market>, VenueError>> + Send;
+    /// Returns an account.
+    fn account(&self, account: AccountIndex) -> impl Future<Output = Result<AccountView, VenueError>> + Send;
+    /// Returns the registered keys of an account with their next nonces.
+    fn api_keys(
+        &self,
+        account: AccountIndex,
+    ) -> impl Future<Output = Result<Vec<ApiKeyView>, VenueError>> + Send;
+    /// Returns tier and fees of an account (needs its token).
+    fn limits(&self, account: AccountIndex) -> impl Future<Output = Result<Limits, VenueError>> + Send;
+    /// Returns the next nonce as far as the sequencer has executed.
+    fn next_nonce(
+        &self,
+        account: AccountIndex,
+        key: ApiKeyIndex,
+    ) -> impl Future<Output = Result<Nonce, VenueError>> + Send;
+    /// Returns live orders of an account in a market (needs its token).
+    fn active_orders(
+        &self,
+        account: AccountIndex,
+        market: MarketId,
+    ) -> impl Future<Output = Result<Vec<Order>, VenueError>> + Send;
+    /// Returns up to 100 of the latest ended orders of an account in a market, newest first (needs its token).
+    fn inactive_orders(
+        &self,
+        account: AccountIndex,
+        market: MarketId,
+    ) -> impl Future<Output = Result<Vec<Order>, VenueError>> + Send;
+    /// Returns all trades of an account in a market after `after`, oldest first (needs its token; pages as needed).
+    fn trades_after(
+        &self,
+        account: AccountIndex,
+        market: MarketId,
+        after: Option<TradeId>,
+    ) -> impl Future<Output = Result<Vec<Trade>, VenueError>> + Send;
+    /// Returns a transaction; `None` when the venue has never seen the hash (21500).
+    fn transaction(&self, hash: TxHash) -> impl Future<Output = Result<Option<TxView>, VenueError>> + Send;
+    /// Returns the withdrawal history, newest first (needs the account's token).
+    fn withdrawals(
+        &self,
+        account: AccountIndex,
+    ) -> impl Future<Output = Result<Vec<Withdrawal>, VenueError>> + Send;
+    /// Returns how long a secure withdrawal takes at the moment.
+    fn withdrawal_delay(&self) -> impl Future<Output = Result<Duration, VenueError>> + Send;
+    /// Sends signed bytes. `Ok` means taken in, not executed.
+    fn send(&self, tx: &SignedTx, class: Class) -> impl Future<Output = Result<Accepted, VenueError>> + Send;
+    /// Opens the streams of `what`; they reconnect by themselves until the receiver is dropped.
+    fn subscribe(&self, what: Subscription) -> mpsc::Receiver<VenueEvent>;
+}
