@@ -1,1 +1,17 @@
-//! Runs a step graph.
+//! Runs a step graph: one task owns a pair's state, decisions are pure, entries are durable before effects.
+
+pub mod codes;
+mod decide;
+mod entry;
+mod event;
+mod ingest;
+mod state;
+mod steps;
+
+pub use decide::{PairSpec, client_order_index, decide};
+pub use entry::{
+    Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms, Outcome, PairEnd,
+    Purpose, Step, StopMode,
+};
+pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Proposal, SendResult, View};
+pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};
