@@ -1,8 +1,11 @@
 //! The port to an exchange, and its errors. `venue/lighter` is the one implementation that speaks the wire.
 
+mod budget;
 mod error;
+pub mod lighter;
 mod port;
 
+pub use budget::{Budget, BudgetError, Cost, Tier};
 pub use error::{Retry, VenueError};
 pub use port::{
     Accepted, Class, Feed, Limits, MarketData, Notice, NoticeKind, Subscription, TxStatus, TxView, Venue,
