@@ -19,7 +19,8 @@ pub const RULE_STOPPED: u8 = 28;
 
 /// Returns the code of a run from the codes of its pairs: the highest in the order 27, 25, 24, 23, 26, 28, 22, 21, 1, 0.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
-    const ORDER: [u8; 10] = [27, EXPOSED_OR_LOCK, UNKNOWN, EXPOSED, 26, RULE_STOPPED, FAILED_FLAT, STOPPED, 1, OK];
+    const ORDER: [u8; 10] =
+        [27, EXPOSED_OR_LOCK, UNKNOWN, EXPOSED, 26, RULE_STOPPED, FAILED_FLAT, STOPPED, 1, OK];
     const EXPOSED_OR_LOCK: u8 = FOREIGN_SIGNER;
     let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len());
     codes.into_iter().min_by_key(|code| rank(*code)).unwrap_or(OK)

@@ -5,15 +5,16 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use sha2::{Digest as _, Sha256};
 
+use super::build::Origin;
 use super::entry::{Entry, LegSide, OrderTerms, Purpose};
 use super::event::{Decision, Event, Proposal, View};
 use super::state::Pair;
 use super::{ingest, steps};
 use crate::model::{
-    ApiKeyIndex, ClientOrderIndex, OrderKind, PairId, Price, RunId, Side, Size, TimeInForce, Timestamp, Usdc,
+    ApiKeyIndex, ClientOrderIndex, PairId, Price, RunId, Side, Size, TimeInForce, Timestamp, Usdc,
 };
 use crate::plan::{LegPlan, OnStop, PairPlan};
-use crate::tx::{Attributes, CancelOrder, CreateOrder, Tx};
+use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
 
 /// What of a plan a pair needs.
 #[derive(Clone, Debug)]
@@ -43,9 +44,11 @@ impl PairSpec {
     pub fn key_for(&self, side: LegSide, purpose: &Purpose) -> ApiKeyIndex {
         let leg = self.leg(side);
         match purpose {
-            Purpose::Cancel(_) | Purpose::Hedge | Purpose::Exit | Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => {
-                leg.guard_key_index.unwrap_or(leg.api_key_index)
-            }
+            Purpose::Cancel(_)
+            | Purpose::Hedge
+            | Purpose::Exit
+            | Purpose::ArmDeadMan(_)
+            | Purpose::ClearDeadMan => leg.guard_key_index.unwrap_or(leg.api_key_index),
             Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) => leg.api_key_index,
         }
     }
@@ -134,12 +137,12 @@ impl Work<'_> {
             Purpose::Withdraw(_) => TTL_WITHDRAW,
         };
         let same_owner = self.pair.checked.as_ref().is_some_and(|checked| checked.same_owner);
-        let mut attributes = Attributes::default();
-        if order.is_some() && same_owner {
-            // Cancel both sides rather than trade between accounts of one owner (rules.md §3.4).
-            attributes.self_trade_behavior = Some(2);
-            attributes.self_trade_equality = Some(1);
-        }
+        // Cancel both sides rather than trade between accounts of one owner (rules.md §3.4).
+        let attributes = if order.is_some() && same_owner {
+            Attributes::new().self_trade(SelfTradeMode::CancelBoth, SelfTradeScope::Master)
+        } else {
+            Attributes::new()
+        };
         self.out.proposals.push(Proposal {
             leg,
             purpose,
@@ -152,6 +155,11 @@ impl Work<'_> {
         });
     }
 
+    /// Returns where a transaction of `side` comes from; `None` before the check.
+    pub(crate) fn origin(&self, side: LegSide, purpose: &Purpose) -> Option<Origin> {
+        Some(Origin::new(self.spec, side, purpose, &self.pair.checked.as_ref()?.market))
+    }
+
     fn next_intent(&self) -> u32 {
         self.pair.intents + 1 + u32::try_from(self.out.proposals.len()).unwrap_or(u32::MAX)
     }
@@ -159,20 +167,8 @@ impl Work<'_> {
     /// Proposes an order.
     pub(crate) fn propose_order(&mut self, side: LegSide, purpose: Purpose, terms: OrderTerms) {
         let Some(checked) = &self.pair.checked else { return };
-        let tx = Tx::CreateOrder(CreateOrder {
-            account_index: self.spec.leg(side).account,
-            api_key_index: self.spec.key_for(side, &purpose),
-            market_index: checked.market.id,
-            client_order_index: self.spec.client_order_index(self.next_intent()),
-            base_amount: terms.size,
-            price: terms.price,
-            side: terms.side,
-            kind: OrderKind::Limit,
-            time_in_force: terms.time_in_force,
-            reduce_only: terms.reduce_only,
-            trigger_price: None,
-            order_expiry: terms.expiry,
-        });
+        let origin = Origin::new(self.spec, side, &purpose, &checked.market);
+        let tx = origin.order(self.spec.client_order_index(self.next_intent()), &terms);
         self.propose(side, purpose, tx, Some(terms));
     }
 
@@ -191,12 +187,7 @@ impl Work<'_> {
             return;
         }
         let Some(checked) = &self.pair.checked else { return };
-        let tx = Tx::CancelOrder(CancelOrder {
-            account_index: self.spec.leg(side).account,
-            api_key_index: self.spec.key_for(side, &purpose),
-            market_index: checked.market.id,
-            index: index.get(),
-        });
+        let tx = Origin::new(self.spec, side, &purpose, &checked.market).cancel(index);
         self.propose(side, purpose, tx, None);
     }
 
@@ -209,7 +200,9 @@ impl Work<'_> {
     pub(crate) fn marked_result(&self) -> Option<Decimal> {
         let funding: Decimal = LegSide::BOTH
             .iter()
-            .filter_map(|side| Some(self.view.leg(*side).funding_paid?.minus(self.pair.leg(*side).funding_before)))
+            .filter_map(|side| {
+                Some(self.view.leg(*side).funding_paid?.minus(self.pair.leg(*side).funding_before))
+            })
             .map(Usdc::to_decimal)
             .sum();
         Some(self.pair.net_result(self.view.mark()?) - funding)
@@ -240,8 +233,9 @@ mod tests {
         let runs = ["r1", "r2"].map(|name| name.parse::<RunId>().unwrap());
         let pairs = ["a", "b"].map(|name| name.parse::<PairId>().unwrap());
         let mut seen = BTreeSet::new();
-        for (run, pair, number) in
-            runs.iter().flat_map(|run| pairs.iter().flat_map(move |pair| (1..500).map(move |n| (run, pair, n))))
+        for (run, pair, number) in runs
+            .iter()
+            .flat_map(|run| pairs.iter().flat_map(move |pair| (1..500).map(move |n| (run, pair, n))))
         {
             let index = client_order_index(run, pair, number);
             assert!((1..1 << 48).contains(&index.get()));

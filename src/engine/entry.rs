@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginView, Market, Nonce, OrderIndex, OrderStatus, Position, Price,
-    Side, Size, Timestamp, TimeInForce, TradeId, TradeKind, TxHash, Usdc, WithdrawStatus,
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginView, Market, Nonce, OrderIndex, OrderStatus,
+    Position, Price, Side, Size, TimeInForce, Timestamp, TradeId, TradeKind, TxHash, Usdc, WithdrawStatus,
 };
 
 /// Which account of a pair.
@@ -442,6 +442,8 @@ pub enum Entry {
     Resumed {
         /// When.
         at: Timestamp,
+        /// Whether an entry under way gets its whole time again.
+        restart_entry: bool,
     },
 }
 

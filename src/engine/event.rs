@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::entry::{Checked, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
 use crate::model::{
-    AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Nonce, Order, OrderIndex, Position, Price, Side,
+    AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Nonce, Order, Position, Price, Side,
     Timestamp, Trade, Withdrawal,
 };
 use crate::tx::{Attributes, Tx};
@@ -56,8 +56,8 @@ pub enum Event {
     Tick,
     /// The check's reads are in and every rule holds.
     CheckPassed(Box<Checked>),
-    /// A rule of the check does not hold, in words.
-    CheckFailed(String),
+    /// The check cannot pass: exit code and reason.
+    CheckFailed(u8, String),
     /// A sending was answered, or not.
     Sent(IntentId, LegSide, SendResult),
     /// Orders of a leg changed.
@@ -227,13 +227,5 @@ impl Decision {
         if !self.effects.contains(&effect) {
             self.effects.push(effect);
         }
-    }
-}
-
-/// Returns the venue's ids of an own order that a snapshot or a frame shows, if it is of this run.
-pub const fn ids(order: &Order) -> Option<(ClientOrderIndex, OrderIndex)> {
-    match order.client_order_index {
-        Some(index) => Some((index, order.order_index)),
-        None => None,
     }
 }

@@ -5,7 +5,8 @@ use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd,
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
 use crate::model::{
-    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Trade, TradeKind, Usdc, WithdrawStatus, Withdrawal,
+    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Trade, TradeKind, Usdc, WithdrawStatus,
+    Withdrawal,
 };
 use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
 use rust_decimal::Decimal;
@@ -22,7 +23,7 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
                 work.record(Entry::Checked(checked.clone()));
             }
         }
-        Event::CheckFailed(reason) => check_failed(work, reason),
+        Event::CheckFailed(code, reason) => check_failed(work, *code, reason),
         Event::Sent(id, side, result) => sent(work, *id, *side, result),
         Event::Orders(side, rows) => orders(work, *side, rows, false),
         Event::Trades(side, rows) => trades(work, *side, rows),
@@ -31,16 +32,18 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Snapshot(side, snapshot) => reconcile(work, *side, snapshot),
         Event::Withdrawals(side, rows, account) => withdrawals(work, *side, rows, account),
         Event::Stop(mode) => stop(work, *mode),
-        Event::Resumed => work.record(Entry::Resumed { at }),
+        Event::Resumed => {
+            work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
+        }
         Event::Pull(index) => work.pull.push(*index),
         Event::LeaveNow(reason) => leave(work, reason),
     }
 }
 
-fn check_failed(work: &mut Work<'_>, reason: &str) {
+fn check_failed(work: &mut Work<'_>, code: u8, reason: &str) {
     if work.pair.step == Step::Check {
         let at = work.now();
-        let end = PairEnd { code: crate::engine::codes::RULE_STOPPED, summary: reason.to_owned() };
+        let end = PairEnd { code, summary: reason.to_owned() };
         work.record(Entry::Step { to: Step::Done(end), at });
     }
 }
@@ -75,7 +78,9 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
         }
         SendResult::Refused { code, message, in_doubt: false } => {
             let gone = work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
-                matches!(intent.purpose, Purpose::Cancel(_)) || *code == INVALID_NONCE || intent.order.is_some()
+                matches!(intent.purpose, Purpose::Cancel(_))
+                    || *code == INVALID_NONCE
+                    || intent.order.is_some()
             });
             settle(work, id, side, Outcome::Dead { code: Some(*code), proof: message.clone() });
             if gone {
@@ -106,7 +111,8 @@ fn orders(work: &mut Work<'_>, side: LegSide, rows: &[Order], complete: bool) {
 
 fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &Order) {
     let unsettled = work.pair.leg(side).unsettled.values();
-    let intent = unsettled.into_iter().find(|intent| intent.client_order_index == Some(index)).map(|intent| intent.id);
+    let intent =
+        unsettled.into_iter().find(|intent| intent.client_order_index == Some(index)).map(|intent| intent.id);
     if let Some(id) = intent {
         settle(work, id, side, Outcome::Executed);
     }
@@ -189,7 +195,9 @@ fn fill(
         at: row.timestamp,
     }));
     match (ours, row.kind) {
-        (None, TradeKind::Trade) => foreign(work, side, format!("trade {} that this run did not make", row.id)),
+        (None, TradeKind::Trade) => {
+            foreign(work, side, format!("trade {} that this run did not make", row.id))
+        }
         (None, kind) => liquidated(work, side, format!("trade {} of kind {kind:?}", row.id)),
         (Some(_), _) => {}
     }
@@ -197,12 +205,19 @@ fn fill(
 
 fn liquidated(work: &mut Work<'_>, side: LegSide, signal: String) {
     let at = work.now();
-    let told = work.out.entries.iter().any(|entry| matches!(entry, Entry::Liquidated { leg, .. } if *leg == side));
+    let told =
+        work.out.entries.iter().any(|entry| matches!(entry, Entry::Liquidated { leg, .. } if *leg == side));
     if !told {
-        let held = work.pair.leg(side).position.size().to_decimal(
-            &work.pair.checked.as_ref().expect("trades are read after the check").market,
+        let held = work
+            .pair
+            .leg(side)
+            .position
+            .size()
+            .to_decimal(&work.pair.checked.as_ref().expect("trades are read after the check").market);
+        work.alert(
+            "liquidation",
+            format!("{} leg is being closed by the venue ({signal}); {held} left", side.name()),
         );
-        work.alert("liquidation", format!("{} leg is being closed by the venue ({signal}); {held} left", side.name()));
         work.record(Entry::Liquidated { leg: side, signal, at });
     }
 }
@@ -223,7 +238,9 @@ fn notice(work: &mut Work<'_>, side: LegSide, row: &Notice) {
 
 fn transaction(work: &mut Work<'_>, side: LegSide, row: &TxView) {
     let Some(hash) = row.hash else { return };
-    let Some(intent) = work.pair.leg(side).unsettled.values().find(|intent| intent.hash == hash) else { return };
+    let Some(intent) = work.pair.leg(side).unsettled.values().find(|intent| intent.hash == hash) else {
+        return;
+    };
     let id = intent.id;
     match &row.status {
         TxStatus::Pending => {}
@@ -246,7 +263,7 @@ fn reconcile(work: &mut Work<'_>, side: LegSide, snapshot: &LegSnapshot) {
         }
     }
     for (key, next) in &snapshot.nonces {
-        nonces(work, side, *key, *next);
+        nonces(work, side, *key, *next, snapshot.at);
     }
     if work.view.leg(side).mismatches >= 3 {
         adopt_position(work, side, &snapshot.account);
@@ -262,7 +279,7 @@ fn expired(work: &mut Work<'_>, side: LegSide, id: IntentId, snapshot: &LegSnaps
     }
 }
 
-fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce) {
+fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at: Timestamp) {
     let leg = work.pair.leg(side);
     let Some(known) = leg.nonces.get(&key).copied() else { return };
     let idle = !leg.unsettled.values().any(|intent| intent.key == key);
@@ -275,7 +292,8 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce) {
         work.alert("stuck", summary.clone());
         let end = PairEnd { code: crate::engine::codes::FOREIGN_SIGNER, summary };
         work.record(Entry::Step { to: Step::Done(end), at });
-    } else if next < known && idle && leg.refusals > 0 {
+    } else if next < known && idle && leg.failed_at.is_some_and(|failed| at > failed.after(READ_LAG)) {
+        // The executed failure was of the kind that leaves its nonce unused (rules.md §3.1).
         work.record(Entry::NonceFreed { leg: side, key, next });
     }
 }
@@ -309,9 +327,21 @@ fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], account:
         settle(work, id, side, Outcome::Executed);
     }
     if matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded) {
-        let text = format!("withdrawal {} of {} USDC came back as {:?}", row.id, Usdc::to_decimal(row.amount), row.status);
+        let text = format!(
+            "withdrawal {} of {} USDC came back as {:?}",
+            row.id,
+            Usdc::to_decimal(row.amount),
+            row.status
+        );
         work.alert("stuck", text);
     }
     let at = work.now();
-    work.record(Entry::Withdrawal { leg: side, id: row.id, amount: row.amount, status: row.status, collateral, at });
+    work.record(Entry::Withdrawal {
+        leg: side,
+        id: row.id,
+        amount: row.amount,
+        status: row.status,
+        collateral,
+        at,
+    });
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::entry::{Checked, Entry, Fill, Intent, IntentId, LegSide, OrderTerms, Outcome, PairEnd, Purpose, Step, StopMode};
+use super::entry::{
+    Checked, Entry, Fill, Intent, IntentId, LegSide, OrderTerms, Outcome, PairEnd, Purpose, Step, StopMode,
+};
 use crate::model::{
-    ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, OrderStatus, Position, Price, Side, Size, Timestamp, TradeId,
-    TradeKind, Usdc, WithdrawStatus,
+    ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, OrderStatus, Position, Price, Side, Size, Timestamp,
+    TradeId, TradeKind, Usdc, WithdrawStatus,
 };
 
 /// An entry that does not fit the state: a bug, or a journal of another program.
@@ -68,7 +70,11 @@ impl OwnOrder {
 
     /// Returns what may still fill.
     pub fn remaining(&self) -> Size {
-        if self.may_be_live() { self.terms.size.saturating_sub(self.traded.max(self.reported)) } else { Size::ZERO }
+        if self.may_be_live() {
+            self.terms.size.saturating_sub(self.traded.max(self.reported))
+        } else {
+            Size::ZERO
+        }
     }
 }
 
@@ -103,7 +109,9 @@ impl LegWithdrawal {
         match self {
             Self::Skipped(_) => true,
             Self::Sent { .. } => false,
-            Self::Seen { status, .. } => matches!(status, WithdrawStatus::Claimable | WithdrawStatus::Completed),
+            Self::Seen { status, .. } => {
+                matches!(status, WithdrawStatus::Claimable | WithdrawStatus::Completed)
+            }
         }
     }
 
@@ -148,8 +156,12 @@ pub struct Leg {
     pub refusals: u32,
     /// The last of them.
     pub last_refusal: Option<(Option<i64>, String)>,
-    /// Whether leverage is set as planned.
+    /// When a transaction last executed as a failure.
+    pub failed_at: Option<Timestamp>,
+    /// Whether leverage and margin mode were read as planned.
     pub leverage_set: bool,
+    /// Whether a transaction that sets them was executed.
+    pub leverage_sent: bool,
 }
 
 impl Leg {
@@ -343,7 +355,9 @@ impl Pair {
             Entry::Checked(checked) => self.on_checked(checked),
             Entry::Step { to, at } => self.on_step(to, *at),
             Entry::Intent(intent) => return self.on_intent(intent),
-            Entry::Settled { intent, leg, outcome, at } => return self.on_settled(*intent, *leg, outcome, *at),
+            Entry::Settled { intent, leg, outcome, at } => {
+                return self.on_settled(*intent, *leg, outcome, *at);
+            }
             Entry::Order { leg, client_order_index, status, filled, at, .. } => {
                 return self.on_order(*leg, *client_order_index, *status, *filled, *at);
             }
@@ -355,7 +369,8 @@ impl Pair {
             Entry::NakedTo { at } => {
                 let stretch = self.naked.since.take().map_or(Duration::ZERO, |since| at.since(since));
                 self.naked.worst = self.naked.worst.max(stretch);
-                self.naked.lot_ms += i128::from(self.naked.peak.lots()) * i128::try_from(stretch.as_millis()).unwrap_or(i128::MAX);
+                self.naked.lot_ms += i128::from(self.naked.peak.lots())
+                    * i128::try_from(stretch.as_millis()).unwrap_or(i128::MAX);
             }
             Entry::Unwinding { at } => {
                 self.effort = Effort { unwinding: true, last_at: *at, ..self.effort };
@@ -387,9 +402,12 @@ impl Pair {
             Entry::Alert { .. } => self.alerts += 1,
             Entry::Stop { mode, .. } => self.stop = self.stop.max(Some(*mode)),
             Entry::Stopped { .. } => self.stopped = true,
-            Entry::Resumed { .. } => {
+            Entry::Resumed { at, restart_entry } => {
                 self.stop = None;
                 self.stopped = false;
+                if *restart_entry && self.placed_at.is_some() && self.entry_live() {
+                    self.placed_at = Some(*at);
+                }
             }
         }
         Ok(())
@@ -424,7 +442,11 @@ impl Pair {
         }
         self.step = to.clone();
         self.step_since = at;
-        if matches!(to, Step::Watch) && self.held_since.is_none() && self.placed_at.is_some() && !self.entry_live() {
+        if matches!(to, Step::Watch)
+            && self.held_since.is_none()
+            && self.placed_at.is_some()
+            && !self.entry_live()
+        {
             self.held_since = Some(at);
         }
     }
@@ -449,15 +471,18 @@ impl Pair {
         let leg = self.leg_mut(intent.leg);
         leg.nonces.insert(intent.key, intent.nonce.next());
         if let (Some(index), Some(terms)) = (intent.client_order_index, intent.order) {
-            leg.orders.insert(index, OwnOrder {
-                purpose: intent.purpose,
-                terms,
-                state: OrderState::InDoubt,
-                reported: Size::ZERO,
-                traded: Size::ZERO,
-                changed_at: intent.at,
-                cancel: None,
-            });
+            leg.orders.insert(
+                index,
+                OwnOrder {
+                    purpose: intent.purpose,
+                    terms,
+                    state: OrderState::InDoubt,
+                    reported: Size::ZERO,
+                    traded: Size::ZERO,
+                    changed_at: intent.at,
+                    cancel: None,
+                },
+            );
         }
         match intent.purpose {
             Purpose::Cancel(index) => {
@@ -482,8 +507,13 @@ impl Pair {
         let Some(intent) = self.leg_mut(side).unsettled.remove(&id) else {
             return Err(self.illegal("settled", format!("intent {} is not unsettled", id.0)));
         };
-        if !matches!(outcome, Outcome::Executed) {
-            self.count_fruitless(intent.purpose, at);
+        // An account in liquidation refuses orders until it is healthy; that says nothing about prices.
+        let in_liquidation = |code: &Option<i64>| matches!(code, Some(21_112 | 21_507));
+        match outcome {
+            Outcome::Failed { code, .. } | Outcome::Dead { code, .. } if !in_liquidation(code) => {
+                self.count_fruitless(intent.purpose, at);
+            }
+            _ => {}
         }
         let leg = self.leg_mut(side);
         match outcome {
@@ -496,7 +526,7 @@ impl Pair {
                     order.changed_at = at;
                 }
                 match intent.purpose {
-                    Purpose::Leverage => leg.leverage_set = true,
+                    Purpose::Leverage => leg.leverage_sent = true,
                     Purpose::ArmDeadMan(until) => leg.dead_man = Some(until),
                     Purpose::ClearDeadMan => leg.dead_man = None,
                     _ => {}
@@ -506,6 +536,9 @@ impl Pair {
                 if matches!(outcome, Outcome::Dead { .. }) {
                     let next = leg.nonces.entry(intent.key).or_insert(intent.nonce);
                     *next = (*next).min(intent.nonce);
+                }
+                if matches!(outcome, Outcome::Failed { .. }) {
+                    leg.failed_at = Some(at);
                 }
                 leg.refusals += 1;
                 leg.last_refusal = Some((*code, message.clone()));

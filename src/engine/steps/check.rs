@@ -1,11 +1,11 @@
 //! Check: every rule holds, and leverage is set and read back, before any order.
 
 use super::Flow;
+use crate::engine::build::Origin;
 use crate::engine::codes;
 use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, PairEnd, Purpose, Step};
 use crate::engine::event::Effect;
-use crate::tx::{Tx, UpdateLeverage};
 
 /// Refusals of the leverage transaction before the pair gives up.
 const REFUSALS_MAX: u32 = 3;
@@ -20,19 +20,19 @@ pub(crate) fn check(work: &mut Work<'_>) -> Flow {
         if leg.leverage_set || leg.has_unsettled(|purpose| *purpose == Purpose::Leverage) {
             continue;
         }
+        if leg.leverage_sent {
+            // Executed; now it is read back.
+            work.out.effect(Effect::Check);
+            continue;
+        }
         if leg.refusals >= REFUSALS_MAX {
             let why = leg.last_refusal.as_ref().map_or_else(String::new, |(_, text)| text.clone());
             let summary = format!("the venue refuses to set leverage on the {} leg: {why}", side.name());
             return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
         }
         if work.can_send(side, &Purpose::Leverage) {
-            let tx = Tx::UpdateLeverage(UpdateLeverage {
-                account_index: work.spec.leg(side).account,
-                api_key_index: work.spec.key_for(side, &Purpose::Leverage),
-                market_index: checked.market.id,
-                initial_margin_fraction: work.spec.plan.initial_margin_fraction(),
-                margin_mode: work.spec.plan.margin_mode,
-            });
+            let origin = Origin::new(work.spec, side, &Purpose::Leverage, &checked.market);
+            let tx = origin.leverage(work.spec.plan.initial_margin_fraction(), work.spec.plan.margin_mode);
             work.propose(side, Purpose::Leverage, tx, None);
         }
     }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use super::Flow;
 use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
-use crate::engine::state::OrderState;
-use crate::model::{Price, Side, Size, Timestamp};
-use crate::tx::{CancelAllOrders, CancelMode, Tx};
+use crate::model::{Price, Side, Size};
 
 /// How long fills and the position feed may disagree before a hedge is held up for a reconciliation.
 const COUNT_GRACE: Duration = Duration::from_millis(1_500);
@@ -45,24 +42,15 @@ pub(crate) fn clear_dead_man(work: &mut Work<'_>) -> bool {
         clear = false;
         let clearing = leg.has_unsettled(|purpose| matches!(purpose, Purpose::ClearDeadMan));
         if armed && !arming && !clearing && work.can_send(side, &Purpose::ClearDeadMan) && leg.refusals < 3 {
-            let tx = dead_man(work, side, &Purpose::ClearDeadMan, CancelMode::Abort, Timestamp::from_millis(0));
-            work.propose(side, Purpose::ClearDeadMan, tx, None);
+            if let Some(origin) = work.origin(side, &Purpose::ClearDeadMan) {
+                work.propose(side, Purpose::ClearDeadMan, origin.dead_man(None), None);
+            }
         } else if leg.refusals >= 3 {
             // It only cancels orders, and there are none; it must not hold up the end.
             clear = true;
         }
     }
     clear
-}
-
-/// Returns the cancel-all transaction of the dead man's switch.
-pub(crate) fn dead_man(work: &Work<'_>, side: LegSide, purpose: &Purpose, mode: CancelMode, time: Timestamp) -> Tx {
-    Tx::CancelAllOrders(CancelAllOrders {
-        account_index: work.spec.leg(side).account,
-        api_key_index: work.spec.key_for(side, purpose),
-        mode,
-        time,
-    })
 }
 
 /// Returns whether fills and the venue's positions agree; asks when they do not.
@@ -149,7 +137,14 @@ pub(crate) fn way_is_free(work: &mut Work<'_>, side: Side, price: Price) -> bool
 }
 
 /// Proposes one immediate order of at most `want`, if prices, way and nonce allow; returns whether it did.
-pub(crate) fn take(work: &mut Work<'_>, leg: LegSide, side: Side, want: Size, purpose: Purpose, reduce_only: bool) -> bool {
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    leg: LegSide,
+    side: Side,
+    want: Size,
+    purpose: Purpose,
+    reduce_only: bool,
+) -> bool {
     let again = work.now().after(Duration::from_millis(500));
     work.out.wake_at(again);
     let Some((price, depth)) = bound(work, side) else { return false };
@@ -160,18 +155,4 @@ pub(crate) fn take(work: &mut Work<'_>, leg: LegSide, side: Side, want: Size, pu
     let terms: OrderTerms = Work::immediate(side, price, size, reduce_only);
     work.propose_order(leg, purpose, terms);
     true
-}
-
-/// Returns whether any own immediate order is in flight.
-pub(crate) fn in_flight(work: &Work<'_>) -> bool {
-    LegSide::BOTH.iter().any(|side| {
-        work.pair.leg(*side).orders.values().any(|order| {
-            matches!(order.purpose, Purpose::Hedge | Purpose::Exit) && (!order.is_settled() || order.state == OrderState::InDoubt)
-        })
-    })
-}
-
-/// Waits; used where only an event can help.
-pub(crate) const fn wait() -> Flow {
-    Flow::Wait
 }

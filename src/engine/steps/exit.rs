@@ -8,6 +8,9 @@ use crate::model::{Side, Size};
 use crate::plan::WithdrawWhen;
 
 pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
+    if work.pair.effort.emergency || matches!(reason, ExitReason::Liquidation(_)) {
+        return apart(work, reason);
+    }
     if !close::clear(work) || !close::counted(work) {
         return Flow::Wait;
     }
@@ -23,6 +26,41 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     }
     clips(work);
     Flow::Wait
+}
+
+/// Each leg for itself: one account may be unable to act, and the other must not wait for it.
+fn apart(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
+    let cleared = close::clear(work);
+    if cleared && work.pair.is_flat() {
+        return if close::counted(work) { leave(work, reason) } else { Flow::Wait };
+    }
+    let rested = close::rested(work);
+    for leg in LegSide::BOTH {
+        let state = work.pair.leg(leg);
+        let settled = state.orders.values().all(crate::engine::state::OwnOrder::is_settled);
+        let (side, want) = (hedge::closing_side(state), state.position.size());
+        if settled && rested && !want.is_zero() && !refused_lately(work, leg) {
+            close::take(work, leg, side, want, Purpose::Exit, true);
+        }
+    }
+    Flow::Wait
+}
+
+/// An account in liquidation refuses orders; it is asked again every second.
+fn refused_lately(work: &mut Work<'_>, leg: LegSide) -> bool {
+    let state = work.pair.leg(leg);
+    let last = state
+        .orders
+        .values()
+        .filter(|order| order.purpose == Purpose::Exit)
+        .map(|order| order.changed_at)
+        .max();
+    let due = last.map(|at| at.after(std::time::Duration::from_secs(1)));
+    let waiting = state.refusals > 0 && due.is_some_and(|due| work.now() < due);
+    if let Some(due) = due.filter(|_| waiting) {
+        work.out.wake_at(due);
+    }
+    waiting
 }
 
 /// Proposes the next clips: the larger leg's surplus alone, else equal clips on both.
@@ -78,7 +116,9 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
         ExitReason::StopLoss => (codes::OK, "stopped the loss".to_owned()),
         ExitReason::NeverFilled => (codes::OK, "entry never filled and was cancelled".to_owned()),
         ExitReason::EntryTimeout => (codes::OK, "entry took too long and was taken back".to_owned()),
-        ExitReason::Liquidation(leg) => (codes::OK, format!("{} leg was liquidated and answered", leg.name())),
+        ExitReason::Liquidation(leg) => {
+            (codes::OK, format!("{} leg was liquidated and answered", leg.name()))
+        }
         ExitReason::Stop => (codes::OK, "flattened on request".to_owned()),
         ExitReason::EntryRefused(why) => (codes::FAILED_FLAT, format!("entry was refused: {why}")),
         ExitReason::LiquidationNear(leg) => {

@@ -14,8 +14,11 @@ pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
     if work.pair.naked.since.is_none() {
         return finish(work);
     }
-    if !escalate(work) || !close::rested(work) {
-        return if work.pair.effort.emergency { Flow::Again } else { Flow::Wait };
+    if !escalate(work) {
+        return Flow::Again;
+    }
+    if !close::rested(work) {
+        return Flow::Wait;
     }
     let (leading, lagging) = watch::leading(work);
     let complete = may_complete(work, lagging);

@@ -23,9 +23,10 @@ pub(crate) fn place(work: &mut Work<'_>) -> Flow {
     }
     let deadline = work.pair.step_since.after(work.spec.plan.watch.entry_deadline);
     if work.now() >= deadline {
-        let summary = "no moment came to place the entry before its deadline: no fresh prices, no connection, or \
+        let summary =
+            "no moment came to place the entry before its deadline: no fresh prices, no connection, or \
                        the market stayed beyond the quotes; nothing was placed"
-            .to_owned();
+                .to_owned();
         return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
     }
     let again = work.now().after(Duration::from_secs(1)).min(deadline);
@@ -49,12 +50,18 @@ fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
     if !LegSide::BOTH.iter().all(ready) {
         return Ok(None);
     }
-    let (Some(buy), Some(sell)) = (quote(work, LegSide::Long), quote(work, LegSide::Short)) else { return Ok(None) };
+    let (Some(buy), Some(sell)) = (quote(work, LegSide::Long), quote(work, LegSide::Short)) else {
+        return Ok(None);
+    };
     within_collar(work, buy, mark)?;
     within_collar(work, sell, mark)?;
     within_limits(work, buy, sell)?;
     if buy >= sell {
-        return Err(format!("the quotes would cross each other: buy {} ticks, sell {} ticks", buy.ticks(), sell.ticks()));
+        return Err(format!(
+            "the quotes would cross each other: buy {} ticks, sell {} ticks",
+            buy.ticks(),
+            sell.ticks()
+        ));
     }
     let post_only = work.spec.plan.place.time_in_force == TimeInForce::PostOnly;
     let crosses = book.best().is_some_and(|(bid, ask)| buy >= ask || sell <= bid);
@@ -123,8 +130,10 @@ fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), Strin
 fn within_limits(work: &Work<'_>, buy: Price, sell: Price) -> Result<(), String> {
     let Some(checked) = &work.pair.checked else { return Ok(()) };
     let risk = &work.spec.plan.risk;
-    let (long, short) =
-        (Usdc::notional(checked.size, buy, &checked.market), Usdc::notional(checked.size, sell, &checked.market));
+    let (long, short) = (
+        Usdc::notional(checked.size, buy, &checked.market),
+        Usdc::notional(checked.size, sell, &checked.market),
+    );
     let largest = long.max(short);
     let all = long.plus(short).plus(work.view.other_exposure);
     let over = |name: &str, value: Usdc, limit: Usdc| format!("{value} USDC exceeds {name} of {limit} USDC");

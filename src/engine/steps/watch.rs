@@ -6,11 +6,10 @@ use rust_decimal::Decimal;
 
 use super::{Flow, close, place};
 use crate::engine::decide::Work;
-use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
+use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::OrderState;
-use crate::model::{Position, Price, Side, Timestamp, Usdc};
+use crate::model::{Position, Price, Side};
 use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec};
-use crate::tx::CancelMode;
 
 /// How far ahead the dead man's switch is set; the venue's minimum is five minutes.
 const DEAD_MAN_AHEAD: Duration = Duration::from_secs(600);
@@ -18,6 +17,8 @@ const DEAD_MAN_AHEAD: Duration = Duration::from_secs(600);
 const DEAD_MAN_RENEW: Duration = Duration::from_secs(360);
 /// How long a leg's streams may be down before its part of a difference is hedged without it.
 const STALE_AFTER: Duration = Duration::from_secs(5);
+/// What the state says of a post-only order that would have taken: a pegged quote is then placed anew.
+const POST_ONLY_REFUSED: &str = "CanceledPostOnly";
 /// How long the margin of an open position may be unseen before the pair leaves.
 const BLIND_MAX: Duration = Duration::from_secs(60);
 
@@ -31,7 +32,7 @@ pub(crate) fn watch(work: &mut Work<'_>) -> Flow {
     {
         return work.go(Step::Hedge(reason));
     }
-    if work.pair.entry_live() {
+    if work.pair.entry_live() || peg_pending(work) {
         return entering(work);
     }
     if work.pair.naked.since.is_some() {
@@ -66,6 +67,7 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
             && work.pair.placed_at.is_some()
             && leg.live_entry().is_none()
             && leg.position.is_flat()
+            && !(is_pegged(work, side) && why == POST_ONLY_REFUSED)
         {
             return Some(ExitReason::EntryRefused(format!("{} leg: {why}", side.name())));
         }
@@ -80,6 +82,29 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
         }
     }
     None
+}
+
+fn is_pegged(work: &Work<'_>, side: LegSide) -> bool {
+    let spec = match side {
+        LegSide::Long => work.spec.plan.buy,
+        LegSide::Short => work.spec.plan.sell,
+    };
+    matches!(spec, PriceSpec::Peg { .. })
+}
+
+/// Returns whether a pegged quote was taken away to be placed anew: the entry goes on without a live order.
+fn peg_pending(work: &Work<'_>) -> bool {
+    let Some(checked) = &work.pair.checked else { return false };
+    let pending = |side: LegSide| {
+        let leg = work.pair.leg(side);
+        let rest = checked.size.saturating_sub(leg.position.size());
+        is_pegged(work, side)
+            && place::quote(work, side).is_none_or(|price| rest >= checked.market.min_size_at(price))
+    };
+    work.pair.held_since.is_none()
+        && work.pair.placed_at.is_some()
+        && !work.pair.only_reduces()
+        && LegSide::BOTH.into_iter().any(pending)
 }
 
 fn hedge_due(work: &mut Work<'_>) -> Option<HedgeReason> {
@@ -155,8 +180,9 @@ fn keep_dead_man(work: &mut Work<'_>, side: LegSide) {
     let purpose = Purpose::ArmDeadMan(until);
     let arming = leg.has_unsettled(|purpose| matches!(purpose, Purpose::ArmDeadMan(_)));
     if due && !arming && work.can_send(side, &purpose) {
-        let tx = close::dead_man(work, side, &purpose, CancelMode::Scheduled, until);
-        work.propose(side, purpose, tx, None);
+        if let Some(origin) = work.origin(side, &purpose) {
+            work.propose(side, purpose, origin.dead_man(Some(until)), None);
+        }
     } else if let Some(at) = renew_at {
         work.out.wake_at(at);
     }
@@ -191,8 +217,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     let Some(checked) = &work.pair.checked else { return };
     let rest = checked.size.saturating_sub(leg.position.size());
     let settled = leg.orders.values().all(crate::engine::state::OwnOrder::is_settled);
-    let worth = Usdc::notional(rest, price, &checked.market);
-    let too_small = rest < checked.market.min_base || worth < checked.market.min_quote;
+    let too_small = rest < checked.market.min_size_at(price);
     if !settled || too_small || work.pair.naked.since.is_some() || work.pair.only_reduces() {
         return;
     }
@@ -245,7 +270,9 @@ fn holding(work: &mut Work<'_>) -> Flow {
 /// The plan's distance is checked before entry; a pair that would leave at that very distance would leave at once.
 fn liquidation_is_near(work: &mut Work<'_>, side: LegSide) -> bool {
     let Some(checked) = &work.pair.checked else { return false };
-    let (Some(mark), Some(price)) = (work.view.mark(), work.view.leg(side).liquidation_price) else { return false };
+    let (Some(mark), Some(price)) = (work.view.mark(), work.view.leg(side).liquidation_price) else {
+        return false;
+    };
     let mark = mark.to_decimal(&checked.market);
     let apart = match work.pair.leg(side).position.side() {
         Some(Side::Buy) => mark - price,
@@ -261,6 +288,3 @@ fn liquidation_is_near(work: &mut Work<'_>, side: LegSide) -> bool {
     }
     near
 }
-
-/// Keeps the compiler honest about which entries this step makes by itself: none but `Step` and `Alert`.
-const _: fn(Timestamp) -> Entry = |at| Entry::Step { to: Step::Watch, at };

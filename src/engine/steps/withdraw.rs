@@ -9,12 +9,9 @@ use crate::engine::entry::{Entry, ExitReason, LegSide, PairEnd, Purpose, Step};
 use crate::engine::event::Effect;
 use crate::engine::state::LegWithdrawal;
 use crate::model::{Timestamp, Usdc};
-use crate::tx::{Route, Tx, Withdraw};
 
 /// The venue's smallest withdrawal (rules.md §11).
 const MINIMUM: Usdc = Usdc::whole(1);
-/// USDC (transactions.md §12).
-const USDC_ASSET: i16 = 3;
 /// How often the history is read.
 const POLL: Duration = Duration::from_secs(10);
 /// Refusals before the withdrawal is handed over.
@@ -66,20 +63,16 @@ fn start(work: &mut Work<'_>, side: LegSide) -> bool {
     let amount = margin.available.minus(work.spec.plan.withdraw.keep);
     let at = work.now();
     if amount < MINIMUM {
-        let reason = format!("{} USDC above keep_usdc is under the venue's minimum of 1 USDC", amount.max(Usdc::ZERO));
+        let reason =
+            format!("{} USDC above keep_usdc is under the venue's minimum of 1 USDC", amount.max(Usdc::ZERO));
         work.record(Entry::WithdrawSkipped { leg: side, reason, at });
         return true;
     }
     let purpose = Purpose::Withdraw(amount);
     if work.can_send(side, &purpose) {
-        let tx = Tx::Withdraw(Withdraw {
-            from_account_index: work.spec.leg(side).account,
-            api_key_index: work.spec.key_for(side, &purpose),
-            asset_index: USDC_ASSET,
-            route: Route::Perps,
-            amount: u64::try_from(amount.micros()).unwrap_or(0),
-        });
-        work.propose(side, purpose, tx, None);
+        if let Some(origin) = work.origin(side, &purpose) {
+            work.propose(side, purpose, origin.withdraw(amount), None);
+        }
     }
     false
 }
@@ -95,13 +88,17 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
     }
     match leg.withdrawal.as_ref()? {
         seen @ LegWithdrawal::Seen { id, amount, status, .. } if seen.failed() => {
-            let summary = format!("flat, but withdrawal {id} of {amount} USDC from account {account} ended as {status:?}");
+            let summary = format!(
+                "flat, but withdrawal {id} of {amount} USDC from account {account} ended as {status:?}"
+            );
             Some(PairEnd { code: codes::FAILED_FLAT, summary })
         }
         LegWithdrawal::Sent { amount, .. } | LegWithdrawal::Seen { amount, .. }
-            if work.now() >= deadline(work) && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
+            if work.now() >= deadline(work)
+                && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
         {
-            let summary = format!("flat, but the withdrawal of {amount} USDC from account {account} is not confirmed");
+            let summary =
+                format!("flat, but the withdrawal of {amount} USDC from account {account} is not confirmed");
             Some(PairEnd { code: codes::UNKNOWN, summary })
         }
         _ => None,
