@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(key.public_key().to_hex(), public);
 
         let hash = "18c98387c3a2d1e0543a5a759f772036cb9b6bda5091032c500c12d85f949e0e8f5df8927e8f5c15";
-        let digest = Digest::from_bytes(&*bytes_from_hex(hash).unwrap()).unwrap();
+        let digest = Digest::from_bytes(&bytes_from_hex(hash).unwrap()).unwrap();
         let signature = key.sign_with_nonce(&digest, &Scalar::reduce([123_456_789, 0, 0, 0, 0]));
         assert_eq!(
             hex::encode(signature.to_bytes()),
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn keys_read_what_they_print_and_private_ones_print_nothing() {
         let key = PrivateKey::generate();
-        let text = hex::encode(&*key.to_bytes());
+        let text = hex::encode(*key.to_bytes());
         assert_eq!(PrivateKey::from_hex(&format!("0x{text}")).unwrap().to_bytes(), key.to_bytes());
         assert_eq!(format!("{key:?}"), "PrivateKey(…)");
         let public = key.public_key();
