@@ -1,3 +1,5 @@
 //! The embedded paper exchange.
 
 pub mod exchange;
+pub mod sim;
+pub mod world;
