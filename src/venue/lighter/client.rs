@@ -15,7 +15,7 @@ use super::transport::{Connect, HttpTransport, TcpConnect, Timeouts, Transport, 
 use super::{Oddities, wire};
 use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, Market, MarketId, Nonce, Order, Timestamp, Trade,
-    TradeId, TxHash, Withdrawal,
+    TxHash, Withdrawal,
 };
 use crate::rt::{Clock, Tasks};
 use crate::tx::SignedTx;
@@ -319,21 +319,21 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     }
 
     /// Follows the pages, newest first, until one reaches `after`.
-    async fn trades_after(
+    async fn trades_since(
         &self,
         account: AccountIndex,
         market: MarketId,
-        after: Option<TradeId>,
+        since: Timestamp,
     ) -> Result<Vec<Trade>, VenueError> {
         let mut found = BTreeMap::new();
         let mut cursor = None;
         for _ in 0..TRADE_PAGES {
             let (page, next) = self.trades_page(account, market, cursor.as_deref()).await?;
             let known = found.len();
-            let reached = page.iter().any(|trade| Some(trade.id) <= after);
+            let reached = page.iter().any(|trade| trade.timestamp < since);
             // New fills shift the pages while they are read: what comes twice is the same trade.
             found.extend(
-                page.into_iter().filter(|trade| Some(trade.id) > after).map(|trade| (trade.id, trade)),
+                page.into_iter().filter(|trade| trade.timestamp >= since).map(|trade| (trade.id, trade)),
             );
             match next {
                 Some(next) if !reached && found.len() > known => cursor = Some(next),
@@ -519,13 +519,13 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
         Ok(page.0)
     }
 
-    async fn trades_after(
+    async fn trades_since(
         &self,
         account: AccountIndex,
         market: MarketId,
-        after: Option<TradeId>,
+        since: Timestamp,
     ) -> Result<Vec<Trade>, VenueError> {
-        self.shared.trades_after(account, market, after).await
+        self.shared.trades_since(account, market, since).await
     }
 
     async fn transaction(&self, hash: TxHash) -> Result<Option<TxView>, VenueError> {
