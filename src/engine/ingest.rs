@@ -5,8 +5,8 @@ use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd,
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
 use crate::model::{
-    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc, WithdrawStatus,
-    Withdrawal,
+    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
+    WithdrawStatus, Withdrawal,
 };
 use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
 use rust_decimal::Decimal;
