@@ -1,7 +1,9 @@
 //! The only place that spawns: every task has a name and an owner that joins it.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -63,6 +65,15 @@ impl Tasks {
 #[expect(clippy::disallowed_methods, reason = "this is the spawner")]
 pub fn detach(name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(future.instrument(tracing::debug_span!("task", name)));
+}
+
+/// Starts a thread of the system for work that blocks, such as a file's syncs. It ends by itself when its queue closes.
+///
+/// # Errors
+///
+/// When the system gives no thread.
+pub fn spawn_thread(name: &'static str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
 #[cfg(test)]
