@@ -1,8 +1,13 @@
 //! L2 transactions: layouts, hashes, JSON form, auth tokens and L1 messages.
 
 mod attributes;
+pub mod auth;
+mod check;
 mod envelope;
 mod error;
+pub mod l1;
+#[cfg(test)]
+mod tests;
 mod types;
 #[cfg(test)]
 mod vectors;

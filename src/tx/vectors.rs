@@ -67,3 +67,10 @@ fn official_and_own_signatures_verify_and_others_do_not() {
         assert!(read.verify(chain_id, &public, &own_signature), "{row}");
     }
 }
+
+#[test]
+fn every_official_transaction_passes_the_static_checks() {
+    for Row { row, envelope, .. } in transactions() {
+        assert_eq!(envelope.check(), Ok(()), "{row}");
+    }
+}
