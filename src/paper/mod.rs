@@ -1,5 +1,6 @@
 //! The embedded paper exchange.
 
 pub mod exchange;
+mod log;
 pub mod sim;
 pub mod world;
