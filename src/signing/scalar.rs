@@ -1,0 +1,243 @@
+//! Integers modulo n, the prime order of the group (319 bits): private keys, nonce scalars, signature halves.
+//!
+//! Constant time, except where a name says `vartime`.
+
+use subtle::{Choice, ConditionallySelectable};
+use zeroize::{DefaultIsZeroes, Zeroizing};
+
+use super::digest::{bytes_of_words, words_from_bytes};
+use super::field::{high_word, low_word};
+
+/// The group's order, least significant word first.
+const N: [u64; 5] = [
+    0xe80f_d996_948b_ffe1,
+    0xe888_5c39_d724_a09c,
+    0x7fff_ffe6_cfb8_0639,
+    0x7fff_fff1_0000_0016,
+    0x7fff_fffd_8000_0007,
+];
+
+/// −1/n modulo 2^64, for Montgomery's reduction.
+const MINUS_INVERSE: u64 = minus_inverse(N[0]);
+
+/// 2^640 modulo n.
+const R_SQUARED: [u64; 5] = power_of_two(640);
+
+/// Windows of five bits that cover every scalar.
+pub(super) const WINDOWS: usize = 64;
+
+/// A window's digit is between −16 and 16.
+pub(super) const WINDOW_MAX: usize = 16;
+
+/// An integer below n.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Scalar([u64; 5]);
+
+impl Scalar {
+    pub(super) const ONE: Self = Self([1, 0, 0, 0, 0]);
+
+    /// Reads 40 bytes, little-endian; `None` when the integer is not below n. Whether it is, is no secret.
+    pub(super) fn from_bytes(bytes: &[u8; 40]) -> Option<Self> {
+        let words = words_from_bytes(bytes);
+        let (_, borrow) = subtract(&words, &N);
+        borrow.then_some(Self(words))
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 40] {
+        bytes_of_words(&self.0)
+    }
+
+    /// Returns an integer of 320 bits modulo n.
+    pub(super) const fn reduce(words: [u64; 5]) -> Self {
+        // 2^320 is a little above 2n.
+        Self(subtract_order_once(subtract_order_once(words)))
+    }
+
+    /// Returns `low + high·2^320` modulo n.
+    pub(super) fn reduce_wide(low: [u64; 5], high: [u64; 5]) -> Self {
+        // Montgomery's product by 2^640 is the plain product by 2^320.
+        Self::reduce(low).plus(Self(montgomery_product(&Self::reduce(high).0, &R_SQUARED)))
+    }
+
+    /// Returns whether the scalar is zero; that is no secret, since neither a key nor a nonce scalar ever is.
+    pub(super) fn is_zero(&self) -> bool {
+        self.0 == [0; 5]
+    }
+
+    pub(super) const fn plus(self, other: Self) -> Self {
+        // Both are below 2^319: no carry leaves the words.
+        let mut sum = [0; 5];
+        let mut carry = 0;
+        let mut i = 0;
+        while i < 5 {
+            let wide = self.0[i] as u128 + other.0[i] as u128 + carry as u128;
+            sum[i] = low_word(wide);
+            carry = high_word(wide);
+            i += 1;
+        }
+        Self(subtract_order_once(sum))
+    }
+
+    pub(super) fn minus(self, other: Self) -> Self {
+        let (difference, borrow) = subtract(&self.0, &other.0);
+        Self(add_order_if(difference, borrow))
+    }
+
+    pub(super) fn times(self, other: Self) -> Self {
+        let shifted = Zeroizing::new(montgomery_product(&self.0, &R_SQUARED));
+        Self(montgomery_product(&shifted, &other.0))
+    }
+
+    /// Returns digits d with −15 ≤ d ≤ 16 and self = Σ d[i]·32^i.
+    pub(super) fn signed_windows(&self) -> [i8; WINDOWS] {
+        let mut digits = [0; WINDOWS];
+        let mut carry = 0;
+        for (i, digit) in digits.iter_mut().enumerate() {
+            let window = self.bits(5 * i) + carry;
+            // 1 exactly when the window is above 16; the top one never is, since n is below 2^319.
+            carry = (16_i8 - window) >> 7 & 1;
+            *digit = window - (carry << 5);
+        }
+        digits
+    }
+
+    /// Returns the five bits from `position` on; the position is public.
+    #[expect(clippy::cast_possible_truncation, reason = "five bits fit")]
+    fn bits(&self, position: usize) -> i8 {
+        let (word, shift) = (position / 64, position % 64);
+        let next = self.0.get(word + 1).copied().unwrap_or_default();
+        let both = u128::from(self.0[word]) | u128::from(next) << 64;
+        (both >> shift) as i8 & 31
+    }
+
+    /// Returns the non-adjacent form of a width: odd digits below 2^(width − 1) in size with at least `width − 1`
+    /// zeros between them, one digit a bit. Takes a time that depends on the value.
+    pub(super) fn naf_vartime(&self, width: u32) -> [i8; 320] {
+        let mut digits = [0; 320];
+        let mut rest = self.0;
+        let mut position = 0;
+        while rest != [0; 5] {
+            if rest[0] & 1 == 1 {
+                let digit = signed_residue(rest[0], width);
+                digits[position] = digit;
+                rest = subtract_small(rest, digit);
+            }
+            rest = halve(rest);
+            position += 1;
+        }
+        digits
+    }
+}
+
+/// Returns the residue of `word` modulo 2^width that lies in −2^(width − 1) .. 2^(width − 1).
+#[expect(clippy::cast_possible_truncation, reason = "a width of at most 8 bits fits")]
+const fn signed_residue(word: u64, width: u32) -> i8 {
+    ((word as i8) << (8 - width)) >> (8 - width)
+}
+
+/// Subtracts a digit that has the low bits of `words`, or adds its magnitude: no borrow can come out.
+fn subtract_small(words: [u64; 5], digit: i8) -> [u64; 5] {
+    let magnitude = [u64::from(digit.unsigned_abs()), 0, 0, 0, 0];
+    if digit >= 0 {
+        return subtract(&words, &magnitude).0;
+    }
+    let mut carry = magnitude[0];
+    words.map(|word| {
+        let (sum, overflow) = word.overflowing_add(carry);
+        carry = u64::from(overflow);
+        sum
+    })
+}
+
+fn halve(words: [u64; 5]) -> [u64; 5] {
+    std::array::from_fn(|i| words[i] >> 1 | words.get(i + 1).map_or(0, |next| next << 63))
+}
+
+/// Returns the difference modulo 2^320, and whether it wrapped.
+const fn subtract(a: &[u64; 5], b: &[u64; 5]) -> ([u64; 5], bool) {
+    let mut difference = [0; 5];
+    let mut borrow = false;
+    let mut i = 0;
+    while i < 5 {
+        let (first, wrapped_first) = a[i].overflowing_sub(b[i]);
+        let (second, wrapped_second) = first.overflowing_sub(borrow as u64);
+        difference[i] = second;
+        borrow = wrapped_first | wrapped_second;
+        i += 1;
+    }
+    (difference, borrow)
+}
+
+/// Returns `words + n` modulo 2^320 when `condition`, else `words`.
+const fn add_order_if(words: [u64; 5], condition: bool) -> [u64; 5] {
+    let mask = (condition as u64).wrapping_neg();
+    let mut sum = [0; 5];
+    let mut carry = 0;
+    let mut i = 0;
+    while i < 5 {
+        let wide = words[i] as u128 + (N[i] & mask) as u128 + carry as u128;
+        sum[i] = low_word(wide);
+        carry = high_word(wide);
+        i += 1;
+    }
+    sum
+}
+
+const fn subtract_order_once(words: [u64; 5]) -> [u64; 5] {
+    let (difference, borrow) = subtract(&words, &N);
+    add_order_if(difference, borrow)
+}
+
+/// Returns `a·b/2^320` modulo n, for a and b below n.
+fn montgomery_product(a: &[u64; 5], b: &[u64; 5]) -> [u64; 5] {
+    let mut sum = [0_u64; 6];
+    for &word in a {
+        add_multiple(&mut sum, word, b);
+        let factor = sum[0].wrapping_mul(MINUS_INVERSE);
+        add_multiple(&mut sum, factor, &N);
+        // The lowest word is zero now.
+        sum = [sum[1], sum[2], sum[3], sum[4], sum[5], 0];
+    }
+    // Below 2n, so within five words.
+    subtract_order_once([sum[0], sum[1], sum[2], sum[3], sum[4]])
+}
+
+/// Adds `factor·words`; the sum stays within six words because n is below 2^319.
+fn add_multiple(sum: &mut [u64; 6], factor: u64, words: &[u64; 5]) {
+    let mut carry = 0;
+    for (cell, &word) in sum.iter_mut().zip(words) {
+        let wide = u128::from(factor) * u128::from(word) + u128::from(*cell) + u128::from(carry);
+        *cell = low_word(wide);
+        carry = high_word(wide);
+    }
+    sum[5] += carry;
+}
+
+const fn minus_inverse(odd: u64) -> u64 {
+    // Newton: each step doubles the number of right bits; odd·odd ≡ 1 modulo 8 starts with three.
+    let mut inverse = odd;
+    let mut i = 0;
+    while i < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
+        i += 1;
+    }
+    inverse.wrapping_neg()
+}
+
+const fn power_of_two(exponent: u32) -> [u64; 5] {
+    let mut power = Scalar::ONE;
+    let mut i = 0;
+    while i < exponent {
+        power = power.plus(power);
+        i += 1;
+    }
+    power.0
+}
+
+impl ConditionallySelectable for Scalar {
+    fn conditional_select(a: &Self, b: &Self, choice: Choice) -> Self {
+        Self(std::array::from_fn(|i| u64::conditional_select(&a.0[i], &b.0[i], choice)))
+    }
+}
+
+impl DefaultIsZeroes for Scalar {}
