@@ -101,7 +101,7 @@ impl LiveOrder {
             price: self.price,
             trigger_price: self.trigger,
             initial: self.initial,
-            remaining: if self.status.is_terminal() { Size::ZERO } else { self.remaining },
+            remaining: self.remaining,
             filled: self.filled,
             filled_quote: Usdc::from_micros(i64::try_from(self.filled_quote).unwrap_or(i64::MAX)),
             status: self.status,
