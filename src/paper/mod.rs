@@ -1,5 +1,6 @@
 //! The embedded paper exchange.
 
 pub mod exchange;
+pub mod server;
 pub mod sim;
 pub mod world;
