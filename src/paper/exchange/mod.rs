@@ -3,6 +3,9 @@
 mod account;
 mod api;
 mod book;
+mod checks;
+mod execute;
+mod execute_account;
 mod funding;
 mod house;
 mod lifecycle;
@@ -10,9 +13,11 @@ mod liquidation;
 mod matching;
 mod order;
 mod query;
+mod refusal;
 mod risk;
 mod sequencer;
 mod state;
+mod statics;
 mod submit;
 mod withdraw;
 

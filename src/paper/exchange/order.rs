@@ -23,7 +23,7 @@ pub(crate) enum SelfTrade {
 
 impl SelfTrade {
     /// Returns the behaviour of attribute 6.
-    pub(crate) const fn of(mode: u64) -> Self {
+    pub(crate) const fn of(mode: i64) -> Self {
         match mode {
             1 => Self::ExpireTaker,
             2 => Self::CancelBoth,

@@ -3,14 +3,17 @@
 use serde::Serialize;
 
 use super::Exchange;
-use super::api::ExchangeEvent;
-use crate::model::{AccountIndex, MarketId, Timestamp, TxHash};
+use crate::model::{AccountIndex, MarketId, OrderStatus, Timestamp, TxHash};
+use crate::tx::Envelope;
 
 /// An accepted transaction that waits for its delay.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PendingTx {
     pub(crate) hash: TxHash,
     pub(crate) account: AccountIndex,
+    /// Named by its hash.
+    #[serde(skip)]
+    pub(crate) envelope: Envelope,
 }
 
 impl Exchange {
