@@ -6,6 +6,7 @@
 mod context;
 mod exit;
 pub mod out;
+mod paper;
 
 use std::path::PathBuf;
 
@@ -61,11 +62,15 @@ pub struct Global {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Paper(paper::PaperArgs),
+}
 
 impl Command {
-    fn run(self, _context: &Context) -> Exit {
-        match self {}
+    fn run(self, context: &Context) -> Exit {
+        match self {
+            Self::Paper(args) => args.run(context),
+        }
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub mod exchange;
 mod log;
+pub mod server;
 pub mod sim;
 pub mod world;

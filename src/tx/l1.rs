@@ -111,6 +111,11 @@ impl EthKey {
         }
     }
 
+    /// Returns the 32 bytes, big-endian, erased when dropped. For writing the key to where it is kept, nothing else.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes().into())
+    }
+
     /// Returns the address that the key controls.
     pub fn address(&self) -> Address {
         Address::of(self.0.verifying_key())
