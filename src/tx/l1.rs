@@ -101,7 +101,7 @@ impl EthKey {
     /// Makes the key that belongs to `domain`, `seed` and `index`: the same on every machine. No secret, for it can
     /// be guessed; for exchanges without real money.
     pub fn from_seed(domain: &str, seed: u64, index: u64) -> Self {
-        let mut hash = Keccak256::digest(&*PrivateKey::from_seed(domain, seed, index).to_bytes());
+        let mut hash = Keccak256::digest(*PrivateKey::from_seed(domain, seed, index).to_bytes());
         loop {
             // All but about one hash in 2^128 are keys.
             if let Ok(key) = SigningKey::from_slice(&hash) {
