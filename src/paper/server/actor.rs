@@ -1,6 +1,7 @@
 //! The one task that owns the exchange. Everybody else sends it work and waits for the answer.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -178,7 +179,8 @@ pub(crate) fn actor(
 
 async fn run(mut state: State, mut queue: mpsc::Receiver<Job>, clock: Clock, cancel: Cancel) {
     while !state.failed {
-        let wake = state.wake_at();
+        // Never in the past: what is due was done by the last step, and a spinning task would starve the others.
+        let wake = state.wake_at().max(clock.now().after(Duration::from_millis(1)));
         tokio::select! {
             biased; // work before time: each piece of work brings the exchange to the present anyway
             () = cancel.cancelled() => return,

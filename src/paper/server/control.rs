@@ -5,21 +5,25 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as Body, Router};
+use serde::Deserialize;
 
 use super::actor::View;
 use super::app::App;
-use super::error::json_response;
+use super::error::{Refusal, json_response};
 use super::faults::FaultRule;
 use super::json::{Json, object};
 use super::wire;
-use crate::model::{AccountIndex, Order};
+use crate::model::{AccountIndex, Order, Usdc};
 use crate::paper::exchange::TradeFilter;
+use crate::paper::world::Action;
 
 /// Returns the routes under `/paper`.
 pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/cut", post(cut))
+        .route("/act", post(act))
+        .route("/deposit", post(deposit))
         .route("/state", get(state))
 }
 
@@ -47,6 +51,45 @@ async fn list_faults(State(app): State<App>) -> Response {
 async fn cut(State(app): State<App>) -> Response {
     app.lines.cut_all();
     done()
+}
+
+/// What [`act`] is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Act {
+    /// Symbol of the market, where the action has one.
+    market: Option<String>,
+    /// Anything that a scenario's script can do: set or move the price, halt, sweep, ….
+    action: Action,
+}
+
+async fn act(State(app): State<App>, Body(act): Body<Act>) -> Response {
+    let done_at =
+        app.handle.ask(move |state| state.sim.act(act.market.as_deref(), &act.action).map_err(Refusal::from));
+    done_or_refused(done_at.await)
+}
+
+/// What [`deposit`] is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deposit {
+    account: AccountIndex,
+    /// In millionths of a USDC.
+    micros: Usdc,
+}
+
+async fn deposit(State(app): State<App>, Body(deposit): Body<Deposit>) -> Response {
+    let credited = app
+        .handle
+        .ask(move |state| state.sim.deposit(deposit.account, deposit.micros).map_err(Refusal::from));
+    done_or_refused(credited.await)
+}
+
+fn done_or_refused(result: Result<Result<(), Refusal>, Refusal>) -> Response {
+    match result.flatten() {
+        Ok(()) => done(),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// Shows every operator's account with every order and transaction it ever had.

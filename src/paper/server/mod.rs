@@ -21,6 +21,8 @@ mod limits;
 mod line;
 mod rest;
 mod start;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod ws;
 

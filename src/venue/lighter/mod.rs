@@ -13,6 +13,11 @@ mod tokens;
 mod transport;
 mod wire;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use client::{BATCH_MAX, LighterOptions, LighterVenue, SetupError};
 pub use endpoints::{EndpointError, NetworkEndpoints};
 pub use oddities::Oddities;
