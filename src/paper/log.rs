@@ -78,8 +78,13 @@ impl CommandLog {
             let length = u64::try_from(whole).unwrap_or(u64::MAX);
             file.set_len(length).map_err(|source| failed(path, source))?;
         }
-        let lines: Vec<&[u8]> = text[..whole].split(|byte| *byte == b'\n').filter(|l| !l.is_empty()).collect();
-        let damaged = |line: usize, reason: String| SimError::Damaged { path: path.display().to_string(), line, reason };
+        let lines: Vec<&[u8]> =
+            text[..whole].split(|byte| *byte == b'\n').filter(|l| !l.is_empty()).collect();
+        let damaged = |line: usize, reason: String| SimError::Damaged {
+            path: path.display().to_string(),
+            line,
+            reason,
+        };
         let (first, rest) = lines.split_first().ok_or_else(|| damaged(1, "there is no header".to_owned()))?;
         let header: Header = serde_json::from_slice(first).map_err(|error| damaged(1, error.to_string()))?;
         if header.format > FORMAT {

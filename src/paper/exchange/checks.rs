@@ -239,15 +239,14 @@ impl Exchange {
     fn check_client(&self, account: &Account, client: Option<ClientOrderIndex>) -> Result<(), ApiError> {
         let Some(client) = client else { return Ok(()) };
         let raw = i64::try_from(client.get()).unwrap_or(i64::MAX);
-        let queued = self.pending.values().filter(|tx| tx.account == account.index).any(|tx| {
-            match &tx.envelope.tx {
+        let queued =
+            self.pending.values().filter(|tx| tx.account == account.index).any(|tx| match &tx.envelope.tx {
                 Tx::CreateOrder(body) => body.order.client_order_index == raw,
                 Tx::CreateGroupedOrders(body) => {
                     body.orders.iter().any(|order| order.client_order_index == raw)
                 }
                 _ => false,
-            }
-        });
+            });
         if queued || account.clients.contains_key(&client) { Err(ApiError::of(21728)) } else { Ok(()) }
     }
 
@@ -275,7 +274,8 @@ impl Exchange {
         let row = self.accounts.get(&account).ok_or_else(|| ApiError::of(21100))?;
         self.check_health(row, true)?;
         // Whether the order is still there is the sequencer's to say: it may go while this waits.
-        let Some(order) = self.find_order(account, market.id, body.index).and_then(|order| self.live(order)) else {
+        let Some(order) = self.find_order(account, market.id, body.index).and_then(|order| self.live(order))
+        else {
             return Ok(());
         };
         let size = Size::from_lots(body.base_amount.max(0));
@@ -298,7 +298,12 @@ impl Exchange {
     }
 
     /// Returns the live order that an `Index` field names: a client index below 2^48, else an order index.
-    pub(super) fn find_order(&self, account: AccountIndex, market: MarketId, index: i64) -> Option<OrderIndex> {
+    pub(super) fn find_order(
+        &self,
+        account: AccountIndex,
+        market: MarketId,
+        index: i64,
+    ) -> Option<OrderIndex> {
         let raw = u64::try_from(index).ok()?;
         let order = if raw < 1 << 48 {
             *self.accounts.get(&account)?.clients.get(&ClientOrderIndex::new(raw))?

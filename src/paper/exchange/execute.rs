@@ -1,14 +1,12 @@
 //! The sequencer's stage: runs accepted transactions (rules.md §3.1).
 
+use super::Exchange;
 use super::api::{ApiError, ExchangeEvent, TxOutcome};
 use super::checks::Wanted;
 use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
 use super::sequencer::PendingTx;
 use super::submit::check_nonce;
-use super::Exchange;
-use crate::model::{
-    AccountIndex, MarketId, OrderIndex, OrderStatus, Price, Size, Timestamp,
-};
+use crate::model::{AccountIndex, MarketId, OrderIndex, OrderStatus, Price, Size, Timestamp};
 use crate::tx::{Attribute, Attributes, CreateGroupedOrders, Envelope, ModifyOrder, OrderSpec, Tx};
 
 /// Why the sequencer refused a transaction.
@@ -75,9 +73,7 @@ impl Exchange {
             return Err(Failure::free(21104));
         }
         match &envelope.tx {
-            Tx::CreateOrder(body) => {
-                self.create(account, &body.order, &envelope.attributes, hash)
-            }
+            Tx::CreateOrder(body) => self.create(account, &body.order, &envelope.attributes, hash),
             Tx::CreateGroupedOrders(body) => self.create_group(account, body, &envelope.attributes, hash),
             Tx::CancelOrder(body) => {
                 self.cancel(account, MarketId::new(i64::from(body.market_index)), body.index)
@@ -309,4 +305,3 @@ impl Exchange {
 fn scope_of(attributes: &Attributes) -> SelfScope {
     if attributes.get(Attribute::SelfTradeEqualityMode) == 1 { SelfScope::Master } else { SelfScope::Account }
 }
-

@@ -42,7 +42,9 @@ impl Exchange {
     pub(super) fn sample_premiums(&mut self) {
         self.sample_due = next_minute(self.now);
         for slot in 0..self.states.len() {
-            let Some(premium) = self.rules.get(slot).and_then(|rules| self.premium(rules.id)) else { continue };
+            let Some(premium) = self.rules.get(slot).and_then(|rules| self.premium(rules.id)) else {
+                continue;
+            };
             if let Some(state) = self.states.get_mut(slot) {
                 state.premium_sum += premium;
                 state.premium_count += 1;
@@ -104,7 +106,9 @@ impl Exchange {
         let Some(index) = self.state(market).and_then(|state| state.index) else { return };
         let id = self.record_id();
         let at = self.now;
-        let Some(position) = self.accounts.get(&account).map(|row| row.position(market).position) else { return };
+        let Some(position) = self.accounts.get(&account).map(|row| row.position(market).position) else {
+            return;
+        };
         // quote (1e-6) × rate (1e-6) = 1e-12 USDC, exact; it adds up to nothing because positions do.
         let quote = self.quote(market, position.size(), index) * i128::from(position.lots().signum());
         let paid = quote * i128::from(rate);

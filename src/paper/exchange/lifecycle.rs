@@ -107,7 +107,9 @@ impl Exchange {
         let view = order.view();
         if let Some(owner) = self.accounts.get_mut(&order.owner) {
             owner.orders.remove(&order.index);
-            if let Some(client) = order.client.filter(|client| owner.clients.get(client) == Some(&order.index)) {
+            if let Some(client) =
+                order.client.filter(|client| owner.clients.get(client) == Some(&order.index))
+            {
                 owner.clients.remove(&client);
             }
             if !owner.house {

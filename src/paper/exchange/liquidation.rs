@@ -74,7 +74,9 @@ impl Exchange {
         let mut pots = Vec::new();
         let held = |mode| row.positions.iter().filter(move |(_, p)| p.mode == mode && !p.position.is_flat());
         let mut cross: Vec<_> = held(MarginMode::Cross).map(|(market, _)| *market).collect();
-        cross.sort_by_key(|market| std::cmp::Reverse(self.margin_row(row, *market).map_or(0, |r| r.notional())));
+        cross.sort_by_key(|market| {
+            std::cmp::Reverse(self.margin_row(row, *market).map_or(0, |r| r.notional()))
+        });
         pots.push((self.cross_margin(row), cross));
         for (market, state) in held(MarginMode::Isolated) {
             pots.push((self.isolated_margin(*market, state), vec![*market]));
@@ -126,7 +128,9 @@ impl Exchange {
     fn sell_slice(&mut self, account: AccountIndex, markets: &[MarketId]) {
         let Some(&market) = markets.first() else { return };
         let Some(price) = self.zero_price(account, market) else { return };
-        let Some(position) = self.accounts.get(&account).map(|row| row.position(market).position) else { return };
+        let Some(position) = self.accounts.get(&account).map(|row| row.position(market).position) else {
+            return;
+        };
         let Some(side) = position.side().map(Side::opposite) else { return };
         let size = self.slice_of(market, position.size());
         let before = self.next_trade;

@@ -151,7 +151,11 @@ impl Exchange {
                 if maker.remaining == size {
                     self.cancel_live(maker.index, OrderStatus::CanceledSelfTrade);
                 }
-                if taker.remaining.is_zero() { Round::End(OrderStatus::CanceledSelfTrade) } else { Round::Again }
+                if taker.remaining.is_zero() {
+                    Round::End(OrderStatus::CanceledSelfTrade)
+                } else {
+                    Round::Again
+                }
             }
         }
     }
@@ -196,11 +200,8 @@ impl Exchange {
             self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), |row| super::fees(row.tier))
         };
         let liquidation = taker.kind == OrderKind::Liquidation;
-        let taker_fee = if liquidation {
-            self.liquidation_fee(taker, maker.price)
-        } else {
-            tier_of(taker.owner).1
-        };
+        let taker_fee =
+            if liquidation { self.liquidation_fee(taker, maker.price) } else { tier_of(taker.owner).1 };
         Deal {
             market: taker.market,
             kind: if liquidation { TradeKind::Liquidation } else { TradeKind::Trade },
@@ -313,7 +314,11 @@ impl Exchange {
         row.transaction_time_us = now_us;
         let (house, held) = (row.house, !effect.state.position.is_flat());
         if let Some(state) = self.state_mut(market).filter(|_| !house) {
-            if held { state.holders.insert(account) } else { state.holders.remove(&account) };
+            if held {
+                state.holders.insert(account)
+            } else {
+                state.holders.remove(&account)
+            };
         }
         before.is_some() && before != effect.state.position.side()
     }

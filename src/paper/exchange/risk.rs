@@ -197,7 +197,8 @@ impl Exchange {
         if let Some((market, side, quote)) = extra {
             sides.entry(market).or_default()[usize::from(side.is_ask())] += quote;
         }
-        let needed: i128 = sides.iter().map(|(market, quotes)| self.side_margin(account, *market, *quotes)).sum();
+        let needed: i128 =
+            sides.iter().map(|(market, quotes)| self.side_margin(account, *market, *quotes)).sum();
         cross.value - cross.initial - needed
     }
 

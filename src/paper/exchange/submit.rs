@@ -96,16 +96,19 @@ impl Exchange {
             // Revoking a slot needs no signature of a key that is not there.
             Tx::ChangePubKey(change) if change.pub_key == [0; 40] => return Ok(()),
             Tx::ChangePubKey(change) => change.pub_key,
-            _ => registered
-                .ok_or_else(|| ApiError::of(21109))?
-                .try_into()
-                .map_err(|_| ApiError::of(21108))?,
+            _ => {
+                registered.ok_or_else(|| ApiError::of(21109))?.try_into().map_err(|_| ApiError::of(21108))?
+            }
         };
         if !self.check_signatures {
             return Ok(());
         }
         let public = PublicKey::from_bytes(&bytes).map_err(|_| ApiError::of(21108))?;
-        if envelope.verify(self.config.chain_id, &public, signature) { Ok(()) } else { Err(ApiError::of(21120)) }
+        if envelope.verify(self.config.chain_id, &public, signature) {
+            Ok(())
+        } else {
+            Err(ApiError::of(21120))
+        }
     }
 
     /// Returns the nonce that the next submission of a key must have: what is accepted but not executed counts.

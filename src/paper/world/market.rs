@@ -105,7 +105,13 @@ impl MarketWorld {
     }
 
     /// Returns the price without the grid's rounding.
-    pub(super) fn step(&mut self, exchange: &mut Exchange, rng: &mut SplitMix64, passed: Duration, pace: Pace) {
+    pub(super) fn step(
+        &mut self,
+        exchange: &mut Exchange,
+        rng: &mut SplitMix64,
+        passed: Duration,
+        pace: Pace,
+    ) {
         self.follow_move(passed);
         let mid = self.next_price(rng, passed, pace);
         exchange.set_prices(self.id, mid, mid);
@@ -129,7 +135,8 @@ impl MarketWorld {
             (self.anchor, self.moving) = (to, None);
             return;
         }
-        let part = i128::from(to - from) * i128::try_from(done).unwrap_or(0) / i128::try_from(whole).unwrap_or(1);
+        let part =
+            i128::from(to - from) * i128::try_from(done).unwrap_or(0) / i128::try_from(whole).unwrap_or(1);
         self.anchor = from + i64::try_from(part).unwrap_or(0);
     }
 
