@@ -46,3 +46,6 @@ pub(crate) const fn fees(tier: Tier) -> (u32, u32) {
         Tier::Premium => (40, 280),
     }
 }
+
+#[cfg(test)]
+mod tests;
