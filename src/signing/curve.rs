@@ -186,3 +186,86 @@ impl Default for Point {
 impl DefaultIsZeroes for Point {}
 
 impl DefaultIsZeroes for AffinePoint {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{affine_point, extension_element, point};
+    use super::*;
+
+    /// Adds in the curve's own group by chords: `None` for points with the same x.
+    fn chord(p: (Fp5, Fp5), q: (Fp5, Fp5)) -> Option<(Fp5, Fp5)> {
+        let run = q.0 - p.0;
+        if run.is_zero() {
+            return None;
+        }
+        let slope = (q.1 - p.1) * run.invert();
+        let x = slope.square() - Fp5::from_base(Goldilocks::new(2)) - p.0 - q.0;
+        Some((x, slope * (p.0 - x) - p.1))
+    }
+
+    fn xy(point: AffinePoint) -> (Fp5, Fp5) {
+        (point.x, point.x * point.u.invert())
+    }
+
+    #[test]
+    fn the_generator_is_on_the_curve_and_encodes_as_four() {
+        let generator = Point::generator();
+        let four = Fp5::from_base(Goldilocks::new(4));
+        assert_eq!(generator.encode(), four);
+        assert_eq!(AffinePoint::decode_vartime(four), Some(generator.to_affine()));
+        assert_eq!(AffinePoint::decode_vartime(Fp5::ZERO), Some(AffinePoint::NEUTRAL));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn it_is_a_group(p in point(), q in point(), r in point()) {
+            prop_assert_eq!(p.plus(&q).encode(), q.plus(&p).encode());
+            prop_assert_eq!(p.plus(&q).plus(&r).encode(), p.plus(&q.plus(&r)).encode());
+            prop_assert_eq!(p.plus(&Point::NEUTRAL).encode(), p.encode());
+            prop_assert_eq!(p.plus(&p.negate()).encode(), Fp5::ZERO);
+            prop_assert_eq!(p.double().encode(), p.plus(&p).encode());
+            prop_assert_eq!(Point::NEUTRAL.double().encode(), Fp5::ZERO);
+        }
+
+        #[test]
+        fn the_sum_is_the_chord_sum_and_the_point_of_order_two(p in affine_point(), q in affine_point()) {
+            let zero = (Fp5::ZERO, Fp5::ZERO);
+            if let Some(sum) = chord(xy(p), xy(q)).and_then(|sum| chord(sum, zero)) {
+                prop_assert_eq!(xy(p.extend().plus(&q.extend()).to_affine()), sum);
+            }
+        }
+
+        #[test]
+        fn affine_points_add_alike(p in point(), q in point()) {
+            let scaled = q.plus(&p).plus(&p.negate());
+            prop_assert_eq!(p.plus_affine(&scaled.to_affine()).encode(), p.plus(&q).encode());
+            prop_assert_eq!(p.plus_affine(&AffinePoint::NEUTRAL).encode(), p.encode());
+            let both = Point::to_affine_all(&[p, scaled]);
+            prop_assert_eq!(both, vec![p.to_affine(), q.to_affine()]);
+        }
+
+        #[test]
+        fn points_are_read_as_written(p in point()) {
+            prop_assert_eq!(AffinePoint::decode_vartime(p.encode()), Some(p.to_affine()));
+        }
+
+        #[test]
+        fn what_is_read_is_in_the_group(w in extension_element()) {
+            // The control decides alike whether there is a point at all.
+            let control = poseidon_hash::Fp5Element::from_uint64_array(w.coefficients().map(Goldilocks::value));
+            let point = AffinePoint::decode_vartime(w);
+            prop_assert_eq!(point.is_some(), goldilocks_crypto::Point::decode(&control).is_some());
+            if let Some(point) = point {
+                let (x, y) = xy(point);
+                let two = Fp5::from_base(Goldilocks::new(2));
+                prop_assert_eq!(y.square(), x * (x.square() + two * x + Fp5::ONE.scale_by_z(B)));
+                prop_assert!(x.is_zero() || !x.is_square(), "in the wrong half of the curve");
+                prop_assert_eq!(point.extend().encode(), w);
+            }
+        }
+    }
+}

@@ -233,3 +233,81 @@ impl ConditionallySelectable for Fp5 {
 }
 
 impl DefaultIsZeroes for Fp5 {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::extension_element as element;
+    use super::*;
+
+    const Z: Fp5 =
+        Fp5::new([Goldilocks::ZERO, Goldilocks::ONE, Goldilocks::ZERO, Goldilocks::ZERO, Goldilocks::ZERO]);
+
+    fn power(base: Fp5, exponent: u64) -> Fp5 {
+        (0..64).rev().fold(Fp5::ONE, |sum, bit| {
+            let square = sum.square();
+            if exponent >> bit & 1 == 1 { square * base } else { square }
+        })
+    }
+
+    fn control(a: Fp5) -> poseidon_hash::Fp5Element {
+        poseidon_hash::Fp5Element::from_uint64_array(a.0.map(Goldilocks::value))
+    }
+
+    #[test]
+    fn z_to_the_fifth_is_three() {
+        assert_eq!(Z * Z * Z * Z * Z, Fp5::from_base(Goldilocks::new(3)));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_ring(a in element(), b in element(), c in element()) {
+            prop_assert_eq!(a * b, b * a);
+            prop_assert_eq!(a * (b * c), a * b * c);
+            prop_assert_eq!(a * (b + c), a * b + a * c);
+            prop_assert_eq!(a - b, a + -b);
+            prop_assert_eq!(a * Fp5::ONE, a);
+            prop_assert_eq!(a.square(), a * a);
+            prop_assert_eq!(a.double(), a.scale(2));
+            prop_assert_eq!(a.scale_by_z(1_052), a * Z * Fp5::from_base(Goldilocks::new(1_052)));
+        }
+
+        #[test]
+        fn the_frobenius_map_is_the_power_p(a in element()) {
+            prop_assert_eq!(a.frobenius(), power(a, super::super::testing::P));
+            prop_assert_eq!(a.frobenius_twice(), a.frobenius().frobenius());
+        }
+
+        #[test]
+        fn inverses_and_roots_undo(a in element()) {
+            prop_assert_eq!(a * a.invert(), if a.is_zero() { a } else { Fp5::ONE });
+            let root = a.square().sqrt_vartime().unwrap();
+            prop_assert!(root == a || root == -a);
+            prop_assert_eq!(a.sqrt_vartime().is_some(), a.is_square());
+        }
+
+        #[test]
+        fn bytes_are_read_as_written(a in element()) {
+            prop_assert_eq!(Fp5::from_bytes(&a.to_bytes()), Some(a));
+        }
+
+        #[test]
+        fn the_control_crate_agrees(a in element(), b in element()) {
+            // Compared as integers: the control writes bytes that are not canonical.
+            let values = |e: poseidon_hash::Fp5Element| Fp5::new(e.0.map(|c| Goldilocks::new(c.to_canonical_u64())));
+            prop_assert_eq!(a * b, values(control(a).mul(&control(b))));
+            prop_assert_eq!(a.square(), values(control(a).square()));
+            prop_assert_eq!(a.invert(), values(control(a).inverse_or_zero()));
+        }
+    }
+
+    #[test]
+    fn words_beyond_the_modulus_are_refused() {
+        for word in 0..5 {
+            let mut bytes = [0; 40];
+            bytes[8 * word..8 * word + 8].copy_from_slice(&super::super::testing::P.to_le_bytes());
+            assert_eq!(Fp5::from_bytes(&bytes), None, "word {word}");
+        }
+    }
+}

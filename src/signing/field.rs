@@ -261,3 +261,67 @@ impl ConditionallySelectable for Goldilocks {
 }
 
 impl DefaultIsZeroes for Goldilocks {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{P, element};
+    use super::*;
+
+    fn reduced(value: u128) -> u64 {
+        u64::try_from(value % u128::from(P)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn arithmetic_is_that_of_integers_modulo_p(a in element(), b in element()) {
+            let (x, y) = (u128::from(a.value()), u128::from(b.value()));
+            prop_assert_eq!((a + b).value(), reduced(x + y));
+            prop_assert_eq!((a - b).value(), reduced(x + u128::from(P) - y));
+            prop_assert_eq!((a * b).value(), reduced(x * y));
+            prop_assert_eq!((-a + a).value(), 0);
+        }
+
+        #[test]
+        fn every_wide_integer_is_reduced(value in any::<u128>(), carries in 0_u64..32) {
+            prop_assert_eq!(Goldilocks::from_u128(value).value(), reduced(value));
+            prop_assert_eq!(Goldilocks::from_u96(value >> 32).value(), reduced(value >> 32));
+            let power = Goldilocks::new(reduced(u128::MAX)) + Goldilocks::ONE;
+            let expected = Goldilocks::from_u128(value) + power * Goldilocks::new(carries);
+            prop_assert_eq!(Goldilocks::from_u128_and_carries(value, carries), expected);
+        }
+
+        #[test]
+        fn inverses_and_roots_undo(a in element()) {
+            let one = if a == Goldilocks::ZERO { Goldilocks::ZERO } else { Goldilocks::ONE };
+            prop_assert_eq!(a * a.invert(), one);
+            let root = a.square().sqrt_vartime().unwrap();
+            prop_assert!(root == a || root == -a);
+            prop_assert_eq!(a.sqrt_vartime().is_some(), a.is_square());
+            // 7 is no square, so of a and 7a exactly one is.
+            prop_assert!(a == Goldilocks::ZERO || a.is_square() != (a * Goldilocks::new(7)).is_square());
+        }
+
+        #[test]
+        fn signed_integers_keep_their_sign(value in any::<i64>()) {
+            let magnitude = Goldilocks::new(value.unsigned_abs());
+            prop_assert_eq!(Goldilocks::from_i64(value), if value < 0 { -magnitude } else { magnitude });
+        }
+
+        #[test]
+        fn the_control_crate_agrees(a in element(), b in element()) {
+            let (x, y) = (poseidon_hash::Goldilocks(a.value()), poseidon_hash::Goldilocks(b.value()));
+            prop_assert_eq!((a * b).value(), x.mul(&y).to_canonical_u64());
+            prop_assert_eq!((a + b).value(), x.add(&y).to_canonical_u64());
+            prop_assert_eq!((a - b).value(), x.sub(&y).to_canonical_u64());
+        }
+    }
+
+    #[test]
+    fn only_integers_below_the_modulus_are_canonical() {
+        assert_eq!(Goldilocks::from_canonical(P - 1).map(Goldilocks::value), Some(P - 1));
+        assert_eq!(Goldilocks::from_canonical(P), None);
+        assert_eq!(Goldilocks::new(P), Goldilocks::ZERO);
+    }
+}

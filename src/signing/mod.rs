@@ -11,6 +11,8 @@ mod poseidon2;
 mod scalar;
 mod schnorr;
 mod secret;
+#[cfg(test)]
+mod testing;
 
 pub use digest::Digest;
 pub use error::KeyError;

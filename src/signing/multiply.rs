@@ -100,3 +100,59 @@ pub(super) fn double_multiple_vartime(a: &Scalar, b: &Scalar, point: &AffinePoin
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{affine_point, scalar};
+    use super::*;
+
+    /// Doubles and adds, bit by bit.
+    fn slow_multiple(scalar: &Scalar, point: &Point) -> Point {
+        scalar.to_bytes().iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).fold(
+            Point::NEUTRAL,
+            |sum, bit| {
+                let double = sum.double();
+                if bit == 1 { double.plus(point) } else { double }
+            },
+        )
+    }
+
+    #[test]
+    fn the_generator_has_order_n() {
+        let last = Scalar::default().minus(Scalar::ONE);
+        assert_eq!(generator_multiple(&last).encode(), Point::generator().negate().encode());
+        assert!(generator_multiple(&Scalar::default()).encode().is_zero());
+        assert_eq!(generator_multiple(&Scalar::ONE).encode(), Point::generator().encode());
+    }
+
+    #[test]
+    fn every_digit_selects_its_multiple() {
+        let window = &tables().windows[0];
+        for digit in -16..=16_i8 {
+            let magnitude = usize::from(digit.unsigned_abs());
+            let expected = magnitude.checked_sub(1).map_or(AffinePoint::NEUTRAL, |index| window[index]);
+            let expected = if digit < 0 { expected.negate() } else { expected };
+            assert_eq!(select(window, digit), expected, "digit {digit}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn both_ways_multiply(a in scalar(), b in scalar(), point in affine_point()) {
+            let of_generator = generator_multiple(&a);
+            prop_assert_eq!(of_generator.encode(), slow_multiple(&a, &Point::generator()).encode());
+            let expected = of_generator.plus(&slow_multiple(&b, &point.extend()));
+            prop_assert_eq!(double_multiple_vartime(&a, &b, &point).encode(), expected.encode());
+        }
+
+        #[test]
+        fn multiples_add_up(a in scalar(), b in scalar()) {
+            let sum = generator_multiple(&a).plus(&generator_multiple(&b));
+            prop_assert_eq!(generator_multiple(&a.plus(b)).encode(), sum.encode());
+        }
+    }
+}

@@ -181,4 +181,15 @@ mod tests {
             ]
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_control_crate_agrees(elements in proptest::collection::vec(super::super::testing::element(), 1..30)) {
+            let input: Vec<_> = elements.iter().map(|e| poseidon_hash::Goldilocks(e.value())).collect();
+            let five = poseidon_hash::hash_to_quintic_extension(&input).to_bytes_le();
+            proptest::prop_assert_eq!(hash_elements(&elements).to_bytes().to_vec(), five);
+            let four = poseidon_hash::hash_no_pad(&input).map(|element| element.to_canonical_u64());
+            proptest::prop_assert_eq!(hash_to_four(&elements).map(Goldilocks::value), four);
+        }
+    }
 }

@@ -241,3 +241,93 @@ impl ConditionallySelectable for Scalar {
 }
 
 impl DefaultIsZeroes for Scalar {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{scalar, words};
+    use super::*;
+
+    impl std::fmt::Debug for Scalar {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{:x?}", self.0)
+        }
+    }
+
+    /// Doubles and adds, bit by bit.
+    fn slow_product(a: Scalar, words: [u64; 5]) -> Scalar {
+        (0..320).rev().fold(Scalar::default(), |sum, bit| {
+            let double = sum.plus(sum);
+            if words[bit / 64] >> (bit % 64) & 1 == 1 { double.plus(a) } else { double }
+        })
+    }
+
+    fn signed(digit: i8) -> Scalar {
+        let magnitude = Scalar([u64::from(digit.unsigned_abs()), 0, 0, 0, 0]);
+        if digit < 0 { Scalar::default().minus(magnitude) } else { magnitude }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_ring(a in scalar(), b in scalar(), c in scalar()) {
+            prop_assert_eq!(a.plus(b), b.plus(a));
+            prop_assert_eq!(a.plus(b).minus(b), a);
+            prop_assert_eq!(a.times(b), b.times(a));
+            prop_assert_eq!(a.times(b.times(c)), a.times(b).times(c));
+            prop_assert_eq!(a.times(b.plus(c)), a.times(b).plus(a.times(c)));
+            prop_assert_eq!(a.times(b), slow_product(a, b.0));
+        }
+
+        #[test]
+        fn any_integer_is_reduced(low in words(), high in words()) {
+            prop_assert_eq!(Scalar::reduce(low), slow_product(Scalar::ONE, low));
+            let shift = Scalar(power_of_two(320));
+            let expected = slow_product(Scalar::ONE, low).plus(slow_product(shift, high));
+            prop_assert_eq!(Scalar::reduce_wide(low, high), expected);
+            prop_assert!(Scalar::from_bytes(&Scalar::reduce(low).to_bytes()).is_some());
+        }
+
+        #[test]
+        fn windows_add_up(a in scalar()) {
+            let digits = a.signed_windows();
+            let base = Scalar([32, 0, 0, 0, 0]);
+            let sum = digits.iter().rev().fold(Scalar::default(), |sum, &digit| {
+                sum.times(base).plus(signed(digit))
+            });
+            prop_assert_eq!(sum, a);
+            prop_assert!(digits.iter().all(|digit| (-15..=16).contains(digit)), "{:?}", digits);
+        }
+
+        #[test]
+        fn non_adjacent_forms_add_up(a in scalar(), width in 2_u32..=8) {
+            let digits = a.naf_vartime(width);
+            let sum = digits.iter().rev().fold(Scalar::default(), |sum, &digit| {
+                sum.plus(sum).plus(signed(digit))
+            });
+            prop_assert_eq!(sum, a);
+            let limit = 1_i16 << (width - 1);
+            prop_assert!(digits.iter().all(|&digit| digit == 0 || digit & 1 == 1));
+            prop_assert!(digits.iter().all(|&digit| -limit < i16::from(digit) && i16::from(digit) < limit));
+            let crowded = digits.windows(width as usize).any(|run| run.iter().filter(|&&d| d != 0).count() > 1);
+            prop_assert!(!crowded, "{:?}", digits);
+        }
+
+        #[test]
+        fn the_control_crate_agrees(a in scalar(), b in scalar()) {
+            let (x, y) = (goldilocks_crypto::ScalarField(a.0), goldilocks_crypto::ScalarField(b.0));
+            prop_assert_eq!(a.plus(b).0, x.add(y).0);
+            prop_assert_eq!(a.minus(b).0, x.sub(y).0);
+            prop_assert_eq!(a.times(b).0, x.mul(&y).0);
+        }
+    }
+
+    #[test]
+    fn the_order_itself_and_above_are_refused() {
+        let largest = Scalar::default().minus(Scalar::ONE);
+        assert_eq!(Scalar::from_bytes(&largest.to_bytes()), Some(largest));
+        assert_eq!(Scalar::from_bytes(&bytes_of_words(&N)), None);
+        assert_eq!(Scalar::from_bytes(&[0xff; 40]), None);
+        assert_eq!(Scalar::reduce(N), Scalar::default());
+    }
+}

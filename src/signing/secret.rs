@@ -42,12 +42,13 @@ pub(super) fn derive_scalar(purpose: Purpose, parts: &[&[u8]]) -> Scalar {
 
 /// Spells purpose, number of parts, and each part with its length; no two inputs are spelled alike.
 fn encode(purpose: Purpose, parts: &[&[u8]]) -> Vec<Goldilocks> {
-    // "lplan" and the purpose set these inputs apart from anything else that is hashed.
+    // "lplan" and the purpose set these inputs apart from anything else that is hashed. The number of parts is in front,
+    // since the sponge has no padding: zeros at the end would not show.
     const DOMAIN: u64 = u64::from_be_bytes(*b"\0\0lplan\0");
     // Exact capacity: a vector that moves would leave a copy of a secret behind.
     let count: usize = parts.iter().map(|part| 1 + part.len().div_ceil(CHUNK)).sum();
     let mut elements = Vec::with_capacity(1 + count);
-    elements.push(Goldilocks::new(DOMAIN | purpose as u64));
+    elements.push(Goldilocks::new((parts.len() as u64) << 48 | DOMAIN | purpose as u64));
     for part in parts {
         elements.push(Goldilocks::new(part.len() as u64));
         for chunk in part.chunks(CHUNK) {
@@ -58,4 +59,35 @@ fn encode(purpose: Purpose, parts: &[&[u8]]) -> Vec<Goldilocks> {
         }
     }
     elements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_that_differ_in_any_way_give_other_scalars() {
+        let inputs: [(Purpose, &[&[u8]]); 8] = [
+            (Purpose::Nonce, &[]),
+            (Purpose::Key, &[]),
+            (Purpose::Nonce, &[&[]]),
+            (Purpose::Nonce, &[&[0]]),
+            (Purpose::Nonce, &[&[0, 0]]),
+            (Purpose::Nonce, &[&[0], &[]]),
+            (Purpose::Nonce, &[&[], &[0]]),
+            (Purpose::Nonce, &[&[1; 7], &[1]]),
+        ];
+        let scalars: Vec<_> =
+            inputs.iter().map(|(purpose, parts)| derive_scalar(*purpose, parts).to_bytes()).collect();
+        for (i, scalar) in scalars.iter().enumerate() {
+            assert!(!scalars[..i].contains(scalar), "input {i} repeats an earlier one");
+        }
+    }
+
+    #[test]
+    fn no_secret_moves_in_memory_while_it_is_spelled() {
+        let elements = encode(Purpose::Nonce, &[&[1; 40], &[2; 40], &[]]);
+        assert_eq!(elements.len(), elements.capacity());
+        assert_eq!(elements.len(), 16, "two blocks of the sponge");
+    }
 }

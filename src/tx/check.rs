@@ -416,7 +416,8 @@ mod tests {
 
     #[test]
     fn each_field_of_an_order_has_its_code() {
-        let cases: [(i64, fn(&mut OrderSpec)); 18] = [
+        type Change = fn(&mut OrderSpec);
+        let cases: [(i64, Change); 18] = [
             (0, |_| ()),
             (21602, |order| order.market_index = 255),
             (21602, |order| order.market_index = -1),

@@ -101,7 +101,7 @@ impl EthKey {
     /// Makes the key that belongs to `domain`, `seed` and `index`: the same on every machine. No secret, for it can
     /// be guessed; for exchanges without real money.
     pub fn from_seed(domain: &str, seed: u64, index: u64) -> Self {
-        let mut hash = Keccak256::digest(&*PrivateKey::from_seed(domain, seed, index).to_bytes());
+        let mut hash = Keccak256::digest(*PrivateKey::from_seed(domain, seed, index).to_bytes());
         loop {
             // All but about one hash in 2^128 are keys.
             if let Ok(key) = SigningKey::from_slice(&hash) {
@@ -109,6 +109,11 @@ impl EthKey {
             }
             hash = Keccak256::digest(hash);
         }
+    }
+
+    /// Returns the 32 bytes, big-endian, erased when dropped. For writing the key to where it is kept, nothing else.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes().into())
     }
 
     /// Returns the address that the key controls.

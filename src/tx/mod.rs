@@ -6,6 +6,8 @@ mod check;
 mod envelope;
 mod error;
 pub mod l1;
+#[cfg(test)]
+mod tests;
 mod types;
 #[cfg(test)]
 mod vectors;
