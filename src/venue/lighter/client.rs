@@ -385,10 +385,9 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     fn learn_tier(&self, account: AccountIndex, tier: Tier) {
         let mut tiers = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
         tiers.insert(account, tier);
-        if self.tokens.accounts().all(|account| tiers.contains_key(&account)) {
-            if let Some(smallest) = tiers.values().min() {
-                self.http.budget().set_tier(*smallest);
-            }
+        let all_told = self.tokens.accounts().all(|account| tiers.contains_key(&account));
+        if let Some(smallest) = tiers.values().min().filter(|_| all_told) {
+            self.http.budget().set_tier(*smallest);
         }
     }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::endpoints::Endpoint;
 use super::parse::ParseError;
 use super::transport::{Transport, TransportError};
-use super::wire::Envelope;
+use super::wire::{Envelope, object};
 use crate::rt::Clock;
 use crate::venue::{Budget, Class, Cost, VenueError};
 
@@ -70,7 +70,7 @@ fn judge(status: StatusCode, body: &[u8]) -> Judged {
         429 => return Judged::Throttled,
         _ => {}
     }
-    let envelope: Option<Envelope> = serde_json::from_slice(body).ok();
+    let envelope: Option<Envelope> = object(body).ok();
     let code = envelope.as_ref().and_then(|envelope| envelope.code);
     let message = || envelope.as_ref().and_then(|envelope| envelope.message.clone()).unwrap_or_default();
     match (status.as_u16(), code) {
@@ -135,7 +135,7 @@ impl<T: Transport> Http<T> {
     pub(super) async fn call<A: DeserializeOwned>(&self, call: Call<'_>) -> Result<A, VenueError> {
         let endpoint = call.endpoint;
         let body = self.exchange(call).await?;
-        serde_json::from_slice(&body).map_err(|error| malformed(endpoint, &error.into()))
+        object(&body).map_err(|error| malformed(endpoint, &error.into()))
     }
 
     /// Sends `call` and returns the body of a good answer.
@@ -260,7 +260,7 @@ mod tests {
         for (status, body) in [
             (200, "<html>"),
             (200, r#"{"code":20"#),
-            (200, "[]"),
+            (200, "[200]"),
             (302, ""),
             (400, "<html>"),
             (404, "not found"),

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::client::{LighterOptions, LighterVenue};
 use super::endpoints::NetworkEndpoints;
 use super::streams::StreamOptions;
 use super::transport::Timeouts;
 use crate::model::{AccountIndex, ApiKeyIndex, Nonce, TxHash};
-use crate::rt::{Clock, Tasks, detach, real_sleep};
+use crate::rt::{Anchor, Clock, Tasks, detach, real_sleep};
 use crate::signing::PrivateKey;
 use crate::tx::SignedTx;
 use crate::venue::Credential;
@@ -133,12 +136,12 @@ pub(super) fn options() -> LighterOptions {
     LighterOptions {
         timeouts: Timeouts { connect: ms(500), total: ms(500) },
         streams: StreamOptions {
-            connect_within: ms(1_000),
-            answer_within: ms(700),
+            connect_within: ms(5_000),
+            answer_within: ms(3_000),
             ping_every: ms(300),
-            pong_within: ms(600),
-            market_silence: ms(1_200),
-            account_silence: ms(1_200),
+            pong_within: ms(1_500),
+            market_silence: ms(2_000),
+            account_silence: ms(2_000),
             ..StreamOptions::default()
         },
         ..LighterOptions::default()
@@ -150,8 +153,61 @@ pub(super) fn venue(http: &str, ws: &str) -> LighterVenue {
     LighterVenue::new(endpoints, vec![credential(ACCOUNT)], Clock::system(), options()).unwrap()
 }
 
+/// As [`venue`], with a clock that makes the venue's hours pass in fractions of a second.
+pub(super) fn fast_venue(http: &str, ws: &str, scale: u32) -> LighterVenue {
+    let endpoints = NetworkEndpoints { http: http.to_owned(), ws: ws.to_owned(), chain_id: 304 };
+    let real = Clock::wall();
+    let clock = Clock::anchored(Anchor { real, venue: real, scale });
+    LighterVenue::new(endpoints, vec![credential(ACCOUNT)], clock, options()).unwrap()
+}
+
 pub(super) fn signed(nonce: i64) -> SignedTx {
     let byte = u8::try_from(nonce).unwrap();
     let tx_info = format!(r#"{{"AccountIndex":{ACCOUNT},"ApiKeyIndex":4,"Nonce":{}}}"#, Nonce::new(nonce));
     SignedTx { tx_type: 15, tx_info, hash: TxHash::new([byte; 40]) }
+}
+
+/// The server's end of a WebSocket.
+pub(super) struct Peer(WebSocketStream<TcpStream>);
+
+impl Peer {
+    pub(super) async fn tell(&mut self, frame: &serde_json::Value) {
+        self.tell_text(&frame.to_string()).await;
+    }
+
+    pub(super) async fn tell_text(&mut self, frame: &str) {
+        // A client that has hung up is noticed by `hear`.
+        let _ = self.0.send(Message::text(frame)).await;
+    }
+
+    /// Returns the client's next message; `None` when it has hung up.
+    pub(super) async fn hear(&mut self) -> Option<serde_json::Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return serde_json::from_str(text.as_str()).ok(),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// Starts a WebSocket server; `script` plays each connection, which it gets with its number from 0.
+pub(super) async fn ws_stub<F, Played>(tasks: &mut Tasks, script: F) -> String
+where
+    F: Fn(usize, Peer) -> Played + Send + Sync + 'static,
+    Played: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/stream", listener.local_addr().unwrap());
+    tasks.spawn("ws stub", async move {
+        let mut count = 0;
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+                detach("ws stub connection", script(count, Peer(socket)));
+                count += 1;
+            }
+        }
+    });
+    url
 }

@@ -33,20 +33,12 @@ impl std::fmt::Debug for Token {
 pub(super) struct Tokens {
     credentials: Vec<Credential>,
     clock: Clock,
-    lifetime: Duration,
     kept: Mutex<BTreeMap<AccountIndex, Token>>,
 }
 
 impl Tokens {
     pub(super) fn new(credentials: Vec<Credential>, clock: Clock) -> Self {
-        Self { credentials, clock, lifetime: LIFETIME, kept: Mutex::default() }
-    }
-
-    /// Gives tokens another lifetime than the usual one.
-    #[cfg(test)]
-    pub(super) const fn with_lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = lifetime;
-        self
+        Self { credentials, clock, kept: Mutex::default() }
     }
 
     /// Returns the accounts that have a key here.
@@ -62,8 +54,8 @@ impl Tokens {
         if let Some(token) = kept.get(&account).filter(|token| token.renew_at > now) {
             return Some(token.clone());
         }
-        let deadline = now.after(self.lifetime);
-        let renew_at = deadline.before(RENEW_BEFORE.min(self.lifetime / 4));
+        let deadline = now.after(LIFETIME);
+        let renew_at = deadline.before(RENEW_BEFORE);
         let token = Token { text: credential.token(deadline), renew_at };
         kept.insert(account, token.clone());
         Some(token)

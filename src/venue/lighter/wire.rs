@@ -33,6 +33,14 @@ impl fmt::Display for Text {
     }
 }
 
+/// Reads a JSON object; serde alone would also read an array, field by field.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> serde_json::Result<T> {
+    match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') | None => serde_json::from_slice(text),
+        Some(_) => Err(serde_json::Error::custom("expected a JSON object")),
+    }
+}
+
 /// Reads an integer, quoted or not; `null` is 0 as in the venue's own language.
 pub(super) fn int<'de, D: Deserializer<'de>, T: FromStr + Default>(deserializer: D) -> Result<T, D::Error> {
     let text = Text::deserialize(deserializer)?;

@@ -102,7 +102,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
     async fn greeting(&mut self) -> Result<(), End> {
         loop {
             let text = self.next_text().await?;
-            let frame: wire::Frame = serde_json::from_str(&text).map_err(broken)?;
+            let frame: wire::Frame = wire::object(text.as_bytes()).map_err(broken)?;
             if frame.kind == "connected" {
                 return Ok(());
             }
@@ -267,7 +267,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
 
     async fn frame(&mut self, text: &str) -> Result<(), End> {
         self.pinged = None;
-        let frame: wire::Frame = serde_json::from_str(text).map_err(|error| {
+        let frame: wire::Frame = wire::object(text.as_bytes()).map_err(|error| {
             // Whose frame it was cannot be known, so every feed of this connection has a gap.
             self.shared.oddities.note("stream", "a frame that is no JSON object");
             broken(format!("unreadable frame: {error}"))
