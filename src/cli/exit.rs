@@ -55,6 +55,11 @@ impl Exit {
         Self::OK,
     ];
 
+    /// Returns the exit of a run from the engine's code.
+    pub const fn of_run(code: u8) -> Self {
+        Self(code)
+    }
+
     /// Returns the number.
     pub const fn code(self) -> u8 {
         self.0

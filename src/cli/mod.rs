@@ -3,17 +3,25 @@
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! [`Command`], and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
+mod apply;
 mod context;
+mod control;
+mod execute;
 mod exit;
 mod explain;
 mod fault;
 mod init;
 mod input;
+mod load;
 pub mod out;
 mod paper;
 mod plan;
+mod progress;
+mod resume;
 mod rules;
 mod schema;
+mod session;
+mod stored;
 mod validate;
 
 use std::path::PathBuf;
@@ -79,6 +87,8 @@ enum Command {
     Rules(rules::Rules),
     Schema(schema::Schema),
     Plan(plan::PlanCommand),
+    Apply(apply::ApplyArgs),
+    Resume(resume::ResumeArgs),
     Paper(paper::PaperArgs),
 }
 
@@ -91,6 +101,8 @@ impl Command {
             Self::Rules(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Apply(args) => Ok(args.run(context)),
+            Self::Resume(args) => Ok(args.run(context)),
             Self::Paper(args) => Ok(args.run(context)),
         }
     }

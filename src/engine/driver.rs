@@ -105,6 +105,8 @@ pub(crate) struct Parts<V> {
 
 /// How often a leg is reconciled at most, in venue time.
 const RECONCILE_SPACING: Duration = Duration::from_secs(2);
+/// How long an answer or a frame may be on its way, in real time.
+const ANSWER_LAG: Duration = Duration::from_millis(500);
 /// How old a reconciliation may be to stand in for streams that are down.
 const REST_FRESH: Duration = Duration::from_secs(8);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
@@ -130,6 +132,8 @@ pub(crate) struct Driver<V> {
     wake: Option<Timestamp>,
     note: String,
     drawdown_told: bool,
+    /// Legs whose nonces were read in this process.
+    nonces_seen: BTreeSet<LegSide>,
 }
 
 impl<V: Venue> Driver<V> {
@@ -155,6 +159,7 @@ impl<V: Venue> Driver<V> {
             wake: None,
             note: String::new(),
             drawdown_told: false,
+            nonces_seen: BTreeSet::new(),
             parts,
         }
     }
@@ -239,6 +244,9 @@ impl<V: Venue> Driver<V> {
             Event::Sent(id, side, result) => self.sent(*id, *side, result),
             Event::Snapshot(side, snapshot) => {
                 self.reading.remove(&Read::Snapshot(*side));
+                if !snapshot.nonces.is_empty() {
+                    self.nonces_seen.insert(*side);
+                }
                 let market = self.parts.market.id;
                 let now = self.parts.clock.now();
                 let leg = self.view_mut(*side);
@@ -256,6 +264,8 @@ impl<V: Venue> Driver<V> {
                 self.reading.remove(&Read::Withdrawals(*side));
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
+                // The check reads keys and nonces.
+                self.nonces_seen.extend(LegSide::BOTH);
                 self.reading.remove(&Read::Check);
             }
             _ => {}
@@ -458,6 +468,7 @@ impl<V: Venue> Driver<V> {
     /// Brings the view up to date.
     fn refresh(&mut self) {
         self.view.now = self.parts.clock.now();
+        self.view.lag = ANSWER_LAG * self.parts.clock.scale();
         {
             let state = self.parts.market_state.borrow();
             self.view.book.clone_from(&state.book);
@@ -465,16 +476,16 @@ impl<V: Venue> Driver<V> {
         }
         self.view.foreign = self.parts.board.quotes(&self.parts.spec.plan.id, self.parts.market.id);
         self.view.other_exposure = self.parts.board.other_exposure(&self.parts.spec.plan.id);
-        let now = self.view.now;
+        let (now, lag) = (self.view.now, self.view.lag);
         for side in LegSide::BOTH {
             let checked = self.parts.pair.checked.is_some();
             let leg = self.view_mut(side);
             if !leg.live && checked {
                 // Streams down: a recent complete read stands in for them.
                 leg.synced =
-                    leg.synced_at.is_some_and(|at| now.since(at) < REST_FRESH) && leg.mismatches == 0;
+                    leg.synced_at.is_some_and(|at| now.since(at) < REST_FRESH + lag) && leg.mismatches == 0;
                 let asked = self.read_at.get(&Read::Snapshot(side)).copied();
-                if asked.is_none_or(|at| now.since(at) >= RECONCILE_SPACING) {
+                if asked.is_none_or(|at| now.since(at) >= RECONCILE_SPACING + lag) {
                     self.reconcile(side, false);
                 }
             }
@@ -667,10 +678,11 @@ impl<V: Venue> Driver<V> {
                 .map(|((_, slot), key)| (*slot, key.public_key().to_hex()))
                 .collect::<Vec<(ApiKeyIndex, String)>>()
         });
+        let before = self.parts.pair.checked.clone();
         let first_at = *self.read_at.get(&Read::Check).unwrap_or(&self.view.now);
         let budget_over = clock.now().since(first_at) > retry.budget;
         self.tasks.spawn("check", async move {
-            let input = CheckInput { spec: &spec, market, keys, now: clock.now() };
+            let input = CheckInput { spec: &spec, market, keys, now: clock.now(), before: before.as_deref() };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 Err(CheckError::Venue(error))
@@ -687,7 +699,7 @@ impl<V: Venue> Driver<V> {
 
     fn reconcile(&mut self, side: LegSide, at_once: bool) {
         let Some(checked) = self.parts.pair.checked.clone() else { return };
-        let spacing = if at_once { Duration::ZERO } else { RECONCILE_SPACING };
+        let spacing = if at_once { Duration::ZERO } else { RECONCILE_SPACING + self.view.lag };
         if !self.may_read(Read::Snapshot(side), spacing) {
             return;
         }
@@ -696,7 +708,12 @@ impl<V: Venue> Driver<V> {
             market: checked.market.clone(),
             since: checked.at,
             unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
-            keys: leg.nonces.keys().copied().collect(),
+            // A stream at rest needs no look; one in doubt, refused or taken over from a crash does.
+            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && self.nonces_seen.contains(&side) {
+                Vec::new()
+            } else {
+                leg.nonces.keys().copied().collect()
+            },
             ended_orders: leg.orders.values().any(|order| {
                 !order.is_settled() || matches!(order.state, OrderState::InDoubt | OrderState::Executed)
             }),

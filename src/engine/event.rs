@@ -123,6 +123,8 @@ pub struct LegView {
 pub struct View {
     /// Venue time.
     pub now: Timestamp,
+    /// How much venue time passes while an answer may be on its way: half a real second.
+    pub lag: Duration,
     /// The book, unless it is stale.
     pub book: Option<BookTop>,
     /// Prices, unless they are stale.

@@ -273,7 +273,7 @@ fn reconcile(work: &mut Work<'_>, side: LegSide, snapshot: &LegSnapshot) {
 /// Unknown to the venue after its deadline and the read side's lag: dead (F-06).
 fn expired(work: &mut Work<'_>, side: LegSide, id: IntentId, snapshot: &LegSnapshot) {
     let Some(intent) = work.pair.leg(side).unsettled.get(&id) else { return };
-    if snapshot.at > intent.deadline.after(READ_LAG) {
+    if snapshot.at > intent.deadline.after(READ_LAG + work.view.lag) {
         let proof = "past its deadline and unknown to the venue".to_owned();
         settle(work, id, side, Outcome::Dead { code: None, proof });
     }
@@ -292,7 +292,10 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at:
         work.alert("stuck", summary.clone());
         let end = PairEnd { code: crate::engine::codes::FOREIGN_SIGNER, summary };
         work.record(Entry::Step { to: Step::Done(end), at });
-    } else if next < known && idle && leg.failed_at.is_some_and(|failed| at > failed.after(READ_LAG)) {
+    } else if next < known
+        && idle
+        && leg.failed_at.is_some_and(|failed| at > failed.after(READ_LAG + work.view.lag))
+    {
         // The executed failure was of the kind that leaves its nonce unused (rules.md §3.1).
         work.record(Entry::NonceFreed { leg: side, key, next });
     }
@@ -313,7 +316,7 @@ fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], account:
     let found = match &work.pair.leg(side).withdrawal {
         // The venue's clock may be a little behind ours.
         Some(LegWithdrawal::Sent { amount, at }) => {
-            rows.iter().find(|row| row.amount == *amount && row.at.after(READ_LAG) >= *at)
+            rows.iter().find(|row| row.amount == *amount && row.at.after(READ_LAG + work.view.lag) >= *at)
         }
         Some(LegWithdrawal::Seen { id, status, .. }) => {
             rows.iter().find(|row| row.id == *id && row.status != *status)

@@ -3,6 +3,7 @@
 mod board;
 mod build;
 pub mod codes;
+pub mod control;
 mod decide;
 mod driver;
 mod entry;

@@ -46,8 +46,9 @@ pub(crate) struct CheckInput<'a> {
     pub(crate) market: Market,
     /// Public keys of the slots used, long leg first, as 80 hexadecimal digits.
     pub(crate) keys: [Vec<(ApiKeyIndex, String)>; 2],
-    /// Whether leverage was set by this very check: the position rules are then known to hold.
     pub(crate) now: Timestamp,
+    /// What an earlier check of this run found: only the accounts are then read again.
+    pub(crate) before: Option<&'a Checked>,
 }
 
 /// Reads both accounts and holds them against every rule of the plan.
@@ -62,9 +63,18 @@ pub(crate) async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result
     let mut legs = Vec::with_capacity(2);
     for (side, keys) in LegSide::BOTH.into_iter().zip(&input.keys) {
         let account = venue.account(spec.leg(side).account).await?;
-        let registered = venue.api_keys(spec.leg(side).account).await?;
-        let tier = venue.limits(spec.leg(side).account).await?.tier;
-        let keys = key_rules(spec, side, keys, &registered)?;
+        let known = input.before.map(|before| match side {
+            LegSide::Long => &before.legs[0],
+            LegSide::Short => &before.legs[1],
+        });
+        let (keys, tier) = match known {
+            Some(known) => (known.keys.clone(), known.tier.clone()),
+            None => {
+                let registered = venue.api_keys(spec.leg(side).account).await?;
+                let tier = venue.limits(spec.leg(side).account).await?.tier;
+                (key_rules(spec, side, keys, &registered)?, tier)
+            }
+        };
         legs.push(leg_rules(spec, side, market, size, mark, &account, keys, tier)?);
     }
     let [long, short] =
@@ -79,7 +89,7 @@ pub(crate) async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result
         size,
         tolerance,
         same_owner,
-        at: input.now,
+        at: input.before.map_or(input.now, |before| before.at),
         legs: [long, short],
     })
 }

@@ -65,10 +65,11 @@ pub(crate) fn counted(work: &mut Work<'_>) -> bool {
             continue;
         }
         agreed = false;
-        let due = since.after(COUNT_GRACE);
+        let grace = COUNT_GRACE + work.view.lag;
+        let due = since.after(grace);
         if work.now() >= due {
             work.out.effect(Effect::Reconcile(side));
-            work.out.wake_at(work.now().after(COUNT_GRACE));
+            work.out.wake_at(work.now().after(grace));
         } else {
             work.out.wake_at(due);
         }

@@ -106,10 +106,11 @@ pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
     }
     for side in LegSide::BOTH {
         if let Some(since) = doubtful_since(work, side) {
-            let due = since.after(PATIENCE);
+            let patience = PATIENCE + work.view.lag;
+            let due = since.after(patience);
             if work.now() >= due {
                 work.out.effect(Effect::Reconcile(side));
-                work.out.wake_at(work.now().after(PATIENCE));
+                work.out.wake_at(work.now().after(patience));
             } else {
                 work.out.wake_at(due);
             }

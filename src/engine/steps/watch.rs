@@ -74,7 +74,7 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
         if !leg.position.is_flat()
             && let Some(since) = work.view.leg(side).blind_since
         {
-            let due = since.after(BLIND_MAX);
+            let due = since.after(BLIND_MAX + work.view.lag);
             if work.now() >= due {
                 return Some(ExitReason::LostSight(side));
             }
@@ -113,11 +113,16 @@ fn hedge_due(work: &mut Work<'_>) -> Option<HedgeReason> {
     if work.pair.leg(leading).liquidated || work.pair.leg(lagging).liquidated {
         return Some(HedgeReason::Liquidation);
     }
-    if work.pair.leg(lagging).live_entry().is_none() {
+    // An order that the venue calls filled, and whose fills are still on their way, has not ended short.
+    let counted = work.pair.leg(lagging).orders.values().all(crate::engine::state::OwnOrder::is_settled);
+    if work.pair.leg(lagging).live_entry().is_none() && counted {
         return Some(HedgeReason::LegEnded);
     }
     let stale = |side: LegSide| {
-        work.view.leg(side).blind_since.is_some_and(|since| work.now() >= since.after(STALE_AFTER))
+        work.view
+            .leg(side)
+            .blind_since
+            .is_some_and(|since| work.now() >= since.after(STALE_AFTER + work.view.lag))
     };
     if stale(lagging) || stale(leading) {
         return Some(HedgeReason::LegStale);

@@ -115,7 +115,8 @@ fn deadline(work: &Work<'_>) -> Timestamp {
 fn receipts(work: &Work<'_>) -> String {
     let parts = LegSide::BOTH.map(|side| match &work.pair.leg(side).withdrawal {
         Some(LegWithdrawal::Seen { id, amount, status, collateral }) => {
-            format!("{} withdrew {amount} USDC ({id}, {status:?}), {collateral} left", side.name())
+            let status = format!("{status:?}").to_lowercase();
+            format!("{} withdrew {amount} USDC ({status}, {id}), {collateral} left", side.name())
         }
         Some(LegWithdrawal::Skipped(reason)) => format!("{} withdrew nothing: {reason}", side.name()),
         Some(LegWithdrawal::Sent { .. }) | None => format!("{} withdrew nothing", side.name()),

@@ -127,7 +127,7 @@ fn has_log(path: &Path) -> bool {
     std::fs::metadata(name).is_ok_and(|log| log.len() > 0)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, JournalError> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, JournalError> {
     let failed = JournalError::sqlite("open the journal");
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags).map_err(&failed)?;
