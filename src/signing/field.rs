@@ -286,7 +286,7 @@ mod tests {
         fn every_wide_integer_is_reduced(value in any::<u128>(), low in any::<u64>(), high in 0_u128..1 << 80) {
             prop_assert_eq!(Goldilocks::from_u128(value).value(), reduced(value));
             prop_assert_eq!(Goldilocks::from_u96(value >> 32).value(), reduced(value >> 32));
-            let wide = (high % u128::from(P) << 64) % u128::from(P) + u128::from(low);
+            let wide = ((high % u128::from(P)) << 64) % u128::from(P) + u128::from(low);
             prop_assert_eq!(Goldilocks::from_words(low, high).value(), reduced(wide));
         }
 
