@@ -12,7 +12,6 @@ mod explain;
 mod fault;
 mod init;
 mod input;
-mod load;
 pub mod out;
 mod paper;
 mod plan;
