@@ -319,19 +319,25 @@ async fn r_22_cut_connections_and_lost_frames_are_repaired() {
     let rig = Rig::start(config()).await;
     let mut events = rig.venue.subscribe(both());
     all_up(&mut events, 14).await;
-    rig.running.faults.add(FaultRule::next("connections", Fault::Close));
+    for family in ["market_stats", "user_stats"] {
+        rig.running.faults.add(FaultRule::next(&format!("ws/frame/{family}"), Fault::Close));
+    }
     // The two connections fall and come back in any order.
     let (mut fallen, mut back) = (BTreeSet::new(), BTreeSet::new());
-    while back.len() < 14 {
-        match until(&mut events, |event| Some(event.clone())).await {
-            VenueEvent::Down(feed, _) => drop(fallen.insert(feed)),
-            VenueEvent::Up(feed) => {
-                assert!(fallen.contains(&feed), "{feed:?} was up again without having been down");
-                back.insert(feed);
+    let all_back = async {
+        while back.len() < 14 {
+            match events.recv().await.expect("the streams go on") {
+                VenueEvent::Down(feed, _) => drop(fallen.insert(feed)),
+                VenueEvent::Up(feed) => {
+                    assert!(fallen.contains(&feed), "{feed:?} was up again without having been down");
+                    back.insert(feed);
+                }
+                _ => {}
             }
-            _ => {}
         }
-    }
+    };
+    let in_time = real_timeout(PATIENCE, all_back).await;
+    assert!(in_time.is_some(), "fallen: {fallen:?}, back: {back:?}");
 
     rig.running.faults.add(FaultRule::next("ws/frame/order_book", Fault::DropFrame));
     for (nonce, ticks) in [(0, 100_900), (1, 101_000)] {
