@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, Market, MarketId, Nonce, OrderStatus, Position, Side, TxHash, Usdc,
+    AccountIndex, ApiKeyIndex, Market, MarketId, Nonce, OrderStatus, Position, Side, Timestamp, TxHash, Usdc,
 };
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{
@@ -172,7 +172,7 @@ async fn every_read_is_understood() {
     assert_eq!(venue.next_nonce(LONG, SLOT).await.unwrap(), Nonce::new(0));
     assert!(venue.active_orders(LONG, MARKET).await.unwrap().is_empty());
     assert!(venue.inactive_orders(LONG, MARKET).await.unwrap().is_empty());
-    assert!(venue.trades_after(LONG, MARKET, None).await.unwrap().is_empty());
+    assert!(venue.trades_since(LONG, MARKET, Timestamp::from_millis(0)).await.unwrap().is_empty());
     assert!(venue.withdrawals(LONG).await.unwrap().is_empty());
     assert!(venue.withdrawal_delay().await.unwrap() > Duration::ZERO);
     assert_eq!(venue.transaction(TxHash::new([1; 40])).await.unwrap(), None);
@@ -245,9 +245,15 @@ async fn r_08_an_order_is_seen_in_every_feed_and_every_read() {
     }
 
     assert_eq!(rig.executed(taker.hash).await, TxStatus::Executed);
-    let trades = rig.venue.trades_after(LONG, MARKET, None).await.unwrap();
+    let trades = rig.venue.trades_since(LONG, MARKET, Timestamp::from_millis(0)).await.unwrap();
     assert_eq!((trades.len(), trades[0].side_of(LONG)), (1, Some(Side::Buy)));
-    assert!(rig.venue.trades_after(LONG, MARKET, Some(trades[0].id)).await.unwrap().is_empty());
+    assert!(
+        rig.venue
+            .trades_since(LONG, MARKET, trades[0].timestamp.after(Duration::from_millis(1)))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let ended = rig.venue.inactive_orders(SHORT, MARKET).await.unwrap();
     assert_eq!(ended[0].filled.lots(), 300);
     let rest = rig.venue.active_orders(LONG, MARKET).await.unwrap();
