@@ -45,6 +45,16 @@ pub enum Fault {
     Lose,
     /// A frame is not sent, as if the network had lost it.
     DropFrame,
+    /// A frame is sent twice.
+    DuplicateFrame,
+    /// The server announces a planned close after the frame, and closes the socket when the time is up.
+    Shutdown {
+        /// In how many real milliseconds.
+        ms: u64,
+    },
+    /// A transaction over the WebSocket is refused with 29500 in the other of the venue's two forms: code and message
+    /// at the top level. Nothing takes effect.
+    OtherForm,
     /// The socket is cut.
     Close,
     /// The socket stays open but silent: nothing is read and nothing is written.

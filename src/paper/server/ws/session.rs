@@ -105,9 +105,24 @@ impl Session {
                 let half: String = frame.text.chars().take(frame.text.len() / 2).collect();
                 return continue_if(socket.send(WsMessage::text(half)).await);
             }
+            Some(Fault::DuplicateFrame) => {
+                if socket.send(WsMessage::text(frame.text.to_string())).await.is_err() {
+                    return Next::Close;
+                }
+            }
+            Some(Fault::Shutdown { ms }) => return self.go_down(socket, ms).await,
             _ => {}
         }
         continue_if(socket.send(WsMessage::text(frame.text.to_string())).await)
+    }
+
+    /// Announces a planned close and carries it out.
+    async fn go_down(&self, socket: &mut WebSocket, ms: u64) -> Next {
+        let notice = object! { "type": "shutdown", "close_in_ms": ms };
+        if send(socket, &notice).await.is_ok() {
+            real_sleep(Duration::from_millis(ms)).await;
+        }
+        Next::Close
     }
 
     async fn receive(&mut self, socket: &mut WebSocket, message: WsMessage) -> Next {
@@ -213,6 +228,10 @@ impl Session {
             Some(Fault::RateLimit) => return Some(message::error(&Refusal::RateLimited.error(), None)),
             Some(Fault::ServerError | Fault::Blocked) => {
                 return Some(message::error(&Refusal::Gone.error(), None));
+            }
+            Some(Fault::OtherForm) => {
+                let error = Refusal::Gone.error();
+                return Some(object! { "type": kind, "code": error.code, "message": error.message });
             }
             _ => {}
         }
