@@ -124,7 +124,7 @@ async fn after(fault: Option<Fault>, line: &Cutter, answer: Result<String, Refus
         Some(Fault::Html) => html(),
         Some(Fault::TruncatedJson) => match answer {
             Ok(mut text) => {
-                text.truncate(text.len() / 2);
+                text.truncate(text.floor_char_boundary(text.len() / 2));
                 json_response(StatusCode::OK, text)
             }
             Err(refusal) => refusal.into_response(),

@@ -170,9 +170,12 @@ async fn the_control_plane_moves_the_price() {
     let action = json!({"market": "SOL", "action": {"do": "set_price", "price": "90.000"}});
     assert_eq!(post("/paper/act", action).await, 200);
     assert_eq!(post("/paper/deposit", json!({"account": LONG, "micros": 5_000_000})).await, 200);
-    let (_, details) = rig.get("/api/v1/orderBookDetails?market_id=2").await;
-    let index = details["order_book_details"][0]["index_price"].as_str().unwrap().to_owned();
-    assert!(index.starts_with("90."), "{index}");
+    // The world moves prices in its next step.
+    let moved = |stats: &serde_json::Value| stats["index_price"].as_str().unwrap().starts_with("90.");
+    let mut socket = rig.socket().await;
+    if !moved(&socket.subscribe("market_stats/2", None).await["market_stats"]) {
+        socket.until(|f| f["type"] == "update/market_stats" && moved(&f["market_stats"])).await;
+    }
     let (_, account) = rig.get("/api/v1/account?by=index&value=1001").await;
     assert_eq!(account["accounts"][0]["collateral"], "10005.000000");
 }

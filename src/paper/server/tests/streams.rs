@@ -188,3 +188,18 @@ async fn r_08_a_failure_in_the_sequencer_is_told() {
     let info: Value = serde_json::from_str(info.as_str().unwrap()).unwrap();
     assert_ne!(info["ae"], "", "{told}");
 }
+
+/// the 201st message of a minute is refused; transactions do not count.
+#[tokio::test]
+async fn r_23_messages_are_limited() {
+    let rig = Rig::with(PaperConfig { rate_limits: true, ..config() }).await;
+    let mut socket = rig.socket().await;
+    for _ in 0..200 {
+        socket.say(json!({"type": "ping"})).await;
+        assert_eq!(socket.next().await.unwrap()["type"], "pong");
+    }
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.next().await.unwrap(), error(30009, "Too Many Websocket Messages!"));
+    socket.say(json!({"type": "jsonapi/sendtx", "data": {"id": 1, "tx_type": 14, "tx_info": {}}})).await;
+    assert_eq!(socket.next().await.unwrap()["error"]["code"], 21501);
+}

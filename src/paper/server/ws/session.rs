@@ -102,7 +102,7 @@ impl Session {
                 real_sleep(Duration::from_millis(ms)).await;
             }
             Some(Fault::TruncatedJson) => {
-                let half: String = frame.text.chars().take(frame.text.len() / 2).collect();
+                let half = frame.text[..frame.text.floor_char_boundary(frame.text.len() / 2)].to_owned();
                 return continue_if(socket.send(WsMessage::text(half)).await);
             }
             Some(Fault::DuplicateFrame) => {
