@@ -295,3 +295,14 @@ fn a_day_is_caught_up_quickly() {
     assert_eq!(sim.now(), START.after(Duration::from_secs(86_400)));
     assert_sound(&sim);
 }
+
+/// Replay repeats every step; run with `--ignored` and a watch at hand.
+#[test]
+#[ignore = "a measurement: an hour of three markets in fine steps"]
+fn an_hour_in_fine_steps() {
+    let mut sim = Sim::new(config(WorldSpec::default(), 7, 1_000)).unwrap();
+    for minute in 1..=60 {
+        at(&mut sim, minute * 60);
+    }
+    assert_sound(&sim);
+}
