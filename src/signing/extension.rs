@@ -8,7 +8,7 @@ use subtle::{Choice, ConditionallySelectable};
 use zeroize::DefaultIsZeroes;
 
 use super::digest::{bytes_of_elements, elements_from_bytes};
-use super::field::Goldilocks;
+use super::field::{Goldilocks, high_word, low_word};
 
 /// z^p = ZETA·z: 3^((p − 1)/5), a fifth root of one.
 const ZETA: Goldilocks = Goldilocks::new(3).power((0xffff_ffff_0000_0001 - 1) / 5);
@@ -172,17 +172,16 @@ fn small_multiple(element: Goldilocks, factor: u32) -> Goldilocks {
     Goldilocks::from_u96(u128::from(element.value()) * u128::from(factor))
 }
 
-/// Sums products with one reduction at the end.
+/// Sums a few products with one reduction at the end. Low and high words are summed apart, which spares the carries.
 #[inline(always)]
 fn sum_of_products<const N: usize>(pairs: [(Goldilocks, Goldilocks); N]) -> Goldilocks {
-    let mut sum = 0_u128;
-    let mut carries = 0_u64;
+    let (mut low, mut high) = (0_u128, 0_u128);
     for (a, b) in pairs {
-        let (next, carry) = sum.overflowing_add(u128::from(a.value()) * u128::from(b.value()));
-        sum = next;
-        carries += u64::from(carry);
+        let product = u128::from(a.value()) * u128::from(b.value());
+        low += u128::from(low_word(product));
+        high += u128::from(high_word(product));
     }
-    Goldilocks::from_u128_and_carries(sum, carries)
+    Goldilocks::from_words(low_word(low), high + u128::from(high_word(low)))
 }
 
 impl Add for Fp5 {

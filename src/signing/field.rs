@@ -66,18 +66,17 @@ impl Goldilocks {
 
     /// Reduces any 128-bit integer.
     pub(super) const fn from_u128(value: u128) -> Self {
-        // value = low + middle·2^64 + top·2^96, with 2^64 ≡ EPSILON and 2^96 ≡ −1.
-        let low = low_word(value);
-        let high = high_word(value);
-        let (without_top, borrow) = low.overflowing_sub(high >> 32);
-        let without_top = without_top.wrapping_sub(EPSILON & mask(borrow));
-        let (sum, carry) = without_top.overflowing_add((high & EPSILON) * EPSILON);
-        Self(subtract_modulus_once(sum.wrapping_add(EPSILON & mask(carry))))
+        Self::from_words(low_word(value), high_word(value) as u128)
     }
 
-    /// Reduces `value + carries·2^128` for a few carries: 2^128 ≡ −2^32.
-    pub(super) const fn from_u128_and_carries(value: u128, carries: u64) -> Self {
-        Self::from_u128(value).minus(Self(carries << 32))
+    /// Reduces `low + high·2^64`, for a `high` below 2^80.
+    #[inline(always)]
+    pub(super) const fn from_words(low: u64, high: u128) -> Self {
+        // With high = middle + top·2^32: 2^64 ≡ EPSILON and 2^96 ≡ −1.
+        let (without_top, borrow) = low.overflowing_sub(low_word(high >> 32));
+        let without_top = without_top.wrapping_sub(EPSILON & mask(borrow));
+        let (sum, carry) = without_top.overflowing_add((low_word(high) & EPSILON) * EPSILON);
+        Self(subtract_modulus_once(sum.wrapping_add(EPSILON & mask(carry))))
     }
 
     /// Reduces an integer below 2^96.
@@ -284,12 +283,11 @@ mod tests {
         }
 
         #[test]
-        fn every_wide_integer_is_reduced(value in any::<u128>(), carries in 0_u64..32) {
+        fn every_wide_integer_is_reduced(value in any::<u128>(), low in any::<u64>(), high in 0_u128..1 << 80) {
             prop_assert_eq!(Goldilocks::from_u128(value).value(), reduced(value));
             prop_assert_eq!(Goldilocks::from_u96(value >> 32).value(), reduced(value >> 32));
-            let power = Goldilocks::new(reduced(u128::MAX)) + Goldilocks::ONE;
-            let expected = Goldilocks::from_u128(value) + power * Goldilocks::new(carries);
-            prop_assert_eq!(Goldilocks::from_u128_and_carries(value, carries), expected);
+            let wide = ((high % u128::from(P)) << 64) % u128::from(P) + u128::from(low);
+            prop_assert_eq!(Goldilocks::from_words(low, high).value(), reduced(wide));
         }
 
         #[test]

@@ -40,7 +40,7 @@ impl Scalar {
     pub(super) fn from_bytes(bytes: &[u8; 40]) -> Option<Self> {
         let words = words_from_bytes(bytes);
         let (_, borrow) = subtract(&words, &N);
-        borrow.then_some(Self(words))
+        (borrow == 1).then_some(Self(words))
     }
 
     pub(super) fn to_bytes(self) -> [u8; 40] {
@@ -153,24 +153,25 @@ fn halve(words: [u64; 5]) -> [u64; 5] {
     std::array::from_fn(|i| words[i] >> 1 | words.get(i + 1).map_or(0, |next| next << 63))
 }
 
-/// Returns the difference modulo 2^320, and whether it wrapped.
-const fn subtract(a: &[u64; 5], b: &[u64; 5]) -> ([u64; 5], bool) {
+/// Returns the difference modulo 2^320, and 1 when it wrapped, else 0.
+///
+/// The borrow is a word out of wide arithmetic and never a `bool`: of those the compiler made branches on secrets.
+const fn subtract(a: &[u64; 5], b: &[u64; 5]) -> ([u64; 5], u64) {
     let mut difference = [0; 5];
-    let mut borrow = false;
+    let mut borrow = 0;
     let mut i = 0;
     while i < 5 {
-        let (first, wrapped_first) = a[i].overflowing_sub(b[i]);
-        let (second, wrapped_second) = first.overflowing_sub(borrow as u64);
-        difference[i] = second;
-        borrow = wrapped_first | wrapped_second;
+        let wide = (a[i] as u128).wrapping_sub(b[i] as u128).wrapping_sub(borrow as u128);
+        difference[i] = low_word(wide);
+        borrow = high_word(wide) & 1;
         i += 1;
     }
     (difference, borrow)
 }
 
-/// Returns `words + n` modulo 2^320 when `condition`, else `words`.
-const fn add_order_if(words: [u64; 5], condition: bool) -> [u64; 5] {
-    let mask = (condition as u64).wrapping_neg();
+/// Returns `words + n` modulo 2^320 when `condition` is 1, `words` when it is 0.
+const fn add_order_if(words: [u64; 5], condition: u64) -> [u64; 5] {
+    let mask = condition.wrapping_neg();
     let mut sum = [0; 5];
     let mut carry = 0;
     let mut i = 0;
