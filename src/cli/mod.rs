@@ -1,12 +1,20 @@
 //! The command line: one file per subcommand, one variant of [`Command`] each.
 //!
-//! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Exit`, a variant of
+//! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! [`Command`], and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod context;
 mod exit;
+mod explain;
+mod fault;
+mod init;
+mod input;
 pub mod out;
 mod paper;
+mod plan;
+mod rules;
+mod schema;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -14,6 +22,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use context::Context;
 pub use exit::Exit;
+pub use fault::Fault;
+pub use input::Variables;
 
 /// A declarative, crash-safe plan runner for the Lighter perpetuals exchange.
 #[derive(Debug, Parser)]
@@ -63,13 +73,25 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::Init),
+    Validate(validate::Validate),
+    Explain(explain::Explain),
+    Rules(rules::Rules),
+    Schema(schema::Schema),
+    Plan(plan::PlanCommand),
     Paper(paper::PaperArgs),
 }
 
 impl Command {
-    fn run(self, context: &Context) -> Exit {
+    fn run(self, context: &Context) -> Result<Exit, Fault> {
         match self {
-            Self::Paper(args) => args.run(context),
+            Self::Init(command) => command.run(context),
+            Self::Validate(command) => command.run(context),
+            Self::Explain(command) => command.run(context),
+            Self::Rules(command) => command.run(context),
+            Self::Schema(command) => command.run(context),
+            Self::Plan(command) => command.run(context),
+            Self::Paper(command) => command.run(context),
         }
     }
 }
@@ -85,5 +107,5 @@ pub fn main() -> Exit {
         }
     };
     let context = Context::new(cli.global);
-    cli.command.run(&context)
+    cli.command.run(&context).unwrap_or_else(|fault| fault.report())
 }

@@ -278,7 +278,8 @@ fn risk(r: &mut Resolver<'_>, at: Option<usize>) -> RiskPlan {
         max_drawdown: r.usdc(at, "risk/max_drawdown_usdc").unwrap_or(whole),
         min_liquidation_distance_pct: r
             .number(at, "risk/min_liquidation_distance_pct")
-            .unwrap_or(Decimal::ZERO),
+            .unwrap_or(Decimal::ZERO)
+            .normalize(),
         max_messages_per_minute: r.integer(at, "risk/max_messages_per_minute").unwrap_or(1),
         max_loss_if_venue_down: r.usdc(at, "risk/max_loss_if_venue_down_usdc").unwrap_or(whole),
     }

@@ -46,7 +46,6 @@ pub(crate) const OVER_QUOTE_LIMIT: RuleId = RuleId::new("LP305", "over-quote-lim
 pub(crate) const SELF_CROSS: RuleId = RuleId::new("LP306", "self-cross");
 pub(crate) const LEVERAGE_TOO_HIGH: RuleId = RuleId::new("LP307", "leverage-too-high");
 pub(crate) const PRICE_FAR_FROM_MARK: RuleId = RuleId::new("LP308", "price-far-from-mark");
-pub(crate) const PRICE_BAND: RuleId = RuleId::new("LP309", "price-band");
 
 // Risk
 pub(crate) const MISSING_RISK_LIMIT: RuleId = RuleId::new("LP401", "missing-risk-limit");

@@ -1,5 +1,7 @@
 //! From a source file to a [`Plan`], with everything that is wrong on the way.
 
+use std::collections::BTreeSet;
+
 use super::codes;
 use super::document::Document;
 use super::finding::{Finding, Severity};
@@ -71,10 +73,14 @@ pub fn load(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market]) 
         return Loaded { plan: None, draft: None, document, findings };
     }
     findings.extend(vars::substitute(&mut document.root, options));
-    findings.extend(shape::check(&document.root));
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    document.broken =
-        errors.map(|finding| finding.pointer.clone()).filter(|pointer| !pointer.is_empty()).collect();
+    document.broken = broken(&findings);
+    let shape = shape::check(&document.root);
+    // A misspelt key is one mistake: the key it was meant to be is not reported as missing as well.
+    let meant = shape.iter().filter_map(shape::meant).filter(|pointer| document.root.at(pointer).is_none());
+    document.broken.extend(meant.collect::<Vec<_>>());
+    // What the subset or a template refused has no shape to speak of.
+    findings.extend(shape.into_iter().filter(|finding| !document.is_broken(&finding.pointer)));
+    document.broken.extend(broken(&findings));
     if !matches!(document.root.kind, Kind::Map(_)) {
         return Loaded { plan: None, draft: None, document, findings };
     }
@@ -84,6 +90,12 @@ pub fn load(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market]) 
     findings.extend(more);
     let sound = findings.iter().all(|finding| finding.severity < Severity::Error);
     Loaded { plan: sound.then(|| draft.clone()), draft: Some(draft), document, findings }
+}
+
+/// Returns the places of errors, so that what follows from them is not reported as well.
+fn broken(findings: &[Finding]) -> BTreeSet<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| finding.pointer.clone()).filter(|pointer| !pointer.is_empty()).collect()
 }
 
 fn unreadable(problem: Unreadable) -> Finding {

@@ -5,24 +5,28 @@ mod build_legs;
 mod build_prices;
 pub(crate) mod codes;
 mod document;
-mod finding;
+mod estimate;
+pub(crate) mod finding;
 mod load;
 mod number;
+mod orders;
 mod raw;
 mod resolve;
 mod resolved;
-mod schema;
-mod secrets;
-mod shape;
+pub(crate) mod schema;
+pub(crate) mod secrets;
+pub(crate) mod shape;
 mod source;
 mod tree;
 mod vars;
 mod yaml;
 
 pub use document::{Document, Site};
+pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
 pub use finding::{Finding, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
-pub use number::format_duration;
+pub use number::{format_duration, format_usdc};
+pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,
     NotifyTopic, OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PegReference,

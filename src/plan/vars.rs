@@ -132,9 +132,10 @@ impl Variables {
         let engine = engine();
         let template = engine.template_from_str(text).map_err(|error| bad_template(&error))?;
         let mut names = Names { vars: BTreeMap::new(), env: BTreeMap::new(), pair };
-        for path in template.undeclared_variables(true) {
-            self.look_up(&path, &mut names, options)?;
-        }
+        // All of them, so that no variable counts as unused because another one is unknown; in order, for one answer.
+        let wanted: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
+        let looked_up: Vec<_> = wanted.iter().map(|path| self.look_up(path, &mut names, options)).collect();
+        looked_up.into_iter().collect::<Result<(), _>>()?;
         if let Some(value) = plain(text).and_then(|path| names.get(path)) {
             return Ok(value.to_owned());
         }

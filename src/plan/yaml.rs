@@ -91,10 +91,14 @@ impl Builder {
             }
             Event::Scalar(text, style, ..) => self.node(Node::new(resolve(text.into_owned(), style), range)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.refuse_anchor("an alias", range.clone());
+                let at = self.next_pointer();
+                self.refuse_anchor("an alias", &at, range.clone());
                 self.node(Node::new(Kind::Null, range));
             }
-            Event::Anchor(..) => self.refuse_anchor("an anchor", range),
+            Event::Anchor(..) => {
+                let at = self.pointer();
+                self.refuse_anchor("an anchor", &at, range);
+            }
             Event::SequenceStart(style, ..) => self.stack.push(Frame::Seq {
                 start: range,
                 flow: style == StructureStyle::Flow,
@@ -161,19 +165,15 @@ impl Builder {
 
     /// Returns the JSON pointer of the innermost open collection.
     fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for (depth, frame) in self.stack.iter().enumerate() {
-            if depth + 1 == self.stack.len() {
-                break;
-            }
-            pointer = match frame {
-                Frame::Seq { items, .. } => format!("{pointer}/{}", items.len()),
-                Frame::Map { key, .. } => {
-                    join(&pointer, key.as_ref().and_then(|key| key.name.as_deref()).unwrap_or_default())
-                }
-            };
+        pointer_through(self.stack.split_last().map_or(&[], |(_, outer)| outer))
+    }
+
+    /// Returns the JSON pointer of the node that comes next; of its mapping, when that is a key.
+    fn next_pointer(&self) -> String {
+        match self.stack.last() {
+            Some(Frame::Map { key: None, .. }) => self.pointer(),
+            _ => pointer_through(&self.stack),
         }
-        pointer
     }
 
     fn refuse_tag(&mut self, event: &Event<'_>, span: &Span) {
@@ -186,10 +186,10 @@ impl Builder {
         }
     }
 
-    fn refuse_anchor(&mut self, what: &str, range: Range<usize>) {
+    fn refuse_anchor(&mut self, what: &str, pointer: &str, range: Range<usize>) {
         let finding =
             Finding::error(codes::YAML_ANCHOR, format!("plans have no YAML anchors, and this is {what}"))
-                .at(&self.pointer(), Some(range))
+                .at(pointer, Some(range))
                 .help("write the value out, or put it under `vars:` and use `{{ vars.name }}`");
         self.parsed.findings.push(finding);
     }
@@ -202,6 +202,16 @@ impl Builder {
         self.parsed.findings.push(finding);
         self.parsed.root = None;
     }
+}
+
+/// Returns the JSON pointer of what is being read inside `frames`.
+fn pointer_through(frames: &[Frame]) -> String {
+    frames.iter().fold(String::new(), |pointer, frame| match frame {
+        Frame::Seq { items, .. } => format!("{pointer}/{}", items.len()),
+        Frame::Map { key, .. } => {
+            join(&pointer, key.as_ref().and_then(|key| key.name.as_deref()).unwrap_or_default())
+        }
+    })
 }
 
 /// A flow collection ends at its bracket; a block collection at the end of its last child.

@@ -49,7 +49,10 @@ async fn answers_that_are_no_answers() {
         // All of them took effect.
         assert_eq!(rig.executed(&order).await["status"], 2);
     }
-    for (fault, status) in [(Fault::RateLimit, 429), (Fault::Blocked, 405), (Fault::ServerError, 500)] {
+    let unavailable = Fault::HttpStatus { status: 503 };
+    for (fault, status) in
+        [(unavailable, 503), (Fault::RateLimit, 429), (Fault::Blocked, 405), (Fault::ServerError, 500)]
+    {
         let order = rig.order(LONG, 9, 500, 100_500, GTT);
         strike(&rig, "sendTx", fault);
         assert_eq!(rig.post(&order).await.unwrap().status().as_u16(), status);
@@ -109,7 +112,7 @@ async fn r_20_sockets_are_cut() {
     while socket.next().await.is_some() {}
 
     let (mut one, mut two) = (rig.socket().await, rig.socket().await);
-    let rule = json!({"place": "connections", "fault": {"kind": "close"}});
+    let rule = json!({"kind": "close_sockets"});
     let request = rig.http.post(rig.url("/paper/faults"));
     // The request's own connection is cut, too, so its answer may not arrive.
     drop(request.header("Content-Type", "application/json").body(rule.to_string()).send().await);

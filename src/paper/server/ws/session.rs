@@ -226,7 +226,7 @@ impl Session {
                 return None;
             }
             Some(Fault::RateLimit) => return Some(message::error(&Refusal::RateLimited.error(), None)),
-            Some(Fault::ServerError | Fault::Blocked) => {
+            Some(Fault::ServerError | Fault::Blocked | Fault::HttpStatus { .. }) => {
                 return Some(message::error(&Refusal::Gone.error(), None));
             }
             Some(Fault::OtherForm) => {
