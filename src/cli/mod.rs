@@ -102,7 +102,7 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
-            Self::Paper(args) => Ok(args.run(context)),
+            Self::Paper(command) => command.run(context),
         }
     }
 }

@@ -25,7 +25,7 @@ pub use document::{Document, Site};
 pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
 pub use finding::{Finding, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
-pub use number::format_duration;
+pub use number::{format_duration, format_usdc};
 pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,

@@ -1,4 +1,8 @@
-//! Tests across modules, over the public interface. One binary, so that it links once.
+//! Tests across modules over the public interface, and the command line as a user meets it. One binary, so that it
+//! links once.
 #![cfg(test)]
 
 mod client_on_paper;
+mod commands;
+mod common;
+mod validate;

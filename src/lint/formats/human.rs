@@ -6,7 +6,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use super::FileReport;
 use crate::plan::{Finding, Severity};
 
-/// Writes all findings of all files, and a summary line.
+/// Writes all findings of all files, and a summary line; nothing at all when no file could be read, because "no findings"
+/// would not be true.
 pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
     let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
@@ -17,7 +18,9 @@ pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
             text.push_str("\n\n");
         }
     }
-    text.push_str(&summary(files));
+    if !files.is_empty() {
+        text.push_str(&summary(files));
+    }
     text
 }
 
