@@ -57,7 +57,7 @@ pub(crate) fn substitute(root: &mut Node, options: &LoadOptions<'_>) -> Vec<Find
                     node.kind = Kind::Text(value);
                     None
                 }
-                Err(finding) => Some(finding),
+                Err(finding) => Some(*finding),
             }
         };
         findings.extend(refused.map(|finding| finding.at(pointer, Some(node.span.clone()))));
@@ -128,7 +128,7 @@ impl Variables {
         is_number: bool,
         pair: Option<&BTreeMap<String, String>>,
         options: &LoadOptions<'_>,
-    ) -> Result<String, Finding> {
+    ) -> Result<String, Box<Finding>> {
         let engine = engine();
         let template = engine.template_from_str(text).map_err(|error| bad_template(&error))?;
         let mut names = Names { vars: BTreeMap::new(), env: BTreeMap::new(), pair };
@@ -140,8 +140,9 @@ impl Variables {
             return Ok(value.to_owned());
         }
         if is_number {
-            return Err(Finding::error(codes::NUMBER_EXPRESSION, "a template computes a number here")
-                .help("only `{{ vars.name }}` stands for a number: template arithmetic is not exact"));
+            let finding = Finding::error(codes::NUMBER_EXPRESSION, "a template computes a number here")
+                .help("only `{{ vars.name }}` stands for a number: template arithmetic is not exact");
+            return Err(Box::new(finding));
         }
         names.vars = self.values.iter().filter_map(|(k, v)| Some((k.as_str(), v.as_deref()?))).collect();
         let value = template.render(names.to_value()).map_err(|error| bad_template(&error))?;
@@ -154,9 +155,10 @@ impl Variables {
         path: &str,
         names: &mut Names<'a>,
         options: &LoadOptions<'_>,
-    ) -> Result<(), Finding> {
-        let unknown =
-            |message: String, help: String| Err(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help));
+    ) -> Result<(), Box<Finding>> {
+        let unknown = |message: String, help: String| {
+            Err(Box::new(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help)))
+        };
         match path.split_once('.') {
             Some(("vars", name)) => match self.values.get_key_value(name) {
                 Some((key, Some(value))) => {
@@ -265,10 +267,10 @@ fn plain(text: &str) -> Option<&str> {
 }
 
 /// The engine's own detail may quote values, so only the text of a syntax error is passed on.
-fn bad_template(error: &minijinja::Error) -> Finding {
+fn bad_template(error: &minijinja::Error) -> Box<Finding> {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::SyntaxError, Some(detail)) => format!("bad template: {detail}"),
         (kind, _) => format!("bad template: {kind}"),
     };
-    Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\"")
+    Box::new(Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\""))
 }

@@ -157,6 +157,9 @@ fn no_format_shows_a_key() {
         let run = bench.run_with(&["plan", "plan.yaml"], "", &[("SECRET", KEY)]).expect(1);
         assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "{}", run.stderr);
     }
+    bench.write("plan.yaml", "pairs: [{ long: { key: hunter2 ]\n");
+    let run = bench.run(&["validate", "plan.yaml"]).expect(1);
+    assert!(!run.stdout.contains("hunter2") && run.stdout.contains("LP001"), "{}", run.stdout);
     bench.write("plan.yaml", edited("key: paper", "key: hunter2"));
     let run = bench.run(&["validate", "plan.yaml"]).expect(1);
     assert!(!run.stdout.contains("hunter2") && run.stdout.contains("LP502"), "{}", run.stdout);
