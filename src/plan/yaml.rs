@@ -336,6 +336,14 @@ mod tests {
     }
 
     #[test]
+    fn crowds_are_refused_while_they_are_read() {
+        let keys: String = (0..50_000).map(|i| format!("k{i}: 1\n")).collect();
+        assert_eq!(codes_of(&keys), ["LP003"]);
+        assert_eq!(codes_of(&format!("a: [{}]", "x,".repeat(50_000))), ["LP003"]);
+        assert!(codes_of(&format!("a: [{}]", "x,".repeat(5_000))).is_empty());
+    }
+
+    #[test]
     fn every_node_knows_its_place() {
         let text = "pairs:\n  - id: é\n    long: { account: 7 }\n# end\n";
         let root = parse(text).root.unwrap();
