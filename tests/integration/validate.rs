@@ -216,9 +216,8 @@ fn rules_are_selected_and_ignored_but_never_the_ones_that_matter_most() {
     bench.write("plan.yaml", edited("leverage: 5", "leverage: 50").replace("buy: 101.050", "buy: 102"));
     let run = bench.run(&["validate", "--format", "concise", "--ignore", "LP307", "plan.yaml"]).expect(1);
     assert!(run.stdout.contains("LP306") && !run.stdout.contains("LP307"), "{}", run.stdout);
-    let run = bench
-        .run(&["validate", "--format", "concise", "--select", "leverage-too-high", "plan.yaml"])
-        .expect(1);
+    let run =
+        bench.run(&["validate", "--format", "concise", "--select", "deadline-order", "plan.yaml"]).expect(1);
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
     assert!(run.stdout.contains("LP306"), "what cannot be ignored is always reported: {}", run.stdout);
     bench.write("torn.yaml", "pairs: [");
