@@ -156,54 +156,46 @@ impl Variables {
         names: &mut Names<'a>,
         options: &LoadOptions<'_>,
     ) -> Result<(), Box<Finding>> {
-        let unknown = |message: String, help: String| {
-            Err(Box::new(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help)))
-        };
         match path.split_once('.') {
-            Some(("vars", name)) => match self.values.get_key_value(name) {
-                Some((key, Some(value))) => {
-                    self.used.borrow_mut().insert(name.to_owned());
-                    names.vars.insert(key, value);
-                    Ok(())
-                }
-                Some((_, None)) => {
-                    self.used.borrow_mut().insert(name.to_owned());
-                    unknown(
-                        format!("variable `{name}` has no value"),
-                        format!("give it one: `--set {name}=VALUE`"),
-                    )
-                }
-                None => {
-                    let near = did_you_mean(name, self.values.keys().map(String::as_str));
-                    let help = near.map_or_else(
-                        || format!("declare it: `vars: {{ {name}: … }}`"),
-                        |near| format!("did you mean `vars.{near}`?"),
-                    );
-                    unknown(format!("there is no variable `{name}`"), help)
-                }
-            },
-            Some(("env", name)) => match (options.env)(name) {
-                Some(value) => {
-                    names.env.insert(name.to_owned(), value);
-                    Ok(())
-                }
-                None => unknown(
-                    format!("environment variable `{name}` is not set"),
-                    format!("export {name}, or write the value out"),
-                ),
-            },
-            Some(("pair", name)) if names.pair.is_some_and(|pair| pair.contains_key(name)) => Ok(()),
+            Some(("vars", name)) => {
+                let (key, value) = self.variable(name)?;
+                names.vars.insert(key, value);
+            }
+            Some(("env", name)) => {
+                let value = (options.env)(name).ok_or_else(|| {
+                    let message = format!("environment variable `{name}` is not set");
+                    unknown(message, format!("export {name}, or write the value out"))
+                })?;
+                names.env.insert(name.to_owned(), value);
+            }
+            Some(("pair", name)) if names.pair.is_some_and(|pair| pair.contains_key(name)) => {}
             // `vars` alone, as in `vars["name"]`: strict undefined still guards it.
-            None if matches!(path, "vars" | "env") => Ok(()),
+            None if matches!(path, "vars" | "env") => {}
             _ => {
                 let near = did_you_mean(path, self.values.keys().map(String::as_str));
-                let help = near.map_or_else(
-                    || "templates know `vars.NAME`, `env.NAME` and, inside a pair, `pair.id`, `pair.long_account` and `pair.short_account`".to_owned(),
-                    |near| format!("did you mean `vars.{near}`?"),
-                );
-                unknown(format!("there is nothing called `{path}` here"), help)
+                let help = near
+                    .map_or_else(|| KNOWN_NAMES.to_owned(), |near| format!("did you mean `vars.{near}`?"));
+                return Err(unknown(format!("there is nothing called `{path}` here"), help));
             }
         }
+        Ok(())
+    }
+
+    /// Returns a variable with its value, and notes that it is used.
+    fn variable(&self, name: &str) -> Result<(&str, &str), Box<Finding>> {
+        let Some((key, value)) = self.values.get_key_value(name) else {
+            let near = did_you_mean(name, self.values.keys().map(String::as_str));
+            let help = near.map_or_else(
+                || format!("declare it: `vars: {{ {name}: … }}`"),
+                |near| format!("did you mean `vars.{near}`?"),
+            );
+            return Err(unknown(format!("there is no variable `{name}`"), help));
+        };
+        self.used.borrow_mut().insert(name.to_owned());
+        let value = value.as_deref().ok_or_else(|| {
+            unknown(format!("variable `{name}` has no value"), format!("give it one: `--set {name}=VALUE`"))
+        })?;
+        Ok((key, value))
     }
 
     fn unused(&self, root: &Node) -> Vec<Finding> {
@@ -245,6 +237,13 @@ impl Names<'_> {
             _ => None,
         }
     }
+}
+
+const KNOWN_NAMES: &str = "templates know `vars.NAME`, `env.NAME` and, inside a pair, `pair.id`, `pair.long_account` and \
+                           `pair.short_account`";
+
+fn unknown(message: String, help: String) -> Box<Finding> {
+    Box::new(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help))
 }
 
 fn scalars_of(map: Option<&Node>) -> BTreeMap<String, Option<String>> {
