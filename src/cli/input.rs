@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 16;
 /// Values for the variables of a plan.
 #[derive(Debug, Default, Args)]
 pub struct Variables {
-    /// Set a variable of the plan; may be repeated, goes before --vars
+    /// Set a variable of the plan; may be repeated, wins over --vars
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     sets: Vec<(String, String)>,
     /// Read variables from a YAML file of names and plain values; may be repeated, later files win
