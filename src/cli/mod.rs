@@ -1,7 +1,7 @@
-//! The command line: one file per subcommand, one variant of [`Command`] each.
+//! The command line: one file per subcommand, one variant of `Command` each.
 //!
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
-//! [`Command`], and an arm in `Command::run`. It appears in `--help` because it works, never before.
+//! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod apply;
 mod context;

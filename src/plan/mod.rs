@@ -1,4 +1,8 @@
 //! The plan language: YAML with positions, raw types, schema, vars, and the [`Plan`] that cannot be invalid.
+//!
+//! The way of a file: [`SourceFile`] → tree with spans (`yaml`) → variables (`vars`) → shape against the generated schema
+//! (`raw`, `schema`, `shape`) → typed values with overrides, defaults and ranges (`resolve`, `build`) → [`Plan`]. Each
+//! stage adds findings and goes on; what depends on a value that was found wrong stays silent.
 
 mod build;
 mod build_legs;

@@ -157,6 +157,9 @@ fn no_format_shows_a_key() {
         let run = bench.run_with(&["plan", "plan.yaml"], "", &[("SECRET", KEY)]).expect(1);
         assert!(!run.stdout.contains(KEY) && !run.stderr.contains(KEY), "{}", run.stderr);
     }
+    bench.write("plan.yaml", "pairs: [{ long: { key: hunter2 ]\n");
+    let run = bench.run(&["validate", "plan.yaml"]).expect(1);
+    assert!(!run.stdout.contains("hunter2") && run.stdout.contains("LP001"), "{}", run.stdout);
     bench.write("plan.yaml", edited("key: paper", "key: hunter2"));
     let run = bench.run(&["validate", "plan.yaml"]).expect(1);
     assert!(!run.stdout.contains("hunter2") && run.stdout.contains("LP502"), "{}", run.stdout);
@@ -205,4 +208,38 @@ fn all_shipped_plans_are_sound() {
     let plans = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
     let run = bench.run(&["validate", plans]).expect(0);
     assert!(run.stdout.ends_with("plans checked: no findings\n"), "{}", run.stdout);
+}
+
+#[test]
+fn rules_are_selected_and_ignored_but_never_the_ones_that_matter_most() {
+    let bench = Bench::new();
+    bench.write("plan.yaml", edited("leverage: 5", "leverage: 50").replace("buy: 101.050", "buy: 102"));
+    let run = bench.run(&["validate", "--format", "concise", "--ignore", "LP307", "plan.yaml"]).expect(1);
+    assert!(run.stdout.contains("LP306") && !run.stdout.contains("LP307"), "{}", run.stdout);
+    let run =
+        bench.run(&["validate", "--format", "concise", "--select", "deadline-order", "plan.yaml"]).expect(1);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("LP306"), "what cannot be ignored is always reported: {}", run.stdout);
+    bench.write("torn.yaml", "pairs: [");
+    bench.run(&["validate", "--select", "leverage-too-high", "torn.yaml"]).expect(1);
+    let run = bench.run(&["validate", "--ignore", "self-cross", "plan.yaml"]).expect(2);
+    assert!(run.stderr.contains("cannot be ignored"), "{}", run.stderr);
+    bench.run(&["validate", "--ignore", "LP999", "plan.yaml"]).expect(2);
+}
+
+/// A folder of plans holds other YAML too; what might be a broken plan is still looked at.
+#[test]
+fn folders_are_searched_for_plans_only() {
+    let bench = Bench::new();
+    bench
+        .write("a/plan.yaml", PLAN)
+        .write("a/b/compose.yml", "services: {}\n")
+        .write("a/.hidden/x.yaml", "pairs: [");
+    let run = bench.run(&["validate", "a"]).expect(0);
+    assert!(run.stdout.starts_with("1 plan checked"), "{}", run.stdout);
+    bench.write("a/b/torn.yaml", "name: x\npairs: [");
+    bench.run(&["validate", "a"]).expect(1);
+    bench.run(&["validate", "a/.hidden"]).expect(1);
+    bench.write("c/compose.yml", "services: {}\n");
+    bench.run(&["validate", "c"]).expect(3);
 }
