@@ -1,1 +1,3 @@
 //! Runs a step graph.
+
+pub mod control;

@@ -4,7 +4,11 @@
 
 mod chain;
 mod error;
+mod export;
 mod handle;
+#[cfg(test)]
+mod handle_tests;
+mod lock;
 mod memory;
 mod reserve;
 mod sqlite;
@@ -12,11 +16,15 @@ mod state_dir;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use chain::EventHash;
 pub use error::JournalError;
+pub use export::{event_line, export};
 pub use handle::{Journal, Priority};
+pub use lock::{Holder, Lock, LockError, LockRow, list_locks, lock_key, lock_run};
 pub use memory::MemoryStore;
-pub use sqlite::{FORMAT, SqliteStore};
+pub use sqlite::{FORMAT, Salvaged, SqliteStore, salvage};
 pub use state_dir::StateDir;
 pub use store::{Append, EventRow, IntentRow, NewEvent, NewRun, RUN_STATUS, RunRow, Store};
+pub use verify::{Verified, verify};

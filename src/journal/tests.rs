@@ -170,3 +170,42 @@ fn what_could_not_be_read_back_is_refused_whole_and_alone() {
         assert!(store.intents(&run).unwrap().is_empty());
     });
 }
+
+#[test]
+fn a_verified_run_exports_line_by_line() {
+    for_each_store(|store| {
+        let run = run_id("r");
+        store.create_run(&new_run("r")).unwrap();
+        let decimal = event("fill", r#"{"price":0.1234567890123456789012345678}"#);
+        store.append(&run, vec![decimal], vec![intent("i1", "intent")]).unwrap();
+        let mut out = Vec::new();
+        export(store, &run, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let types: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].clone())
+            .collect();
+        assert_eq!(types, ["run", "event", "intent", "end"]);
+        assert!(
+            text.contains(r#""body":{"price":0.1234567890123456789012345678}"#),
+            "numbers stay as they are"
+        );
+        assert!(text.ends_with("{\"type\":\"end\",\"run\":\"r\",\"events\":1,\"intents\":1}\n"), "{text}");
+        let event = &store.events(&run, 1).unwrap()[0];
+        assert_eq!(event_line(&run, event).unwrap(), text.lines().nth(1).unwrap());
+    });
+}
+
+/// F-25: the layout of the chain is part of the format. Should this hash change, so must `FORMAT`.
+#[test]
+fn the_chain_is_what_it_was() {
+    for_each_store(|store| {
+        store.create_run(&new_run("r")).unwrap();
+        let events = vec![
+            event("place.intent", "{}"),
+            NewEvent::run_status("ended", Some(0), Timestamp::from_millis(9)),
+        ];
+        store.append(&run_id("r"), events, vec![intent("i1", "intent")]).unwrap();
+        assert_eq!(store.run(&run_id("r")).unwrap().head_hash.to_string(), "6571176284ee50c96e524de001f1b7db0c30bac7197061802f7be9779cb63527");
+    });
+}

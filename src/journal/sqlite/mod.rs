@@ -2,6 +2,7 @@
 
 mod open;
 mod rows;
+mod salvage;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use crate::model::RunId;
 use crate::rt::kill_point;
 
 pub use open::FORMAT;
+pub use salvage::{Salvaged, salvage};
 
 /// Pages a backup copies before it lets writers in again: 2 MiB.
 const BACKUP_PAGES: i32 = 512;
