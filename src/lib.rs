@@ -1,7 +1,7 @@
 //! A declarative, crash-safe plan runner for the Lighter perpetuals exchange.
 //!
 //! Dependencies point down: `cli → engine → {graph, journal, venue}`, `{graph, lint} → plan`,
-//! `{venue, paper} → tx → signing`, and everything may use `model` and `rt`. `tests/tidy.rs` checks it.
+//! `report → engine`, `{venue, paper} → tx → signing`, and everything may use `model` and `rt`. `tests/tidy.rs` checks it.
 
 pub mod cli;
 pub mod engine;
@@ -11,6 +11,7 @@ pub mod lint;
 pub mod model;
 pub mod paper;
 pub mod plan;
+pub mod report;
 pub mod rt;
 pub mod signing;
 pub mod tx;

@@ -1,3 +1,28 @@
-//! Runs a step graph.
+//! Runs a step graph: one task owns a pair's state, decisions are pure, entries are durable before effects.
 
+mod board;
+mod build;
+pub mod codes;
 pub mod control;
+mod decide;
+mod driver;
+mod entry;
+mod event;
+mod ingest;
+mod market;
+mod reads;
+mod run;
+mod sender;
+mod state;
+mod steps;
+
+pub use decide::{PairSpec, client_order_index, decide};
+pub use driver::{DriverError, News, PairStatus};
+pub use entry::{
+    Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
+    Outcome, PairEnd, Purpose, Step, StopMode,
+};
+pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Proposal, SendResult, View};
+pub use run::{PairOutcome, Run, RunInput, StartError, StopHandle};
+pub use sender::Signer;
+pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};

@@ -1,1 +1,13 @@
 //! The step graph a plan compiles to.
+
+mod compile;
+mod show;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use compile::compile;
+pub use show::{dot, json, mermaid};
+pub use step::{EntryOrder, GraphError, PairGraph, Step, StepGraph, StepKind};
+
+pub use crate::plan::{OrdersError, orders_at, orders_of};

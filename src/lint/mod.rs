@@ -1,1 +1,23 @@
-//! Findings about plans.
+//! Findings about plans: the rules, and the formats that show what they find.
+
+mod check;
+pub mod formats;
+mod rule;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Checked, check};
+pub use rule::{Example, Rule};
+
+/// Returns all rules, by code.
+pub fn all_rules() -> &'static [&'static Rule] {
+    rules::ALL
+}
+
+/// Returns the rule with this code or slug, upper or lower case.
+pub fn find_rule(name: &str) -> Option<&'static Rule> {
+    let same =
+        |rule: &&&Rule| rule.id.code.eq_ignore_ascii_case(name) || rule.id.slug.eq_ignore_ascii_case(name);
+    rules::ALL.iter().find(same).copied()
+}

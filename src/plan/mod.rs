@@ -1,10 +1,40 @@
 //! The plan language: YAML with positions, raw types, schema, vars, and the [`Plan`] that cannot be invalid.
 
+mod build;
+mod build_legs;
+mod build_prices;
+pub(crate) mod codes;
+mod document;
+mod estimate;
+pub(crate) mod finding;
+mod load;
+mod number;
+mod orders;
+mod raw;
+mod resolve;
 mod resolved;
+pub(crate) mod schema;
+pub(crate) mod secrets;
+pub(crate) mod shape;
+mod source;
+mod tree;
+mod vars;
+mod yaml;
 
+pub use document::{Document, Site};
+pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
+pub use finding::{Finding, Related, RuleId, Severity};
+pub use load::{LoadOptions, Loaded, load};
+pub use number::format_duration;
+pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,
     NotifyTopic, OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PegReference,
     PlacePlan, Plan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan, WithdrawRoute,
     WithdrawWhen,
 };
+pub use schema::{plan_schema, plan_schema_text};
+pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable};
+
+#[cfg(test)]
+mod tests;

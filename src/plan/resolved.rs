@@ -135,7 +135,7 @@ pub enum PriceSpec {
 }
 
 /// What a pegged price follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PegReference {
@@ -199,7 +199,7 @@ pub struct WatchPlan {
 }
 
 /// What ends an entry that took too long; what never filled is cancelled either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnEntryTimeout {
     /// Make the legs equal and hold what there is.
@@ -232,7 +232,7 @@ pub struct HedgePlan {
 }
 
 /// Which way a hedge is tried first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HedgePreference {
     /// The lagging leg trades the difference.
@@ -242,7 +242,7 @@ pub enum HedgePreference {
 }
 
 /// What answers a liquidation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnLiquidation {
     /// Both legs to flat.
@@ -280,7 +280,7 @@ pub struct WithdrawPlan {
 }
 
 /// When to withdraw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawWhen {
     /// Once the pair is flat again.
@@ -290,7 +290,7 @@ pub enum WithdrawWhen {
 }
 
 /// Which way a withdrawal goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WithdrawRoute {
     /// To the account's own L1 address, with a delay.
@@ -311,7 +311,7 @@ pub struct RetryPlan {
 }
 
 /// What a stop leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnStop {
     /// Everything as it is.
@@ -332,7 +332,7 @@ pub struct OnMissed {
 }
 
 /// What happens with an entry whose deadline passed while the process was down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MissedPlace {
     /// It ends as if the deadline had come.
@@ -342,7 +342,7 @@ pub enum MissedPlace {
 }
 
 /// What happens with a withdrawal whose deadline passed while the process was down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MissedWithdraw {
     /// Handed over with what is missing.
@@ -361,7 +361,7 @@ pub struct NotifyPlan {
 }
 
 /// What a receiver is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the plan's")]
 pub enum NotifyTopic {

@@ -1,8 +1,13 @@
 //! The port to an exchange, and its errors. `venue/lighter` is the one implementation that speaks the wire.
 
+mod budget;
+mod credential;
 mod error;
+pub mod lighter;
 mod port;
 
+pub use budget::{Budget, BudgetError, Cost, Tier};
+pub use credential::{Credential, KeyLocation, KeyReadError, KeyWarning};
 pub use error::{Retry, VenueError};
 pub use port::{
     Accepted, Class, Feed, Limits, MarketData, Notice, NoticeKind, Subscription, TxStatus, TxView, Venue,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::VenueError;
 use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, BookTop, MarginView, Market, MarketId, Nonce, Order,
-    PositionView, Price, Timestamp, Trade, TradeId, TxHash, Withdrawal,
+    PositionView, Price, Timestamp, Trade, TxHash, Withdrawal,
 };
 use crate::tx::SignedTx;
 
@@ -209,12 +209,12 @@ pub trait Venue: Send + Sync + 'static {
         account: AccountIndex,
         market: MarketId,
     ) -> impl Future<Output = Result<Vec<Order>, VenueError>> + Send;
-    /// Returns all trades of an account in a market after `after`, oldest first (needs its token; pages as needed).
-    fn trades_after(
+    /// Returns all trades of an account in a market at or after `since`, oldest first (needs its token; pages as needed).
+    fn trades_since(
         &self,
         account: AccountIndex,
         market: MarketId,
-        after: Option<TradeId>,
+        since: Timestamp,
     ) -> impl Future<Output = Result<Vec<Trade>, VenueError>> + Send;
     /// Returns a transaction; `None` when the venue has never seen the hash (21500).
     fn transaction(&self, hash: TxHash) -> impl Future<Output = Result<Option<TxView>, VenueError>> + Send;

@@ -245,3 +245,88 @@ pub enum ExchangeEvent {
     /// A withdrawal got on.
     Withdrawal(WithdrawalRecord),
 }
+
+/// Live prices and daily-free statistics of a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketStats {
+    /// Mark price.
+    pub mark: Option<Price>,
+    /// Index price.
+    pub index: Option<Price>,
+    /// Price of the last trade.
+    pub last: Option<Price>,
+    /// Best bid.
+    pub best_bid: Option<Price>,
+    /// Best ask.
+    pub best_ask: Option<Price>,
+    /// Lots traded since the start.
+    pub volume_lots: i128,
+    /// Notional traded since the start, in millionths of a USDC.
+    pub volume_quote: i128,
+    /// Number of trades since the start.
+    pub trades_count: u64,
+    /// Lots held long (as many are held short).
+    pub open_interest_lots: i128,
+    /// Lowest trade price since the start.
+    pub low: Option<Price>,
+    /// Highest trade price since the start.
+    pub high: Option<Price>,
+    /// Rate of the last hourly funding, in millionths; positive: longs paid.
+    pub funding_rate: i64,
+    /// Estimated rate of the running hour, in millionths.
+    pub estimated_funding_rate: i64,
+    /// When the last funding was paid.
+    pub funding_at: Option<Timestamp>,
+}
+
+/// Which trades to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TradeFilter {
+    /// Only those in which this account took part.
+    pub account: Option<AccountIndex>,
+    /// Only those of this market.
+    pub market: Option<MarketId>,
+    /// Only those after this one.
+    pub after: Option<crate::model::TradeId>,
+}
+
+/// One hourly funding payment of one position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of positionFunding in http.md §5")]
+pub struct FundingRecord {
+    pub id: u64,
+    pub account: AccountIndex,
+    pub market: MarketId,
+    pub at: Timestamp,
+    /// In millionths per hour; positive: longs pay.
+    pub rate: i64,
+    pub position: Position,
+    /// What the account paid, in 1e-12 USDC; negative when it received.
+    pub paid: i128,
+}
+
+/// Where all money is, in 1e-12 USDC. [`Conservation::residue`] is zero at all times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conservation {
+    /// Collateral of all accounts, isolated pots included.
+    pub collateral: i128,
+    /// Unrealised PnL of all positions at mark.
+    pub unrealized: i128,
+    /// Trading fees taken.
+    pub fees: i128,
+    /// Liquidation fees taken.
+    pub insurance: i128,
+    /// Withdrawn and not failed.
+    pub withdrawn: i128,
+    /// Deposited.
+    pub deposited: i128,
+    /// Sum of all positions in all markets, in lots; zero when each market's positions add up to nothing.
+    pub unbalanced_lots: i128,
+}
+
+impl Conservation {
+    /// Returns what is missing or too much; zero unless the exchange made or lost money.
+    pub const fn residue(&self) -> i128 {
+        self.collateral + self.unrealized + self.fees + self.insurance + self.withdrawn - self.deposited
+    }
+}

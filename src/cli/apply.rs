@@ -1,0 +1,278 @@
+//! `apply`: runs a plan.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::execute::{ExecuteError, Execution, execute};
+use super::session::{self, PaperFiles, SessionError};
+use super::{Context, Exit, out};
+use crate::journal::{Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_run};
+use crate::model::RunId;
+use crate::plan::{KeySource, LoadOptions, Network, PaperPlan, Plan, ReadError, SourceFile};
+use crate::rt::{Clock, random_bytes};
+
+const EXAMPLES: &str = "\
+Examples:
+  lighter-plan apply plans/sol-pair.yaml
+  lighter-plan apply plan.yaml --auto-approve --set size=1.5 --events run.jsonl
+  lighter-plan apply plan.yaml --dry-run
+
+Ctrl-C stops with care: nothing new starts, what is under way is settled, differences are unwound, then `on_stop`.
+Ctrl-C again leaves at once. Either way `lighter-plan resume` goes on.
+
+Exit codes: 0 ended as the plan declares, 20 declined, 21 stopped, 22 failed and flat, 23 exposed, 24 unknown outcome,
+25 locked, 26 plan changed, 27 journal, 28 a check or risk rule stopped it while flat.";
+
+/// Runs a plan
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ApplyArgs {
+    /// The plan
+    #[arg(value_name = "FILE")]
+    plan: PathBuf,
+    /// Do not ask before anything is sent
+    #[arg(long)]
+    auto_approve: bool,
+    /// Run the same engine against a copy of the market; nothing is sent and nothing is kept
+    #[arg(long)]
+    dry_run: bool,
+    /// Set a variable of the plan
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_value)]
+    sets: Vec<(String, String)>,
+    /// Read variables from a YAML file
+    #[arg(long = "vars", value_name = "FILE")]
+    vars: Vec<PathBuf>,
+    /// Append every journaled entry to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+fn name_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Why a plan did not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    /// The plan cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The state directory or the journal cannot be used.
+    #[error("the state directory cannot be used")]
+    Journal(#[from] JournalError),
+    /// Another process runs it, or signs with its keys.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Keys, exchange or client are missing.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The run broke off.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// Terminal or runtime.
+    #[error("the terminal or the system does not answer")]
+    Io(#[from] io::Error),
+    /// A plan without a JSON form.
+    #[error("the plan has no JSON form")]
+    Encode(#[from] serde_json::Error),
+}
+
+impl ApplyError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
+            Self::Journal(error) if error.is_contention() => Exit::LOCKED,
+            Self::Lock(LockError::Held { .. }) => Exit::LOCKED,
+            Self::Session(error) => error.exit(),
+            Self::Execute(error) => error.exit(),
+            Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
+        }
+    }
+}
+
+impl ApplyArgs {
+    pub(super) fn run(self, context: &Context) -> Exit {
+        let result = context.block_on(Box::pin(self.apply(context)));
+        match result.map_err(ApplyError::Io).flatten() {
+            Ok(exit) => exit,
+            Err(error) => {
+                out::error(&error);
+                error.exit()
+            }
+        }
+    }
+
+    async fn apply(self, context: &Context) -> Result<Exit, ApplyError> {
+        let source = SourceFile::read(&self.plan)?;
+        let Some(mut plan) = self.load(&source, context)? else { return Ok(Exit::FAILED) };
+        if self.dry_run {
+            return dry_run(plan, &source, self.events).await;
+        }
+        if !self.auto_approve && !confirm(&plan)? {
+            out::note("declined; nothing was sent");
+            return Ok(Exit::DECLINED);
+        }
+        let state = StateDir::create(context.state_dir())?;
+        let run = new_run_id();
+        let _locks = lock_all(&state, &run, &plan, "apply")?;
+        let journal = state.journal()?;
+        if let Some(paper) = &mut plan.paper {
+            paper.world = absolute_world(paper);
+        }
+        let files = PaperFiles::of(&state.paper(), &run);
+        let session = session::open(&plan, Some(&files)).await?;
+        journal.create_run(definition(&run, &plan, &source, &session.clock)?).await?;
+        out::note(&format!("run {run} started; `lighter-plan resume {run}` goes on after a crash or a stop"));
+        let execution = Execution {
+            control: Some(state.control_socket(&run)),
+            run,
+            plan,
+            journal,
+            session,
+            states: BTreeMap::new(),
+            resumed: false,
+            events: self.events,
+            live: io::stdout().is_terminal(),
+        };
+        Ok(Box::pin(execute(execution)).await?)
+    }
+
+    /// Loads and lints; prints findings and returns `None` when there are errors.
+    fn load(&self, source: &SourceFile, context: &Context) -> Result<Option<Plan>, ApplyError> {
+        let vars_files = self.vars.iter().map(|path| SourceFile::read(path)).collect::<Result<_, _>>()?;
+        let options = LoadOptions { sets: self.sets.clone(), vars_files, ..LoadOptions::from_environment() };
+        Ok(super::load::checked(source, &options, context))
+    }
+}
+
+/// Runs the same engine on a fresh paper exchange and a journal in memory.
+async fn dry_run(mut plan: Plan, source: &SourceFile, events: Option<PathBuf>) -> Result<Exit, ApplyError> {
+    out::line(
+        "dry run: an exchange in this process stands in for the venue; nothing is sent and nothing is kept",
+    );
+    if plan.network != Network::Paper {
+        fork(&mut plan).await?;
+    }
+    let run = new_run_id();
+    let session = session::open(&plan, None).await?;
+    let journal = Journal::in_memory();
+    journal.create_run(definition(&run, &plan, source, &session.clock)?).await?;
+    let execution = Execution {
+        control: None,
+        run,
+        plan,
+        journal,
+        session,
+        states: BTreeMap::new(),
+        resumed: false,
+        events,
+        live: io::stdout().is_terminal(),
+    };
+    Ok(Box::pin(execute(execution)).await?)
+}
+
+/// How fast the copy of a market runs in a dry run.
+const DRY_RUN_SCALE: u32 = 20;
+
+/// Puts the embedded exchange in the venue's place, with the balance that the poorest account really has.
+async fn fork(plan: &mut Plan) -> Result<(), ApplyError> {
+    let live = session::open(plan, None).await?;
+    let usdc = session::smallest_balance(plan, &live).await?;
+    plan.network = Network::Paper;
+    let scale = DRY_RUN_SCALE;
+    plan.paper = Some(PaperPlan { usdc, seed: 7, world: "default".to_owned(), time_scale: scale });
+    for pair in &mut plan.pairs {
+        pair.long.key = KeySource::Paper;
+        pair.short.key = KeySource::Paper;
+    }
+    Ok(())
+}
+
+fn absolute_world(paper: &PaperPlan) -> String {
+    // A resume may be started elsewhere; a name that is no file stays a name.
+    std::fs::canonicalize(&paper.world)
+        .map_or_else(|_| paper.world.clone(), |path| path.display().to_string())
+}
+
+/// Ids sort by time and are unique without asking anybody.
+fn new_run_id() -> RunId {
+    let time = Clock::wall().to_string();
+    let digits: String = time.chars().filter(char::is_ascii_digit).take(14).collect();
+    let id = format!("{digits}-{}", hex::encode(random_bytes::<3>()));
+    id.parse().expect("digits, a dash and hexadecimal digits are a name")
+}
+
+fn definition(run: &RunId, plan: &Plan, source: &SourceFile, clock: &Clock) -> Result<NewRun, ApplyError> {
+    Ok(NewRun {
+        id: run.clone(),
+        name: plan.name.clone(),
+        network: network_name(&plan.network),
+        plan_source: source.text().to_owned(),
+        plan_json: serde_json::to_string(plan)?,
+        graph_json: "null".to_owned(),
+        created_at: clock.now(),
+        format: 1,
+    })
+}
+
+pub(crate) fn network_name(network: &Network) -> String {
+    match network {
+        Network::Paper => "paper".to_owned(),
+        Network::Testnet => "testnet".to_owned(),
+        Network::Mainnet => "mainnet".to_owned(),
+        Network::Custom { http, .. } => http.clone(),
+    }
+}
+
+/// Takes the lock of the run and of every key it signs with. Embedded exchanges are one per run: their keys are free.
+pub(crate) fn lock_all(
+    state: &StateDir,
+    run: &RunId,
+    plan: &Plan,
+    command: &str,
+) -> Result<Vec<Lock>, LockError> {
+    let mut locks = vec![lock_run(state, run, command)?];
+    let network = match plan.network {
+        Network::Paper => format!("paper-{run}"),
+        _ => network_name(&plan.network),
+    };
+    for pair in &plan.pairs {
+        for leg in [&pair.long, &pair.short] {
+            for slot in [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten() {
+                locks.push(lock_key(state, &network, leg.account, slot, command)?);
+            }
+        }
+    }
+    Ok(locks)
+}
+
+/// Asks before anything is sent. Real money asks for the plan's name (DESIGN §7).
+fn confirm(plan: &Plan) -> io::Result<bool> {
+    let real = match &plan.network {
+        Network::Mainnet => true,
+        Network::Custom { http, .. } => !is_loopback(http),
+        Network::Paper | Network::Testnet => false,
+    };
+    let legs: Vec<_> = plan.pairs.iter().map(|pair| format!("{} ({})", pair.id, pair.market)).collect();
+    out::line(&format!("plan `{}` on {}: {}", plan.name, network_name(&plan.network), legs.join(", ")));
+    out::line("`lighter-plan plan` shows orders, exposure and margin.");
+    let (question, wanted) = if real {
+        (format!("this is real money; type the plan's name `{}` to run it: ", plan.name), plan.name.clone())
+    } else {
+        ("run it? type `yes`: ".to_owned(), "yes".to_owned())
+    };
+    out::text(&question)?;
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == wanted)
+}
+
+fn is_loopback(http: &str) -> bool {
+    use crate::venue::lighter::NetworkEndpoints;
+    NetworkEndpoints { http: http.to_owned(), ws: http.replacen("http", "ws", 1), chain_id: 0 }.is_loopback()
+}

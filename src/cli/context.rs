@@ -1,0 +1,65 @@
+//! What every command gets.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+
+use super::{Color, Global, out};
+
+/// The global flags, and what follows from them.
+#[derive(Debug)]
+pub struct Context {
+    global: Global,
+}
+
+impl Context {
+    pub(super) fn new(global: Global) -> Self {
+        start_tracing(global.verbose, global.color);
+        Self { global }
+    }
+
+    /// Returns the state directory, which may not exist yet.
+    pub fn state_dir(&self) -> &Path {
+        &self.global.state
+    }
+
+    /// Returns whether standard output gets colours.
+    pub fn colors(&self) -> bool {
+        out::colors(self.global.color)
+    }
+
+    /// Returns how often `-v` was given.
+    pub fn verbosity(&self) -> u8 {
+        self.global.verbose
+    }
+
+    /// Runs `future` on a new multi-thread runtime. Only commands that talk to an exchange build one: `validate` and
+    /// its kind must start in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no threads or no event queue.
+    pub fn block_on<F: Future>(&self, future: F) -> io::Result<F::Output> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        Ok(runtime.block_on(future))
+    }
+}
+
+/// Sends log lines to standard error, so that standard output holds answers only. `RUST_LOG` decides over `-v`.
+fn start_tracing(verbose: u8, color: Color) {
+    use tracing_subscriber::EnvFilter;
+    let fallback = match verbose {
+        0 => "warn",
+        1 => "lighter_plan=info,warn",
+        2 => "lighter_plan=debug,info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(fallback));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(out::colors(color))
+        .try_init();
+    // A second initialisation only happens in tests that call several commands; the first one stays.
+    drop(started);
+}

@@ -1,0 +1,174 @@
+//! Drives a run in the foreground: signals, control socket, progress, and the end. Shared by `apply` and `resume`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::progress::Progress;
+use super::session::Session;
+use super::{Exit, out};
+use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
+use crate::journal::{Journal, JournalError};
+use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
+use crate::plan::Plan;
+use crate::report::RunSummary;
+use crate::rt::Tasks;
+use crate::venue::{Venue, VenueError};
+
+/// Why a run did not get to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecuteError {
+    /// The venue does not fit the plan.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The record cannot be written or read.
+    #[error("the journal cannot be used")]
+    Journal(#[from] JournalError),
+    /// The system gives no signals.
+    #[error("cannot watch for signals")]
+    Signals(#[from] io::Error),
+}
+
+impl ExecuteError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Start(_) => Exit::FAILED,
+            Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
+            Self::Journal(error) if error.is_contention() => Exit::LOCKED,
+            Self::Journal(_) | Self::Signals(_) => Exit::FAULT,
+        }
+    }
+}
+
+/// What is run.
+pub(crate) struct Execution {
+    pub(crate) run: RunId,
+    pub(crate) plan: Plan,
+    pub(crate) journal: Journal,
+    pub(crate) session: Session,
+    pub(crate) states: BTreeMap<PairId, Pair>,
+    pub(crate) resumed: bool,
+    /// Where `--events` goes.
+    pub(crate) events: Option<PathBuf>,
+    /// The control socket's path, and nothing for a dry run.
+    pub(crate) control: Option<PathBuf>,
+    /// Whether progress goes to a terminal that can be redrawn.
+    pub(crate) live: bool,
+}
+
+/// Runs to the end and prints the summary; returns the exit code.
+pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
+    let Execution { run, plan, journal, session, states, resumed, events, control, live } = execution;
+    let clock = session.clock.clone();
+    journal.set_status(&run, "running", None, clock.now()).await?;
+    let (news, heard) = mpsc::unbounded_channel::<News>();
+    let started = Run::new(RunInput {
+        run: run.clone(),
+        plan: plan.clone(),
+        venue: Arc::clone(&session.venue),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        signer: Arc::clone(&session.signer),
+        markets: session.markets.clone(),
+        states,
+        resumed,
+        news: Some(news),
+    })?;
+    let mut tasks = Tasks::default();
+    let progress =
+        Progress::new(markets(&plan, &session.markets), started.status.clone(), clock.clone(), live, events);
+    let (progress_done, progress_ended) = tokio::sync::oneshot::channel();
+    tasks.spawn("progress", async move {
+        progress.follow(heard).await;
+        // Nobody waits for it when the run was left at once.
+        let _ = progress_done.send(());
+    });
+    if let Some(path) = control {
+        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone());
+    }
+    let handle = started.stop_handle();
+    let ended = tokio::select! {
+        outcomes = started.go() => Some(outcomes),
+        left = leave_on_second_signal(handle) => { left?; None }
+    };
+    let Some(outcomes) = ended else {
+        tasks.shutdown().await;
+        return leave(&run, &journal).await;
+    };
+    // Every sender of news is gone with the run; the printer ends by itself.
+    let _ = progress_ended.await;
+    tasks.shutdown().await;
+    let venue_result = venue_result(session.venue.as_ref(), &outcomes).await;
+    let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
+    let status = if code == Exit::STOPPED.code() { "stopped" } else { "ended" };
+    journal.set_status(&run, status, Some(code), clock.now()).await?;
+    let wanted = run.clone();
+    let head = journal.read(move |store| store.run(&wanted)).await??.head_hash.to_string();
+    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result);
+    out::line(&summary.to_string());
+    if let Some(paper) = session.paper {
+        paper.shutdown().await;
+    }
+    journal.close().await;
+    Ok(Exit::of_run(code))
+}
+
+/// The second signal leaves at once; the journal has it all. Exposed or not is told by the journal, not by hope.
+async fn leave(run: &RunId, journal: &Journal) -> Result<Exit, ExecuteError> {
+    let events = journal.events(run, 1).await?;
+    let pairs = super::stored::fold_pairs(&events).unwrap_or_default();
+    let exposed = pairs.values().any(|pair| !pair.is_flat() || pair.has_live_orders());
+    out::note(&format!(
+        "left at once on the second signal; {}`lighter-plan resume {run}` goes on",
+        if exposed { "EXPOSURE OR ORDERS REMAIN; " } else { "" }
+    ));
+    Ok(if exposed { Exit::EXPOSED } else { Exit::STOPPED })
+}
+
+/// The first signal asks the run to stop; returns on the second.
+async fn leave_on_second_signal(handle: StopHandle) -> io::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    for round in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if round == 0 {
+            out::note(
+                "stopping: nothing new starts, what is under way is settled; once more to leave at once",
+            );
+            handle.stop(StopMode::Policy).await;
+        }
+    }
+    Ok(())
+}
+
+fn markets(plan: &Plan, all: &[Market]) -> BTreeMap<PairId, Market> {
+    let find = |symbol: &str| all.iter().find(|market| market.symbol == symbol).cloned();
+    plan.pairs.iter().filter_map(|pair| Some((pair.id.clone(), find(&pair.market)?))).collect()
+}
+
+/// Returns equity at the end plus withdrawals minus equity at the check, by the venue's own figures.
+async fn venue_result(venue: &impl Venue, outcomes: &[PairOutcome]) -> Option<rust_decimal::Decimal> {
+    let mut sum = Usdc::ZERO;
+    for outcome in outcomes.iter().filter(|outcome| !outcome.pair.long.trades.is_empty()) {
+        let checked = outcome.pair.checked.as_ref()?;
+        for (side, leg) in crate::engine::LegSide::BOTH.into_iter().zip(&checked.legs) {
+            let now = equity(venue, leg.account).await.ok()?;
+            let withdrawn = match &outcome.pair.leg(side).withdrawal {
+                Some(crate::engine::LegWithdrawal::Seen { amount, .. }) => *amount,
+                _ => Usdc::ZERO,
+            };
+            sum = sum.plus(now.plus(withdrawn).minus(leg.margin.equity));
+        }
+    }
+    Some(sum.to_decimal())
+}
+
+async fn equity(venue: &impl Venue, account: AccountIndex) -> Result<Usdc, VenueError> {
+    Ok(venue.account(account).await?.margin.equity)
+}

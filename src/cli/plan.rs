@@ -1,0 +1,163 @@
+//! `plan`: what a plan compiles to.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::fault::Fault;
+use super::input::Variables;
+use super::{Context, Exit, out};
+use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
+use crate::lint::formats::{FileReport, human};
+use crate::lint::{Checked, check};
+use crate::model::{TimeInForce, snapshot_markets};
+use crate::plan::{Severity, SourceFile, format_duration};
+
+/// Show what a plan compiles to: steps, orders in the venue's integers, exposure, margin, liquidation prices, fees
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lighter-plan plan plans/sol-pair.yaml
+  lighter-plan plan --graph mermaid plans/sol-pair.yaml
+  lighter-plan plan --set size=0.5 --detailed-exitcode plans/sol-pair.yaml
+
+Exit codes: 0 compiled, 1 findings of severity error, 2 usage, 3 the file could not be read;
+10 instead of 0 with --detailed-exitcode, because the plan has actions.")]
+pub(super) struct PlanCommand {
+    /// The plan
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Write the step graph instead of the overview
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    graph: Option<GraphFormat>,
+    /// Exit with 10 when the plan has actions
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    variables: Variables,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GraphFormat {
+    /// Mermaid flowchart
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// Steps, edges, hashes and orders
+    Json,
+}
+
+impl PlanCommand {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        let source = SourceFile::read(&self.file)?;
+        let checked = check(&source, &self.variables.options()?, snapshot_markets());
+        report(&source, &checked, context);
+        let Some(plan) = &checked.plan else {
+            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        };
+        let graph = graph::compile(plan, snapshot_markets())?;
+        let text = match self.graph {
+            None => overview(&graph),
+            Some(GraphFormat::Mermaid) => graph::mermaid(&graph),
+            Some(GraphFormat::Dot) => graph::dot(&graph),
+            Some(GraphFormat::Json) => graph::json(&graph),
+        };
+        out::text(&text)?;
+        Ok(if self.detailed_exitcode { Exit::ACTIONS } else { Exit::OK })
+    }
+}
+
+/// Shows warnings and errors on standard error, so that standard output holds the answer only.
+fn report(source: &SourceFile, checked: &Checked, context: &Context) {
+    let file = FileReport { source, checked, floor: Severity::Warning };
+    for fault in &checked.faults {
+        out::note(&format!("error: {fault}; please report this"));
+    }
+    if file.findings().next().is_some() {
+        out::note(human(&[file], context.colors()).trim_end());
+    }
+}
+
+fn overview(graph: &StepGraph) -> String {
+    let mut text = format!("Plan {} (graph {})\n", graph.plan, &graph.hash[..12]);
+    for pair in &graph.pairs {
+        pair_overview(pair, &mut text);
+    }
+    text.push_str(&format!(
+        "\nWorst case: {} USDC in all legs of {} allowed; one leg of {} USDC naked until it is hedged.\n",
+        graph.exposure, graph.max_exposure, graph.largest_leg
+    ));
+    text.push_str(
+        "Liquidation prices count with wallets that hold just `minimum_usdc`; fees with a Premium taker without stake, in and\nout (a Standard account pays none). Market rules are those shipped with this program; `apply` reads them anew.\n",
+    );
+    text
+}
+
+fn pair_overview(pair: &PairGraph, text: &mut String) {
+    text.push_str(&format!("\nPair {} in {}\n", pair.id, pair.market));
+    for step in &pair.steps {
+        let what = match step.kind {
+            StepKind::Place(side) => pair.orders.iter().find(|order| order.side == side).map(order_line),
+            _ => None,
+        };
+        let after: Vec<String> = StepKind::EDGES
+            .iter()
+            .filter(|(from, _)| *from == step.kind)
+            .map(|(_, to)| to.to_string())
+            .collect();
+        let after = if after.is_empty() { String::new() } else { format!("→ {}", after.join(", ")) };
+        text.push_str(&format!(
+            "  {:<15} {}  {}\n",
+            step.kind.to_string(),
+            &step.hash[..8],
+            what.unwrap_or(after)
+        ));
+    }
+    for order in &pair.orders {
+        text.push_str(&money_line(order));
+    }
+    text.push_str(&format!(
+        "  messages        worst minute {}, allowed {}\n",
+        pair.messages_in_worst_minute, pair.max_messages_per_minute
+    ));
+}
+
+fn order_line(order: &EntryOrder) -> String {
+    let kind = match order.time_in_force {
+        TimeInForce::PostOnly => "post-only",
+        TimeInForce::GoodTillTime => "good till time",
+        TimeInForce::ImmediateOrCancel => "immediate or cancel",
+    };
+    let pegged = if order.pegged { ", pegged: price at the listed mark" } else { "" };
+    format!(
+        "account {}: {} {} at {} ({} lots at {} ticks, market {}), {kind}, expires in {}{pegged}",
+        order.account,
+        order.side,
+        order.size_text,
+        order.price_text,
+        order.size.lots(),
+        order.price.ticks(),
+        order.market,
+        format_duration(order.expires_in),
+    )
+}
+
+fn money_line(order: &EntryOrder) -> String {
+    let liquidation = order.liquidation.map_or_else(
+        || "no liquidation price".to_owned(),
+        |at| {
+            format!(
+                "liquidated at {} ({}% away)",
+                at.price.round_dp(4).normalize(),
+                at.distance_pct.round_dp(1)
+            )
+        },
+    );
+    format!(
+        "  {:<15} notional {} USDC, margin {}, {liquidation}, fees at most {}\n",
+        if order.side.is_ask() { "short leg" } else { "long leg" },
+        order.notional,
+        order.initial_margin,
+        order.fee_at_most
+    )
+}

@@ -1,0 +1,45 @@
+//! `schema`: the JSON Schema of plans.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::fault::Fault;
+use super::{Context, Exit, out};
+use crate::plan::plan_schema_text;
+
+/// Write the JSON Schema of plans, for editors
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lighter-plan schema > plan.v1.schema.json
+  lighter-plan schema --out schemas/plan.v1.schema.json
+  lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs")]
+pub(super) struct Schema {
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    out: Option<PathBuf>,
+    /// Compare with this file, and exit with 1 when it differs
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+impl Schema {
+    pub(super) fn run(self, _context: &Context) -> Result<Exit, Fault> {
+        let text = plan_schema_text();
+        if let Some(path) = &self.check {
+            let found = std::fs::read_to_string(path)
+                .map_err(|error| Fault::tool(format!("cannot read `{}`: {error}", path.display())))?;
+            if found != text {
+                out::note(&format!("`{}` is not the schema of this program", path.display()));
+                return Ok(Exit::FAILED);
+            }
+        } else if let Some(path) = &self.out {
+            std::fs::write(path, text)
+                .map_err(|error| Fault::tool(format!("cannot write `{}`: {error}", path.display())))?;
+        } else {
+            out::text(&text)?;
+        }
+        Ok(Exit::OK)
+    }
+}

@@ -1,0 +1,294 @@
+//! What a run needs around it: keys, exchange, clock, venue client. Shared by `apply`, `resume` and `flatten`.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Exit;
+use crate::engine::Signer;
+use crate::model::{AccountIndex, ApiKeyIndex, Market};
+use crate::paper::exchange::Tier;
+use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, key};
+use crate::paper::world::{WorldError, WorldSpec};
+use crate::plan::{KeySource, LegPlan, Network, PaperPlan, Plan};
+use crate::rt::{Anchor, Clock};
+use crate::signing::PrivateKey;
+use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, SetupError};
+use crate::venue::{Credential, KeyLocation, KeyReadError, Venue, VenueError};
+
+/// Why a session could not be opened. Nothing has been sent then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// A private key could not be had.
+    #[error("no key for account {account} (api_key_index {slot})")]
+    Key {
+        /// The account.
+        account: AccountIndex,
+        /// The slot.
+        slot: ApiKeyIndex,
+        /// Why.
+        source: KeyReadError,
+    },
+    /// A key source that another part of the program must open.
+    #[error(
+        "account {account}: sealed key files need `keys`, which this version does not have; use env: or file:"
+    )]
+    Sealed {
+        /// The account.
+        account: AccountIndex,
+    },
+    /// The embedded exchange could not start.
+    #[error("the paper exchange does not start")]
+    Paper(#[from] PaperError),
+    /// The world of the embedded exchange is not usable.
+    #[error("the world `{name}` cannot be used")]
+    World {
+        /// Its name or path.
+        name: String,
+        /// Why.
+        source: WorldError,
+    },
+    /// The client could not be made.
+    #[error("the venue cannot be reached this way")]
+    Setup(#[from] SetupError),
+    /// The venue did not answer.
+    #[error("the venue at {url} does not answer")]
+    Venue {
+        /// Where.
+        url: String,
+        /// What came instead.
+        source: VenueError,
+    },
+    /// Clocks differ.
+    #[error(
+        "this machine's clock and the venue's differ by {apart:?}; the limit is {limit:?}: set the clock"
+    )]
+    Skew {
+        /// By how much.
+        apart: Duration,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Another chain than the plan means.
+    #[error("the venue at {url} is chain {theirs}, the plan means chain {ours}")]
+    Chain {
+        /// Where.
+        url: String,
+        /// What it says.
+        theirs: u32,
+        /// What the plan says.
+        ours: u32,
+    },
+}
+
+impl SessionError {
+    /// Returns the exit code: nothing was sent.
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Skew { .. } | Self::Chain { .. } => Exit::REFUSED,
+            Self::Paper(_) => Exit::FAULT,
+            Self::Key { .. }
+            | Self::Sealed { .. }
+            | Self::World { .. }
+            | Self::Setup(_)
+            | Self::Venue { .. } => Exit::FAILED,
+        }
+    }
+}
+
+/// The largest difference of clocks that a run starts with, in venue time; the venue tells whole seconds (F-13).
+const SKEW_MAX: Duration = Duration::from_secs(5);
+
+/// Everything around a run.
+pub(crate) struct Session {
+    pub(crate) venue: Arc<LighterVenue>,
+    pub(crate) clock: Clock,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) markets: Vec<Market>,
+    /// The embedded exchange, when the plan has one; it ends with the session.
+    pub(crate) paper: Option<Running>,
+}
+
+/// Where the embedded exchange of a run keeps its command log, and where its address is published.
+#[derive(Clone, Debug)]
+pub(crate) struct PaperFiles {
+    pub(crate) log: PathBuf,
+    pub(crate) address: PathBuf,
+}
+
+impl PaperFiles {
+    pub(crate) fn of(directory: &Path, run: &crate::model::RunId) -> Self {
+        Self { log: directory.join(format!("{run}.log")), address: directory.join(format!("{run}.json")) }
+    }
+}
+
+/// Opens keys, exchange and client, and holds the venue's clock and chain against ours.
+pub(crate) async fn open(plan: &Plan, files: Option<&PaperFiles>) -> Result<Session, SessionError> {
+    let keys = keys(plan)?;
+    let paper = match &plan.paper {
+        Some(paper) if plan.network == Network::Paper => Some(start_paper(plan, paper, files).await?),
+        _ => None,
+    };
+    let (endpoints, clock) = reach(plan, paper.as_ref()).await;
+    let chain_id = endpoints.chain_id;
+    let url = endpoints.http.clone();
+    let credentials = keys.iter().map(|((account, slot), key)| Credential {
+        account: *account,
+        api_key_index: *slot,
+        key: key.clone(),
+    });
+    let venue =
+        LighterVenue::new(endpoints, credentials.collect(), clock.clone(), LighterOptions::default())?;
+    let unanswered = |source| SessionError::Venue { url: url.clone(), source };
+    hold_against_venue(plan, &venue, &clock, &url, chain_id).await?;
+    let markets = venue.markets().await.map_err(unanswered)?;
+    let signer = Arc::new(Signer { chain_id, keys });
+    Ok(Session { venue: Arc::new(venue), clock, signer, markets, paper })
+}
+
+async fn hold_against_venue(
+    plan: &Plan,
+    venue: &LighterVenue,
+    clock: &Clock,
+    url: &str,
+    ours: u32,
+) -> Result<(), SessionError> {
+    let before = clock.now();
+    let (theirs_at, theirs) =
+        venue.status().await.map_err(|source| SessionError::Venue { url: url.to_owned(), source })?;
+    let after = clock.now();
+    if theirs != ours {
+        return Err(SessionError::Chain { url: url.to_owned(), theirs, ours });
+    }
+    let offset = theirs_at.as_millis() - (before.as_millis() + after.as_millis()) / 2;
+    if clock.scale() > 1 {
+        // A server whose time runs faster has an anchor of its own; its clock is the one that counts.
+        if plan.paper.is_none() {
+            clock.shift(offset);
+        }
+        return Ok(());
+    }
+    let apart = Duration::from_millis(offset.unsigned_abs());
+    if apart > SKEW_MAX + Duration::from_secs(1) {
+        return Err(SessionError::Skew { apart, limit: SKEW_MAX });
+    }
+    Ok(())
+}
+
+async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock) {
+    match (&plan.network, paper) {
+        (_, Some(running)) => (
+            NetworkEndpoints {
+                http: running.http_url.clone(),
+                ws: running.ws_url.clone(),
+                chain_id: running.chain_id,
+            },
+            running.clock.clone(),
+        ),
+        (Network::Testnet, None) => (NetworkEndpoints::testnet(), Clock::system()),
+        (Network::Custom { http, ws, chain_id, time_scale }, None) => {
+            let now = Clock::wall();
+            let clock = Clock::anchored(Anchor { real: now, venue: now, scale: *time_scale });
+            (NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }, clock)
+        }
+        (Network::Mainnet | Network::Paper, None) => (NetworkEndpoints::mainnet(), Clock::system()),
+    }
+}
+
+fn legs(plan: &Plan) -> impl Iterator<Item = &LegPlan> {
+    plan.pairs.iter().flat_map(|pair| [&pair.long, &pair.short])
+}
+
+fn slots(leg: &LegPlan) -> impl Iterator<Item = ApiKeyIndex> {
+    [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten()
+}
+
+fn keys(plan: &Plan) -> Result<BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey>, SessionError> {
+    let mut keys = BTreeMap::new();
+    for leg in legs(plan) {
+        for slot in slots(leg) {
+            keys.insert((leg.account, slot), read_key(plan, leg, slot)?);
+        }
+    }
+    Ok(keys)
+}
+
+/// A guard slot has its own key: `NAME_GUARD` beside `NAME`, `PATH.guard` beside `PATH`.
+fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey, SessionError> {
+    let guard = leg.guard_key_index == Some(slot);
+    let location = match &leg.key {
+        KeySource::Paper => {
+            let seed = plan.paper.as_ref().map_or(0, |paper| paper.seed);
+            return Ok(key(seed, leg.account, slot));
+        }
+        KeySource::Sealed(_) => return Err(SessionError::Sealed { account: leg.account }),
+        KeySource::Env(name) if guard => KeyLocation::Env(format!("{name}_GUARD")),
+        KeySource::Env(name) => KeyLocation::Env(name.clone()),
+        KeySource::File(path) if guard => KeyLocation::File(path.with_extension("guard")),
+        KeySource::File(path) => KeyLocation::File(path.clone()),
+    };
+    let (key, warning) =
+        location.read().map_err(|source| SessionError::Key { account: leg.account, slot, source })?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(key)
+}
+
+async fn start_paper(
+    plan: &Plan,
+    paper: &PaperPlan,
+    files: Option<&PaperFiles>,
+) -> Result<Running, SessionError> {
+    let world = WorldSpec::load(&paper.world)
+        .map_err(|source| SessionError::World { name: paper.world.clone(), source })?;
+    let accounts = legs(plan).map(|leg| PaperSlots { account: leg.account, slots: slots(leg).collect() });
+    let wanted: Vec<_> = plan.pairs.iter().map(|pair| pair.market.as_str()).collect();
+    let markets = crate::model::snapshot_markets();
+    let markets = markets.iter().filter(|market| wanted.contains(&market.symbol.as_str())).cloned().collect();
+    let running = PaperServer::start(PaperConfig {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        seed: paper.seed,
+        accounts: accounts.collect(),
+        usdc: paper.usdc,
+        markets,
+        world,
+        tier: Tier::Standard,
+        time_scale: paper.time_scale,
+        log: files.map(|files| files.log.clone()),
+        rate_limits: true,
+        control: false,
+        faults: Faults::default(),
+    })
+    .await?;
+    if let Some(files) = files {
+        publish_address(&files.address, &running);
+    }
+    Ok(running)
+}
+
+/// Tells other processes where the exchange of this run is reached while it runs.
+fn publish_address(path: &Path, running: &Running) {
+    let text =
+        serde_json::json!({ "http": running.http_url, "ws": running.ws_url, "chain_id": running.chain_id });
+    if let Err(error) = std::fs::write(path, text.to_string()) {
+        tracing::warn!(path = %path.display(), %error, "the exchange's address is not published");
+    }
+}
+
+/// Returns the smallest available balance of the plan's accounts: what each account of a dry run starts with.
+pub(crate) async fn smallest_balance(
+    plan: &Plan,
+    session: &Session,
+) -> Result<crate::model::Usdc, SessionError> {
+    let mut smallest = None;
+    for leg in legs(plan) {
+        let url = session.venue.endpoints().http.clone();
+        let account = session.venue.account(leg.account).await;
+        let account = account.map_err(|source| SessionError::Venue { url, source })?;
+        smallest = Some(smallest.unwrap_or(account.margin.available).min(account.margin.available));
+    }
+    Ok(smallest.unwrap_or_default())
+}

@@ -1,0 +1,149 @@
+//! `validate`: everything that is wrong with plans, offline.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::fault::Fault;
+use super::input::{Variables, find_plans};
+use super::{Context, Exit, out};
+use crate::lint::formats::{FileReport, concise, human, json};
+use crate::lint::{Checked, check};
+use crate::model::snapshot_markets;
+use crate::plan::{Severity, SourceFile};
+
+/// Check plans: schema, references, market rules, risk, keys; offline
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lighter-plan validate                          # every plan below the current folder
+  lighter-plan validate plans/ other.yaml
+  lighter-plan validate --format concise plan.yaml
+  lighter-plan validate --format human --format json:findings.json plans/
+  cat plan.yaml | lighter-plan validate --stdin-filename plan.yaml -
+
+Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says otherwise),
+1 findings, 2 usage, 3 a file could not be read, nothing matched, or a rule broke down. The format never changes them.")]
+pub(super) struct Validate {
+    /// Plans, or folders of plans; `-` is standard input
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// How to write findings: human, concise or json; `:FILE` writes to a file, may be repeated
+    #[arg(long = "format", value_name = "FORMAT[:FILE]", default_value = "human")]
+    formats: Vec<Output>,
+    /// Show and count findings from this severity on
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "warning")]
+    min_severity: Severity,
+    /// Count every finding, as --min-severity info does
+    #[arg(long, conflicts_with = "min_severity")]
+    strict: bool,
+    /// What to call standard input in findings; relative paths of the plan start from its folder
+    #[arg(long, value_name = "NAME", default_value = "stdin.yaml")]
+    stdin_filename: PathBuf,
+    #[command(flatten)]
+    variables: Variables,
+}
+
+#[derive(Clone, Debug)]
+struct Output {
+    format: Format,
+    file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Human,
+    Concise,
+    Json,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = match text.split_once(':') {
+            Some((_, "")) => return Err("the file name after `:` is empty".to_owned()),
+            Some((name, file)) => (name, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let format = match name {
+            "human" => Format::Human,
+            "concise" => Format::Concise,
+            "json" => Format::Json,
+            _ => return Err("known formats are human, concise and json".to_owned()),
+        };
+        Ok(Self { format, file })
+    }
+}
+
+impl Validate {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        if self.formats.iter().filter(|output| output.file.is_none()).count() > 1 {
+            return Err(Fault::usage("two formats would mix on standard output")
+                .hint("give all but one a file: `--format json:FILE`"));
+        }
+        let options = self.variables.options()?;
+        let mut exit = Exit::OK;
+        let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
+        for path in find_plans(&self.paths)? {
+            // One file that cannot be read never hides the findings of the others.
+            match self.read(&path) {
+                Ok(source) => {
+                    let result = check(&source, &options, snapshot_markets());
+                    checked.push((source, result));
+                }
+                Err(fault) => exit = exit.worse(fault.report()),
+            }
+        }
+        let floor = if self.strict { Severity::Info } else { self.min_severity };
+        let files: Vec<FileReport<'_>> =
+            checked.iter().map(|(source, checked)| FileReport { source, checked, floor }).collect();
+        for output in &self.formats {
+            output.write(&files, context)?;
+        }
+        Ok(files.iter().map(verdict).fold(exit, Exit::worse))
+    }
+
+    fn read(&self, path: &Path) -> Result<SourceFile, Fault> {
+        if path != Path::new("-") {
+            let hint = "check the path; `lighter-plan validate` without one takes every plan below the current folder";
+            return SourceFile::read(path).map_err(|error| Fault::tool(error).hint(hint));
+        }
+        let name = self.stdin_filename.display().to_string();
+        let source = SourceFile::from_reader(&name, io::stdin().lock())?;
+        let directory = self.stdin_filename.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(source.in_directory(directory))
+    }
+}
+
+/// A rule that broke down is a fault of this program: reported, and never "no findings".
+fn verdict(file: &FileReport<'_>) -> Exit {
+    for fault in &file.checked.faults {
+        out::note(&format!("error: {}: {fault}; please report this", file.source.name()));
+    }
+    if !file.checked.faults.is_empty() {
+        Exit::FAULT
+    } else if file.findings().next().is_some() {
+        Exit::FAILED
+    } else {
+        Exit::OK
+    }
+}
+
+impl Output {
+    fn write(&self, files: &[FileReport<'_>], context: &Context) -> Result<(), Fault> {
+        let text = match self.format {
+            Format::Human => human(files, self.file.is_none() && context.colors()),
+            Format::Concise => concise(files),
+            Format::Json => json(files),
+        };
+        match &self.file {
+            None => out::text(&text)?,
+            Some(path) => std::fs::write(path, text)
+                .map_err(|error| Fault::tool(format!("cannot write `{}`: {error}", path.display())))?,
+        }
+        Ok(())
+    }
+}

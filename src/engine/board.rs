@@ -1,0 +1,126 @@
+//! What the pairs of a run know of each other: own quotes and takers (the gate), exposure, results.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rust_decimal::Decimal;
+
+use super::entry::{LegSide, Purpose};
+use super::event::{ForeignQuote, Proposal};
+use super::state::Pair;
+use crate::model::{MarketId, PairId, Price, Side, TimeInForce, Usdc};
+
+/// One own order that is or may be live.
+#[derive(Clone, Debug)]
+struct Own {
+    quote: ForeignQuote,
+    takes: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Row {
+    market: Option<MarketId>,
+    orders: Vec<Own>,
+    exposure: Usdc,
+    result: Decimal,
+}
+
+/// The shared board. Locked for microseconds, never across an await.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    rows: Mutex<BTreeMap<PairId, Row>>,
+}
+
+impl Board {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<PairId, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes a pair's live orders, exposure and result.
+    pub(crate) fn publish(&self, id: &PairId, pair: &Pair, mark: Option<Price>) {
+        let Some(checked) = &pair.checked else { return };
+        let price = mark.unwrap_or(checked.sell);
+        let mut row = Row { market: Some(checked.market.id), ..Row::default() };
+        for side in LegSide::BOTH {
+            let leg = pair.leg(side);
+            for (index, order) in leg.live_orders() {
+                let quote = ForeignQuote {
+                    pair: id.clone(),
+                    order: index,
+                    side: order.terms.side,
+                    price: order.terms.price,
+                };
+                row.orders.push(Own { quote, takes: !matches!(order.purpose, Purpose::Entry) });
+            }
+            // In-doubt and resting orders count as filled.
+            let (bought, sold) = (leg.pending(Side::Buy).lots(), leg.pending(Side::Sell).lots());
+            let worst = (leg.position.lots() + bought).abs().max((leg.position.lots() - sold).abs());
+            row.exposure = row.exposure.plus(Usdc::notional(
+                crate::model::Size::from_lots(worst),
+                price,
+                &checked.market,
+            ));
+        }
+        row.result = pair.net_result(price);
+        self.rows().insert(id.clone(), row);
+    }
+
+    /// Returns other pairs' resting quotes in a market.
+    pub(crate) fn quotes(&self, id: &PairId, market: MarketId) -> Vec<ForeignQuote> {
+        let rows = self.rows();
+        let others = rows.iter().filter(|(other, row)| *other != id && row.market == Some(market));
+        others
+            .flat_map(|(_, row)| &row.orders)
+            .filter(|own| !own.takes)
+            .map(|own| own.quote.clone())
+            .collect()
+    }
+
+    /// Returns the exposure of the other pairs.
+    pub(crate) fn other_exposure(&self, id: &PairId) -> Usdc {
+        let rows = self.rows();
+        rows.iter().filter(|(other, _)| *other != id).fold(Usdc::ZERO, |sum, (_, row)| sum.plus(row.exposure))
+    }
+
+    /// Returns the marked result of the whole run.
+    pub(crate) fn result(&self) -> Decimal {
+        self.rows().values().map(|row| row.result).sum()
+    }
+
+    /// The own-order gate: books `proposals` unless one of them could meet another pair's order. Two pairs that decide
+    /// at the same moment are told apart here, under the lock.
+    pub(crate) fn admit(&self, id: &PairId, market: MarketId, proposals: &[Proposal]) -> bool {
+        let mut rows = self.rows();
+        let others: Vec<Own> = rows
+            .iter()
+            .filter(|(other, row)| *other != id && row.market == Some(market))
+            .flat_map(|(_, row)| row.orders.clone())
+            .collect();
+        let mut booked = Vec::new();
+        for proposal in proposals {
+            let (Some(terms), Some(index)) = (proposal.order, proposal.client_order_index) else { continue };
+            let takes = terms.time_in_force == TimeInForce::ImmediateOrCancel;
+            let quote = ForeignQuote { pair: id.clone(), order: index, side: terms.side, price: terms.price };
+            let own = Own { quote, takes };
+            if others.iter().any(|other| could_meet(&own, other)) {
+                return false;
+            }
+            booked.push(own);
+        }
+        rows.entry(id.clone()).or_default().market = Some(market);
+        if let Some(row) = rows.get_mut(id) {
+            row.orders.extend(booked);
+        }
+        true
+    }
+}
+
+/// Two takers never meet: neither rests.
+fn could_meet(a: &Own, b: &Own) -> bool {
+    let cross = match (a.quote.side, b.quote.side) {
+        (Side::Buy, Side::Sell) => a.quote.price >= b.quote.price,
+        (Side::Sell, Side::Buy) => a.quote.price <= b.quote.price,
+        _ => false,
+    };
+    cross && !(a.takes && b.takes)
+}

@@ -1,0 +1,93 @@
+//! Turns what a step wants into the venue's transactions: grid integers to wire fields.
+
+use super::decide::PairSpec;
+use super::entry::{LegSide, OrderTerms, Purpose};
+use crate::model::{ClientOrderIndex, MarginMode, Market, Price, TimeInForce, Timestamp, Usdc};
+use crate::tx::{CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Tx, UpdateLeverage, Withdraw};
+
+/// USDC (transactions.md §12).
+const USDC_ASSET: i16 = 3;
+
+/// Account, key slot and market of a transaction.
+pub(crate) struct Origin {
+    account: i64,
+    key: u8,
+    market: i16,
+}
+
+impl Origin {
+    pub(crate) fn new(spec: &PairSpec, side: LegSide, purpose: &Purpose, market: &Market) -> Self {
+        Self {
+            account: spec.leg(side).account.get(),
+            key: spec.key_for(side, purpose).get(),
+            // The check refuses markets whose id the wire's field does not hold.
+            market: i16::try_from(market.id.get()).unwrap_or(i16::MAX),
+        }
+    }
+
+    pub(crate) fn order(&self, index: ClientOrderIndex, terms: &OrderTerms) -> Tx {
+        Tx::CreateOrder(CreateOrder {
+            account_index: self.account,
+            api_key_index: self.key,
+            order: OrderSpec {
+                market_index: self.market,
+                client_order_index: i64::try_from(index.get()).unwrap_or(i64::MAX),
+                base_amount: terms.size.lots(),
+                price: ticks(terms.price),
+                is_ask: u8::from(terms.side.is_ask()),
+                kind: 0,
+                time_in_force: match terms.time_in_force {
+                    TimeInForce::ImmediateOrCancel => 0,
+                    TimeInForce::GoodTillTime => 1,
+                    TimeInForce::PostOnly => 2,
+                },
+                reduce_only: u8::from(terms.reduce_only),
+                trigger_price: 0,
+                order_expiry: terms.expiry.as_millis(),
+            },
+        })
+    }
+
+    pub(crate) fn cancel(&self, index: ClientOrderIndex) -> Tx {
+        Tx::CancelOrder(CancelOrder {
+            account_index: self.account,
+            api_key_index: self.key,
+            market_index: self.market,
+            index: i64::try_from(index.get()).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// `None` clears the dead man's switch.
+    pub(crate) fn dead_man(&self, until: Option<Timestamp>) -> Tx {
+        Tx::CancelAllOrders(CancelAllOrders {
+            account_index: self.account,
+            api_key_index: self.key,
+            mode: if until.is_some() { 1 } else { 2 },
+            time: until.map_or(0, Timestamp::as_millis),
+        })
+    }
+
+    pub(crate) fn leverage(&self, fraction: u16, mode: MarginMode) -> Tx {
+        Tx::UpdateLeverage(UpdateLeverage {
+            account_index: self.account,
+            api_key_index: self.key,
+            market_index: self.market,
+            initial_margin_fraction: fraction,
+            margin_mode: u8::from(mode == MarginMode::Isolated),
+        })
+    }
+
+    pub(crate) fn withdraw(&self, amount: Usdc) -> Tx {
+        Tx::Withdraw(Withdraw {
+            from_account_index: self.account,
+            api_key_index: self.key,
+            asset_index: USDC_ASSET,
+            route_type: 0,
+            amount: u64::try_from(amount.micros()).unwrap_or(0),
+        })
+    }
+}
+
+fn ticks(price: Price) -> u32 {
+    u32::try_from(price.ticks()).unwrap_or(u32::MAX)
+}

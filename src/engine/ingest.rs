@@ -1,0 +1,350 @@
+//! Turns what the venue says into journal entries: new, repeated and late news are sorted out here, once.
+
+use super::decide::{READ_LAG, Work};
+use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
+use super::event::{Effect, Event, LegSnapshot, SendResult};
+use super::state::{LegWithdrawal, OrderState};
+use crate::model::{
+    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
+    WithdrawStatus, Withdrawal,
+};
+use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
+use rust_decimal::Decimal;
+
+/// The venue's code for an invalid nonce.
+pub(crate) const INVALID_NONCE: i64 = 21_104;
+
+pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
+    let at = work.now();
+    match event {
+        Event::Tick => {}
+        Event::CheckPassed(checked) => {
+            if work.pair.step == Step::Check {
+                work.record(Entry::Checked(checked.clone()));
+            }
+        }
+        Event::CheckFailed(code, reason) => check_failed(work, *code, reason),
+        Event::Sent(id, side, result) => sent(work, *id, *side, result),
+        Event::Orders(side, rows) => orders(work, *side, rows, false),
+        Event::Trades(side, rows) => trades(work, *side, rows),
+        Event::Txs(side, rows) => rows.iter().for_each(|row| transaction(work, *side, row)),
+        Event::Notices(side, rows) => rows.iter().for_each(|row| notice(work, *side, row)),
+        Event::Snapshot(side, snapshot) => reconcile(work, *side, snapshot),
+        Event::Withdrawals(side, rows, account) => withdrawals(work, *side, rows, account),
+        Event::Stop(mode) => stop(work, *mode),
+        Event::Resumed => {
+            work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
+        }
+        Event::Pull(index) => work.pull.push(*index),
+        Event::LeaveNow(reason) => leave(work, reason),
+    }
+}
+
+fn check_failed(work: &mut Work<'_>, code: u8, reason: &str) {
+    if work.pair.step == Step::Check {
+        let at = work.now();
+        let end = PairEnd { code, summary: reason.to_owned() };
+        work.record(Entry::Step { to: Step::Done(end), at });
+    }
+}
+
+fn stop(work: &mut Work<'_>, mode: StopMode) {
+    if work.pair.stop < Some(mode) && work.pair.end().is_none() {
+        let at = work.now();
+        work.record(Entry::Stop { mode, at });
+    }
+}
+
+fn leave(work: &mut Work<'_>, reason: &ExitReason) {
+    if matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_)) {
+        let at = work.now();
+        work.record(Entry::Step { to: Step::Exit(reason.clone()), at });
+    }
+}
+
+fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
+    if work.pair.leg(side).unsettled.contains_key(&id) {
+        let at = work.now();
+        work.record(Entry::Settled { intent: id, leg: side, outcome, at });
+    }
+}
+
+/// A reply is a hint, except a refusal of bytes of which no other copy can be under way.
+fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
+    match result {
+        SendResult::Accepted | SendResult::NotSent(_) => {}
+        SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
+            work.out.effect(Effect::Reconcile(side));
+        }
+        SendResult::Refused { code, message, in_doubt: false } => {
+            let gone = work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
+                matches!(intent.purpose, Purpose::Cancel(_))
+                    || *code == INVALID_NONCE
+                    || intent.order.is_some()
+            });
+            settle(work, id, side, Outcome::Dead { code: Some(*code), proof: message.clone() });
+            if gone {
+                work.out.effect(Effect::Reconcile(side));
+            }
+        }
+    }
+}
+
+/// Own orders by their client index; what is not ours is somebody else's doing.
+fn orders(work: &mut Work<'_>, side: LegSide, rows: &[Order], complete: bool) {
+    for row in rows {
+        let Some(checked) = &work.pair.checked else { return };
+        if row.market != checked.market.id {
+            continue;
+        }
+        let ours = row.client_order_index.filter(|index| work.pair.leg(side).orders.contains_key(index));
+        match ours {
+            Some(index) => own_order(work, side, index, row),
+            None if complete && !row.status.is_terminal() => {
+                let what = format!("order {} that this run did not place", row.order_index);
+                foreign(work, side, what);
+            }
+            None => {}
+        }
+    }
+}
+
+fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &Order) {
+    let unsettled = work.pair.leg(side).unsettled.values();
+    let intent =
+        unsettled.into_iter().find(|intent| intent.client_order_index == Some(index)).map(|intent| intent.id);
+    if let Some(id) = intent {
+        settle(work, id, side, Outcome::Executed);
+    }
+    let known = &work.pair.leg(side).orders[&index];
+    let news = match known.state {
+        OrderState::Ended(Some(_)) => row.filled > known.reported,
+        OrderState::Open => row.status.is_terminal() || row.filled > known.reported,
+        OrderState::InDoubt | OrderState::Executed | OrderState::Ended(None) => true,
+    };
+    let late = matches!(known.state, OrderState::Ended(Some(_))) && !row.status.is_terminal();
+    if news && !late {
+        let at = work.now();
+        work.record(Entry::Order {
+            leg: side,
+            client_order_index: index,
+            order_index: row.order_index,
+            status: row.status,
+            filled: row.filled,
+            at,
+        });
+    }
+}
+
+fn foreign(work: &mut Work<'_>, side: LegSide, what: String) {
+    if work.pair.foreign.is_none() && work.pair.end().is_none() {
+        let at = work.now();
+        work.alert("stuck", format!("{} leg: {what}; the pair leaves", side.name()));
+        work.record(Entry::Foreign { leg: side, what, at });
+    }
+}
+
+fn trades(work: &mut Work<'_>, side: LegSide, rows: &[Trade]) {
+    let Some(checked) = work.pair.checked.clone() else { return };
+    let account = work.spec.leg(side).account;
+    for row in rows.iter().filter(|row| row.market == checked.market.id) {
+        let Some(traded_side) = row.side_of(account) else { continue };
+        if work.pair.leg(side).trades.contains(&row.id) {
+            continue;
+        }
+        let (_, client) = row.order_on(traded_side);
+        let ours = client.filter(|index| work.pair.leg(side).orders.contains_key(index));
+        if ours.is_none() && row.timestamp < checked.at {
+            continue;
+        }
+        fill(work, side, row, ours, traded_side);
+    }
+}
+
+fn fill(
+    work: &mut Work<'_>,
+    side: LegSide,
+    row: &Trade,
+    ours: Option<ClientOrderIndex>,
+    traded_side: crate::model::Side,
+) {
+    let counterparty = match traded_side {
+        crate::model::Side::Buy => row.ask_account,
+        crate::model::Side::Sell => row.bid_account,
+    };
+    if let Some(index) = ours {
+        let unsettled = work.pair.leg(side).unsettled.values();
+        let intent = unsettled.into_iter().find(|intent| intent.client_order_index == Some(index));
+        if let Some(id) = intent.map(|intent| intent.id) {
+            settle(work, id, side, Outcome::Executed);
+        }
+    }
+    // millionths of notional: 1e-6 USDC × 1e-6
+    let fee = row.quote.to_decimal() * Decimal::new(i64::from(row.fee_on(traded_side)), 6);
+    work.record(Entry::Fill(Fill {
+        leg: side,
+        trade: row.id,
+        client_order_index: ours,
+        kind: row.kind,
+        side: traded_side,
+        price: row.price,
+        size: row.size,
+        quote: row.quote,
+        fee,
+        counterparty,
+        at: row.timestamp,
+    }));
+    match (ours, row.kind) {
+        (None, TradeKind::Trade) => {
+            foreign(work, side, format!("trade {} that this run did not make", row.id))
+        }
+        (None, kind) => liquidated(work, side, format!("trade {} of kind {kind:?}", row.id)),
+        (Some(_), _) => {}
+    }
+}
+
+fn liquidated(work: &mut Work<'_>, side: LegSide, signal: String) {
+    let at = work.now();
+    let told =
+        work.out.entries.iter().any(|entry| matches!(entry, Entry::Liquidated { leg, .. } if *leg == side));
+    if !told {
+        let held = work
+            .pair
+            .leg(side)
+            .position
+            .size()
+            .to_decimal(&work.pair.checked.as_ref().expect("trades are read after the check").market);
+        work.alert(
+            "liquidation",
+            format!("{} leg is being closed by the venue ({signal}); {held} left", side.name()),
+        );
+        work.record(Entry::Liquidated { leg: side, signal, at });
+    }
+}
+
+/// One signal alone reconciles; together with a position that no fill explains it acts.
+fn notice(work: &mut Work<'_>, side: LegSide, row: &Notice) {
+    let ours = work.pair.checked.as_ref().is_some_and(|checked| row.market == Some(checked.market.id));
+    if !ours || !matches!(row.kind, NoticeKind::Liquidation | NoticeKind::Deleverage) {
+        return;
+    }
+    let leg = work.pair.leg(side);
+    let unexplained = work.view.leg(side).position.is_some_and(|(position, _)| position != leg.position);
+    if unexplained && !leg.liquidated {
+        liquidated(work, side, format!("notification {} and the position", row.id));
+    }
+    work.out.effect(Effect::Reconcile(side));
+}
+
+fn transaction(work: &mut Work<'_>, side: LegSide, row: &TxView) {
+    let Some(hash) = row.hash else { return };
+    let Some(intent) = work.pair.leg(side).unsettled.values().find(|intent| intent.hash == hash) else {
+        return;
+    };
+    let id = intent.id;
+    match &row.status {
+        TxStatus::Pending => {}
+        TxStatus::Executed => settle(work, id, side, Outcome::Executed),
+        TxStatus::Failed { code, message } => {
+            settle(work, id, side, Outcome::Failed { code: *code, message: message.clone() });
+            work.out.effect(Effect::Reconcile(side));
+        }
+    }
+}
+
+fn reconcile(work: &mut Work<'_>, side: LegSide, snapshot: &LegSnapshot) {
+    orders(work, side, &snapshot.active, true);
+    orders(work, side, &snapshot.inactive, false);
+    trades(work, side, &snapshot.trades);
+    for (id, found) in &snapshot.transactions {
+        match found {
+            Some(row) => transaction(work, side, row),
+            None => expired(work, side, *id, snapshot),
+        }
+    }
+    for (key, next) in &snapshot.nonces {
+        nonces(work, side, *key, *next, snapshot.at);
+    }
+    if work.view.leg(side).mismatches >= 3 {
+        adopt_position(work, side, &snapshot.account);
+    }
+}
+
+/// Unknown to the venue after its deadline and the read side's lag: dead (F-06).
+fn expired(work: &mut Work<'_>, side: LegSide, id: IntentId, snapshot: &LegSnapshot) {
+    let Some(intent) = work.pair.leg(side).unsettled.get(&id) else { return };
+    if snapshot.at > intent.deadline.after(READ_LAG + work.view.lag) {
+        let proof = "past its deadline and unknown to the venue".to_owned();
+        settle(work, id, side, Outcome::Dead { code: None, proof });
+    }
+}
+
+fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at: Timestamp) {
+    let leg = work.pair.leg(side);
+    let Some(known) = leg.nonces.get(&key).copied() else { return };
+    let idle = !leg.unsettled.values().any(|intent| intent.key == key);
+    if next > known && work.pair.end().is_none() {
+        let at = work.now();
+        let summary = format!(
+            "key {key} of account {} stands at nonce {next}, this journal knows {known}: somebody else signs with it",
+            work.spec.leg(side).account
+        );
+        work.alert("stuck", summary.clone());
+        let end = PairEnd { code: crate::engine::codes::FOREIGN_SIGNER, summary };
+        work.record(Entry::Step { to: Step::Done(end), at });
+    } else if next < known
+        && idle
+        && leg.failed_at.is_some_and(|failed| at > failed.after(READ_LAG + work.view.lag))
+    {
+        // The executed failure was of the kind that leaves its nonce unused (rules.md §3.1).
+        work.record(Entry::NonceFreed { leg: side, key, next });
+    }
+}
+
+fn adopt_position(work: &mut Work<'_>, side: LegSide, account: &AccountView) {
+    let Some(checked) = &work.pair.checked else { return };
+    let position = account.position(checked.market.id).map(|row| row.position).unwrap_or_default();
+    if position != work.pair.leg(side).position {
+        let at = work.now();
+        work.record(Entry::PositionAdopted { leg: side, position, at });
+        foreign(work, side, format!("the position is {} lots, which no fill explains", position.lots()));
+    }
+}
+
+fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], account: &AccountView) {
+    let collateral = account.margin.collateral;
+    let found = match &work.pair.leg(side).withdrawal {
+        // The venue's clock may be a little behind ours.
+        Some(LegWithdrawal::Sent { amount, at }) => {
+            rows.iter().find(|row| row.amount == *amount && row.at.after(READ_LAG + work.view.lag) >= *at)
+        }
+        Some(LegWithdrawal::Seen { id, status, .. }) => {
+            rows.iter().find(|row| row.id == *id && row.status != *status)
+        }
+        Some(LegWithdrawal::Skipped(_)) | None => None,
+    };
+    let Some(row) = found.cloned() else { return };
+    let pending = work.pair.leg(side).unsettled.values();
+    let intent = pending.into_iter().find(|intent| matches!(intent.purpose, Purpose::Withdraw(_)));
+    if let Some(id) = intent.map(|intent| intent.id) {
+        settle(work, id, side, Outcome::Executed);
+    }
+    if matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded) {
+        let text = format!(
+            "withdrawal {} of {} USDC came back as {:?}",
+            row.id,
+            Usdc::to_decimal(row.amount),
+            row.status
+        );
+        work.alert("stuck", text);
+    }
+    let at = work.now();
+    work.record(Entry::Withdrawal {
+        leg: side,
+        id: row.id,
+        amount: row.amount,
+        status: row.status,
+        collateral,
+        at,
+    });
+}

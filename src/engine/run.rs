@@ -1,0 +1,310 @@
+//! A whole run: its pairs side by side, the streams shared out to them, stops passed on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::board::Board;
+use super::codes;
+use super::decide::PairSpec;
+use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
+use super::entry::{PairEnd, StopMode};
+use super::market::MarketState;
+use super::sender::Signer;
+use super::state::Pair;
+use crate::journal::Journal;
+use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};
+use crate::plan::{MissedPlace, MissedWithdraw, PairPlan, Plan};
+use crate::rt::{Clock, Tasks};
+use crate::venue::{Feed, Subscription, Venue, VenueEvent};
+
+/// Room for what the streams and readers of one pair say while it decides; account news are never dropped, so a full
+/// inbox makes the stream wait.
+const INBOX: usize = 4_096;
+
+/// What a run is made of.
+pub struct RunInput<V> {
+    /// Its id.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: Plan,
+    /// The exchange.
+    pub venue: Arc<V>,
+    /// Its record.
+    pub journal: Journal,
+    /// Venue time.
+    pub clock: Clock,
+    /// Its keys.
+    pub signer: Arc<Signer>,
+    /// Rules of all markets of the plan, read live.
+    pub markets: Vec<Market>,
+    /// States folded from the journal; a pair that is not in it starts anew.
+    pub states: BTreeMap<PairId, Pair>,
+    /// Whether it goes on after a crash or a stop.
+    pub resumed: bool,
+    /// Who hears of every entry.
+    pub news: Option<mpsc::UnboundedSender<News>>,
+}
+
+/// Why a run could not start.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StartError {
+    /// The venue does not list a market of the plan.
+    #[error("pair `{pair}`: the venue lists no market `{market}`")]
+    UnknownMarket {
+        /// The pair.
+        pair: PairId,
+        /// The symbol.
+        market: String,
+    },
+}
+
+/// How one pair came out.
+#[derive(Debug)]
+pub struct PairOutcome {
+    /// Its name.
+    pub id: PairId,
+    /// Its market.
+    pub market: Market,
+    /// Its last state.
+    pub pair: Pair,
+    /// How it ended, in code and words.
+    pub end: PairEnd,
+}
+
+/// A run that is about to start.
+pub struct Run<V> {
+    input: RunInput<V>,
+    pairs: Vec<(PairPlan, Market)>,
+    inboxes: Arc<BTreeMap<PairId, mpsc::Sender<Input>>>,
+    receivers: BTreeMap<PairId, mpsc::Receiver<Input>>,
+    senders: BTreeMap<PairId, watch::Sender<PairStatus>>,
+    /// Where each pair stands.
+    pub status: BTreeMap<PairId, watch::Receiver<PairStatus>>,
+}
+
+/// Stops a run from outside of its tasks.
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    inboxes: Arc<BTreeMap<PairId, mpsc::Sender<Input>>>,
+}
+
+impl StopHandle {
+    /// Asks every pair to stop.
+    pub async fn stop(&self, mode: StopMode) {
+        for inbox in self.inboxes.values() {
+            ask_to_stop(inbox, mode).await;
+        }
+    }
+}
+
+impl<V: Venue> Run<V> {
+    /// Finds the markets and opens the pairs' inboxes.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the venue does not list a market.
+    pub fn new(input: RunInput<V>) -> Result<Self, StartError> {
+        let mut pairs = Vec::new();
+        for pair in &input.plan.pairs {
+            let market = input.markets.iter().find(|market| market.symbol == pair.market).cloned();
+            let unknown = || StartError::UnknownMarket { pair: pair.id.clone(), market: pair.market.clone() };
+            pairs.push((pair.clone(), market.ok_or_else(unknown)?));
+        }
+        let (mut inboxes, mut receivers, mut senders, mut status) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (pair, _) in &pairs {
+            let (inbox, receiver) = mpsc::channel(INBOX);
+            let (sender, watcher) = watch::channel(PairStatus::default());
+            inboxes.insert(pair.id.clone(), inbox);
+            receivers.insert(pair.id.clone(), receiver);
+            senders.insert(pair.id.clone(), sender);
+            status.insert(pair.id.clone(), watcher);
+        }
+        Ok(Self { input, pairs, inboxes: Arc::new(inboxes), receivers, senders, status })
+    }
+
+    /// Returns a handle that stops the run.
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle { inboxes: Arc::clone(&self.inboxes) }
+    }
+
+    /// Runs every pair to its end.
+    pub async fn go(mut self) -> Vec<PairOutcome> {
+        let board = Arc::new(Board::default());
+        let ids: BTreeSet<MarketId> = self.pairs.iter().map(|(_, market)| market.id).collect();
+        let states: BTreeMap<MarketId, watch::Sender<MarketState>> =
+            ids.iter().map(|id| (*id, watch::Sender::new(MarketState::default()))).collect();
+        let receivers: BTreeMap<MarketId, watch::Receiver<MarketState>> =
+            states.iter().map(|(id, sender)| (*id, sender.subscribe())).collect();
+        let mut tasks = Tasks::default();
+        tasks.spawn("router", route(self.subscribe(&ids), states, self.accounts()));
+        let (done, mut outcomes) = mpsc::channel(self.pairs.len().max(1));
+        let pairs = std::mem::take(&mut self.pairs);
+        for (plan, market) in pairs {
+            let Some(parts) = self.parts(&plan, &market, &board, &receivers) else { continue };
+            let done = done.clone();
+            tasks.spawn("pair", async move {
+                let outcome = outcome(plan.id, market, Driver::new(parts).run().await);
+                // The run waits for every pair; nobody else takes outcomes.
+                let _ = done.send(outcome).await;
+            });
+        }
+        drop(done);
+        let mut ended = Vec::new();
+        while let Some(outcome) = outcomes.recv().await {
+            ended.push(outcome);
+        }
+        tasks.shutdown().await;
+        ended.sort_by(|a, b| a.id.cmp(&b.id));
+        ended
+    }
+
+    fn parts(
+        &mut self,
+        plan: &PairPlan,
+        market: &Market,
+        board: &Arc<Board>,
+        markets: &BTreeMap<MarketId, watch::Receiver<MarketState>>,
+    ) -> Option<Parts<V>> {
+        let input = &self.input;
+        let known = input.states.get(&plan.id).cloned();
+        let resumed = input.resumed && known.is_some();
+        Some(Parts {
+            spec: PairSpec {
+                run: input.run.clone(),
+                plan: plan.clone(),
+                on_stop: input.plan.on_stop,
+                restart_missed_entry: input.plan.on_missed.place == MissedPlace::Continue,
+                continue_missed_withdrawal: input.plan.on_missed.withdraw == MissedWithdraw::Continue,
+            },
+            pair: known.unwrap_or_default(),
+            venue: Arc::clone(&input.venue),
+            journal: input.journal.clone(),
+            clock: input.clock.clone(),
+            signer: Arc::clone(&input.signer),
+            board: Arc::clone(board),
+            market: market.clone(),
+            market_state: markets.get(&market.id)?.clone(),
+            retry: input.plan.retry,
+            news: input.news.clone(),
+            self_inbox: self.inboxes.get(&plan.id)?.clone(),
+            inboxes: Arc::clone(&self.inboxes),
+            inbox: self.receivers.remove(&plan.id)?,
+            status: self.senders.remove(&plan.id)?,
+            resumed,
+        })
+    }
+
+    fn subscribe(&self, markets: &BTreeSet<MarketId>) -> mpsc::Receiver<VenueEvent> {
+        let legs = self.pairs.iter().flat_map(|(plan, _)| [plan.long.account, plan.short.account]);
+        self.input
+            .venue
+            .subscribe(Subscription { markets: markets.iter().copied().collect(), accounts: legs.collect() })
+    }
+
+    fn accounts(&self) -> BTreeMap<AccountIndex, mpsc::Sender<Input>> {
+        let mut accounts = BTreeMap::new();
+        for (plan, _) in &self.pairs {
+            if let Some(inbox) = self.inboxes.get(&plan.id) {
+                accounts.insert(plan.long.account, inbox.clone());
+                accounts.insert(plan.short.account, inbox.clone());
+            }
+        }
+        accounts
+    }
+}
+
+/// Shares the streams out: prices replace older ones, account news queue.
+async fn route(
+    mut events: mpsc::Receiver<VenueEvent>,
+    markets: BTreeMap<MarketId, watch::Sender<MarketState>>,
+    accounts: BTreeMap<AccountIndex, mpsc::Sender<Input>>,
+) {
+    while let Some(event) = events.recv().await {
+        let account = match &event {
+            VenueEvent::Up(feed) | VenueEvent::Down(feed, _) => match *feed {
+                Feed::Book(id) | Feed::Stats(id) => {
+                    market_news(&markets, id, &event);
+                    continue;
+                }
+                Feed::Orders(account)
+                | Feed::Trades(account)
+                | Feed::Positions(account)
+                | Feed::Margin(account)
+                | Feed::Txs(account)
+                | Feed::Notices(account) => account,
+            },
+            VenueEvent::Book(id, _) | VenueEvent::Stats(id, _) => {
+                market_news(&markets, *id, &event);
+                continue;
+            }
+            VenueEvent::Orders(account, ..)
+            | VenueEvent::Trades(account, _)
+            | VenueEvent::Positions(account, _)
+            | VenueEvent::Margin(account, _)
+            | VenueEvent::Txs(account, _)
+            | VenueEvent::Notices(account, _) => *account,
+        };
+        if let Some(inbox) = accounts.get(&account) {
+            // A closed inbox means the pair has ended.
+            let _ = inbox.send(Input::Feed(event)).await;
+        }
+    }
+}
+
+fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, id: MarketId, event: &VenueEvent) {
+    let Some(state) = markets.get(&id) else { return };
+    state.send_modify(|state| match event {
+        VenueEvent::Book(_, book) => state.book = Some(book.clone()),
+        VenueEvent::Stats(_, data) => state.data = Some(*data),
+        VenueEvent::Down(Feed::Book(_), _) => state.book = None,
+        VenueEvent::Down(Feed::Stats(_), _) => state.data = None,
+        _ => {}
+    });
+}
+
+fn outcome(id: PairId, market: Market, result: Result<Pair, (Box<Pair>, DriverError)>) -> PairOutcome {
+    let (pair, error) = match result {
+        Ok(pair) => (pair, None),
+        Err((pair, error)) => (*pair, Some(error)),
+    };
+    let end = match (&error, pair.end()) {
+        (Some(error), _) => failed(&pair, error),
+        (None, Some(end)) => end.clone(),
+        (None, None) => stopped(&pair, &market),
+    };
+    PairOutcome { id, market, pair, end }
+}
+
+fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
+    let exposed = !pair.is_flat() || pair.has_live_orders();
+    let code = match error {
+        DriverError::Journal(error) if error.is_corruption() => 27,
+        _ if exposed => codes::EXPOSED,
+        _ => 3,
+    };
+    let mut summary = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        summary = format!("{summary}: {cause}");
+        source = cause.source();
+    }
+    PairEnd { code, summary }
+}
+
+/// A stop that was carried out, or a task whose world went away.
+fn stopped(pair: &Pair, market: &Market) -> PairEnd {
+    let exposure = format!(
+        "long {}, short {}",
+        pair.long.position.to_decimal(market),
+        pair.short.position.to_decimal(market)
+    );
+    if pair.is_naked() || !pair.stopped {
+        return PairEnd { code: codes::EXPOSED, summary: format!("left with exposure: {exposure}") };
+    }
+    let held = if pair.is_flat() { "flat".to_owned() } else { format!("held: {exposure}") };
+    let orders = if pair.has_live_orders() { ", orders left open" } else { "" };
+    PairEnd { code: codes::STOPPED, summary: format!("stopped on request, resumable; {held}{orders}") }
+}

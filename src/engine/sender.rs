@@ -1,0 +1,97 @@
+//! One writer per key slot: signed bytes leave in nonce order, one at a time (R-09, U-10).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::driver::Input;
+use super::entry::{IntentId, LegSide};
+use super::event::{Event, SendResult};
+use crate::model::{AccountIndex, ApiKeyIndex};
+use crate::rt::{Tasks, kill_point};
+use crate::signing::PrivateKey;
+use crate::tx::SignedTx;
+use crate::venue::{Class, Venue, VenueError};
+
+/// The private keys of a run.
+pub struct Signer {
+    /// Chain id of signatures.
+    pub chain_id: u32,
+    /// One key per account and slot.
+    pub keys: BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey>,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer(chain {}, {} keys)", self.chain_id, self.keys.len())
+    }
+}
+
+/// One sending.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) intent: IntentId,
+    pub(crate) leg: LegSide,
+    pub(crate) tx: SignedTx,
+    pub(crate) class: Class,
+    /// Whether an earlier sending of the same bytes was never answered.
+    pub(crate) in_doubt: bool,
+}
+
+/// Bytes wait here only while an earlier send of the same slot is unanswered; a pair has a handful under way.
+const QUEUE: usize = 64;
+
+/// The senders of one pair, a task per slot.
+pub(crate) struct Senders {
+    queues: BTreeMap<(LegSide, ApiKeyIndex), mpsc::Sender<Job>>,
+}
+
+impl Senders {
+    pub(crate) fn start<V: Venue>(
+        tasks: &mut Tasks,
+        venue: &Arc<V>,
+        slots: impl IntoIterator<Item = (LegSide, ApiKeyIndex)>,
+        answers: &mpsc::Sender<Input>,
+    ) -> Self {
+        let mut queues = BTreeMap::new();
+        for slot in slots {
+            let (queue, jobs) = mpsc::channel(QUEUE);
+            tasks.spawn("sender", run(Arc::clone(venue), jobs, answers.clone()));
+            queues.insert(slot, queue);
+        }
+        Self { queues }
+    }
+
+    pub(crate) async fn send(&self, slot: (LegSide, ApiKeyIndex), job: Job) {
+        if let Some(queue) = self.queues.get(&slot) {
+            // A closed queue means the pair is ending; the intent is durable and resume takes it up.
+            let _ = queue.send(job).await;
+        }
+    }
+}
+
+async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mpsc::Sender<Input>) {
+    while let Some(job) = jobs.recv().await {
+        kill_point("send.before");
+        let answer = venue.send(&job.tx, job.class).await;
+        kill_point("send.after");
+        let result = match answer {
+            Ok(_) => SendResult::Accepted,
+            Err(VenueError::Rejected { code, message, .. }) => {
+                SendResult::Refused { code, message, in_doubt: job.in_doubt }
+            }
+            Err(
+                error @ (VenueError::NotSent { .. }
+                | VenueError::Throttled { .. }
+                | VenueError::Blocked { .. }),
+            ) => SendResult::NotSent(error.to_string()),
+            Err(error @ (VenueError::OutcomeUnknown { .. } | VenueError::Malformed { .. })) => {
+                SendResult::Unknown(error.to_string())
+            }
+        };
+        if answers.send(Input::Event(Event::Sent(job.intent, job.leg, result))).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Check: every rule holds, and leverage is set and read back, before any order.
+
+use super::Flow;
+use crate::engine::build::Origin;
+use crate::engine::codes;
+use crate::engine::decide::Work;
+use crate::engine::entry::{LegSide, PairEnd, Purpose, Step};
+use crate::engine::event::Effect;
+
+/// Refusals of the leverage transaction before the pair gives up.
+const REFUSALS_MAX: u32 = 3;
+
+pub(crate) fn check(work: &mut Work<'_>) -> Flow {
+    let Some(checked) = work.pair.checked.clone() else {
+        work.out.effect(Effect::Check);
+        return Flow::Wait;
+    };
+    for side in LegSide::BOTH {
+        let leg = work.pair.leg(side);
+        if leg.leverage_set || leg.has_unsettled(|purpose| *purpose == Purpose::Leverage) {
+            continue;
+        }
+        if leg.leverage_sent {
+            // Executed; now it is read back.
+            work.out.effect(Effect::Check);
+            continue;
+        }
+        if leg.refusals >= REFUSALS_MAX {
+            let why = leg.last_refusal.as_ref().map_or_else(String::new, |(_, text)| text.clone());
+            let summary = format!("the venue refuses to set leverage on the {} leg: {why}", side.name());
+            return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
+        }
+        if work.can_send(side, &Purpose::Leverage) {
+            let origin = Origin::new(work.spec, side, &Purpose::Leverage, &checked.market);
+            let tx = origin.leverage(work.spec.plan.initial_margin_fraction(), work.spec.plan.margin_mode);
+            work.propose(side, Purpose::Leverage, tx, None);
+        }
+    }
+    if LegSide::BOTH.iter().all(|side| work.pair.leg(*side).leverage_set) {
+        return work.go(Step::Place);
+    }
+    Flow::Wait
+}

@@ -1,0 +1,137 @@
+//! What holds in every step: the naked clock, stops, foreign hands, and questions about what is in doubt.
+
+use std::time::Duration;
+
+use super::{Flow, close};
+use crate::engine::decide::Work;
+use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMode};
+use crate::engine::event::Effect;
+use crate::engine::state::OrderState;
+use crate::plan::OnStop;
+
+/// How long an outcome, a fill or a position may be missing before it is asked for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Starts and stops the naked clock, and raises the emergency when it reaches `max_naked`.
+pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
+    let at = work.now();
+    match (work.pair.is_naked(), work.pair.naked.since) {
+        (true, None) => work.record(Entry::NakedFrom { at }),
+        (false, Some(_)) => work.record(Entry::NakedTo { at }),
+        _ => {}
+    }
+    let Some(since) = work.pair.naked.since else { return };
+    let cap = since.after(work.spec.plan.hedge.max_naked);
+    if at < cap {
+        work.out.wake_at(cap);
+    } else if !work.pair.effort.emergency && work.pair.end().is_none() {
+        let lots = work.pair.delta().lots();
+        let reason = format!("naked by {lots} lots for {:?}", at.since(since));
+        emergency(work, reason);
+    }
+}
+
+/// Declares an emergency: reduce-only, wider bound, alert.
+pub(crate) fn emergency(work: &mut Work<'_>, reason: String) {
+    let at = work.now();
+    work.alert("stuck", format!("EMERGENCY: {reason}"));
+    work.record(Entry::Emergency { reason, at });
+    if matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_)) {
+        work.record(Entry::Step { to: Step::Exit(ExitReason::Emergency), at });
+    }
+}
+
+/// What overrides the present step, if anything does.
+pub(crate) fn interrupt(work: &mut Work<'_>) -> Option<Flow> {
+    if work.pair.end().is_some() || work.pair.stopped {
+        return Some(Flow::Wait);
+    }
+    let trading = matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_));
+    if trading && work.pair.self_trade {
+        let text = "two own orders met; the pair leaves and the run is halted".to_owned();
+        work.alert("stuck", text);
+        return Some(work.go(Step::Exit(ExitReason::SelfTrade)));
+    }
+    if trading && let Some(side) = work.pair.foreign {
+        return Some(work.go(Step::Exit(ExitReason::PositionChanged(side))));
+    }
+    let stop = work.pair.stop?;
+    stopping(work, stop)
+}
+
+/// Carries out a stop: settle, neutralise by reduce-only, then as `on_stop` says.
+fn stopping(work: &mut Work<'_>, mode: StopMode) -> Option<Flow> {
+    match work.pair.step {
+        Step::Check | Step::Withdraw => Some(finish_stop(work)),
+        Step::Exit(_) if !work.pair.is_flat() || work.pair.has_live_orders() => None,
+        Step::Exit(_) => Some(finish_stop(work)),
+        Step::Hedge(_) if work.pair.is_naked() || !work.pair.orders_settled() => None,
+        Step::Place | Step::Watch | Step::Hedge(_) => Some(stop_trading(work, mode)),
+        Step::Done(_) => Some(Flow::Wait),
+    }
+}
+
+fn stop_trading(work: &mut Work<'_>, mode: StopMode) -> Flow {
+    let anything = !work.pair.is_flat() || work.pair.has_live_orders();
+    if mode == StopMode::Flatten || work.spec.on_stop == OnStop::Flatten {
+        return if anything { work.go(Step::Exit(ExitReason::Stop)) } else { finish_stop(work) };
+    }
+    if work.pair.is_naked() {
+        return work.go(Step::Hedge(HedgeReason::Stop));
+    }
+    let leave = work.spec.on_stop == OnStop::Leave;
+    if !leave && !close::clear(work) {
+        return Flow::Wait;
+    }
+    finish_stop(work)
+}
+
+fn finish_stop(work: &mut Work<'_>) -> Flow {
+    if !unsettled_done(work) || !close::clear_dead_man(work) {
+        return Flow::Wait;
+    }
+    let at = work.now();
+    work.record(Entry::Stopped { at });
+    Flow::Wait
+}
+
+fn unsettled_done(work: &Work<'_>) -> bool {
+    LegSide::BOTH.iter().all(|side| work.pair.leg(*side).unsettled.is_empty())
+}
+
+/// Asks the venue about everything that should be known by now and is not.
+pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
+    if matches!(work.pair.step, Step::Check | Step::Done(_)) && unsettled_done(work) {
+        return;
+    }
+    for side in LegSide::BOTH {
+        if let Some(since) = doubtful_since(work, side) {
+            let patience = PATIENCE + work.view.lag;
+            let due = since.after(patience);
+            if work.now() >= due {
+                work.out.effect(Effect::Reconcile(side));
+                work.out.wake_at(work.now().after(patience));
+            } else {
+                work.out.wake_at(due);
+            }
+        }
+    }
+}
+
+fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timestamp> {
+    let leg = work.pair.leg(side);
+    let intents = leg.unsettled.values().map(|intent| intent.at);
+    let orders = leg
+        .orders
+        .values()
+        .filter(|order| match order.state {
+            OrderState::InDoubt | OrderState::Executed => true,
+            OrderState::Open => order.traded != order.reported,
+            OrderState::Ended(_) => !order.is_settled(),
+        })
+        .map(|order| order.changed_at);
+    let view = work.view.leg(side);
+    let position = view.position.filter(|(lots, _)| *lots != leg.position).map(|(_, since)| since);
+    let blind = (!view.synced && view.live).then_some(work.pair.step_since);
+    intents.chain(orders).chain(position).chain(blind).min()
+}

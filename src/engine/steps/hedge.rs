@@ -1,0 +1,81 @@
+//! Hedge: makes the legs equal. Clear, count, choose, send one bounded order, resolve it, repeat (DESIGN §5).
+
+use super::{Flow, close, guard, watch};
+use crate::engine::decide::Work;
+use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Purpose, Step};
+use crate::engine::state::Leg;
+use crate::model::Side;
+use crate::plan::HedgePreference;
+
+pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
+    if !close::clear(work) || !close::counted(work) {
+        return Flow::Wait;
+    }
+    if work.pair.naked.since.is_none() {
+        return finish(work);
+    }
+    if !escalate(work) {
+        return Flow::Again;
+    }
+    if !close::rested(work) {
+        return Flow::Wait;
+    }
+    let (leading, lagging) = watch::leading(work);
+    let complete = may_complete(work, lagging);
+    let (leg, reduce_only) = if complete { (lagging, false) } else { (leading, true) };
+    let side = if complete { lagging.entry_side() } else { closing_side(work.pair.leg(leading)) };
+    let want = work.pair.delta().size();
+    close::take(work, leg, side, want, Purpose::Hedge, reduce_only);
+    Flow::Wait
+}
+
+/// Returns the side that shrinks a leg's position.
+pub(crate) fn closing_side(leg: &Leg) -> Side {
+    leg.position.side().map_or(Side::Sell, Side::opposite)
+}
+
+/// Out of attempts: unwind if not yet tried, then EMERGENCY. Returns whether the hedge goes on here.
+fn escalate(work: &mut Work<'_>) -> bool {
+    if work.pair.effort.fruitless < work.spec.plan.hedge.attempts {
+        return true;
+    }
+    let at = work.now();
+    if !work.pair.effort.unwinding {
+        work.alert("hedge", "completing did not work; the leading leg gives back".to_owned());
+        work.record(Entry::Unwinding { at });
+        return true;
+    }
+    guard::emergency(work, format!("{} hedge orders brought nothing", work.pair.effort.fruitless));
+    false
+}
+
+/// Completing adds exposure: only with a healthy account, a fresh stream, attempts left and no stop.
+fn may_complete(work: &Work<'_>, lagging: LegSide) -> bool {
+    let leg = work.pair.leg(lagging);
+    let view = work.view.leg(lagging);
+    let enough = || {
+        let needed = work.notional_at_mark(work.pair.delta().size())?.to_decimal()
+            * rust_decimal::Decimal::new(i64::from(work.spec.plan.initial_margin_fraction()), 4);
+        Some(view.margin?.available.to_decimal() >= needed)
+    };
+    work.spec.plan.hedge.prefer == HedgePreference::Complete
+        && !work.pair.effort.unwinding
+        && !work.pair.only_reduces()
+        && !leg.liquidated
+        && !work.pair.leg(lagging.other()).liquidated
+        && view.live
+        && view.synced
+        && leg.position.plus(work.pair.leg(lagging.other()).position).size() == work.pair.delta().size()
+        && enough().unwrap_or(false)
+}
+
+fn finish(work: &mut Work<'_>) -> Flow {
+    if work.pair.stop.is_some() {
+        // The guard carries the stop on from here.
+        return Flow::Wait;
+    }
+    if work.pair.is_flat() {
+        return work.go(Step::Exit(ExitReason::NeverFilled));
+    }
+    work.go(Step::Watch)
+}

@@ -1,0 +1,158 @@
+//! Place: one limit order per leg, both intents in one commit.
+
+use std::time::Duration;
+
+use super::{Flow, watch};
+use crate::engine::codes;
+use crate::engine::decide::Work;
+use crate::engine::entry::{LegSide, OrderTerms, PairEnd, Purpose, Step};
+use crate::engine::state::OrderState;
+use crate::model::{Price, Side, TimeInForce, Usdc};
+use crate::plan::{PegReference, PriceSpec};
+
+pub(crate) fn place(work: &mut Work<'_>) -> Flow {
+    if work.pair.placed_at.is_some() {
+        let open = |side: &LegSide| {
+            let live = work.pair.leg(*side).live_entry();
+            live.is_none_or(|(_, order)| order.state == OrderState::Open)
+        };
+        if LegSide::BOTH.iter().all(open) {
+            return work.go(Step::Watch);
+        }
+        return watch::watch(work);
+    }
+    let deadline = work.pair.step_since.after(work.spec.plan.watch.entry_deadline);
+    if work.now() >= deadline {
+        let summary =
+            "no moment came to place the entry before its deadline: no fresh prices, no connection, or \
+                       the market stayed beyond the quotes; nothing was placed"
+                .to_owned();
+        return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
+    }
+    let again = work.now().after(Duration::from_secs(1)).min(deadline);
+    work.out.wake_at(again);
+    match entry_terms(work) {
+        Ok(Some([long, short])) => {
+            work.propose_order(LegSide::Long, Purpose::Entry, long);
+            work.propose_order(LegSide::Short, Purpose::Entry, short);
+            Flow::Wait
+        }
+        Ok(None) => Flow::Wait,
+        Err(summary) => work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary })),
+    }
+}
+
+/// Returns both entry orders; `None` when it is not the moment, an error when a rule forbids them.
+fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
+    let Some(checked) = &work.pair.checked else { return Ok(None) };
+    let ready = |side: &LegSide| work.can_send(*side, &Purpose::Entry) && work.view.leg(*side).live;
+    let (Some(mark), Some(book)) = (work.view.mark(), work.view.book.as_ref()) else { return Ok(None) };
+    if !LegSide::BOTH.iter().all(ready) {
+        return Ok(None);
+    }
+    let (Some(buy), Some(sell)) = (quote(work, LegSide::Long), quote(work, LegSide::Short)) else {
+        return Ok(None);
+    };
+    within_collar(work, buy, mark)?;
+    within_collar(work, sell, mark)?;
+    within_limits(work, buy, sell)?;
+    if buy >= sell {
+        return Err(format!(
+            "the quotes would cross each other: buy {} ticks, sell {} ticks",
+            buy.ticks(),
+            sell.ticks()
+        ));
+    }
+    let post_only = work.spec.plan.place.time_in_force == TimeInForce::PostOnly;
+    let crosses = book.best().is_some_and(|(bid, ask)| buy >= ask || sell <= bid);
+    if (post_only && crosses) || meets_own(work, buy, sell) {
+        return Ok(None);
+    }
+    let expiry = work.now().after(work.spec.plan.place.expires_in);
+    let terms = |side: Side, price: Price| OrderTerms {
+        side,
+        price,
+        size: checked.size,
+        time_in_force: work.spec.plan.place.time_in_force,
+        reduce_only: false,
+        expiry,
+    };
+    Ok(Some([terms(Side::Buy, buy), terms(Side::Sell, sell)]))
+}
+
+/// Returns where a leg quotes now: its fixed price, or the pegged one rounded away from the market.
+pub(crate) fn quote(work: &Work<'_>, side: LegSide) -> Option<Price> {
+    let checked = work.pair.checked.as_ref()?;
+    let (spec, fixed) = match side {
+        LegSide::Long => (work.spec.plan.buy, checked.buy),
+        LegSide::Short => (work.spec.plan.sell, checked.sell),
+    };
+    let PriceSpec::Peg { reference, offset_bps, .. } = spec else { return Some(fixed) };
+    let (data, (bid, ask)) = (work.view.data.as_ref()?, work.view.book.as_ref()?.best()?);
+    // Twice the reference, so that a mid between two ticks stays whole.
+    let doubled = match reference {
+        PegReference::Mid => bid.ticks() + ask.ticks(),
+        PegReference::BestBid => bid.ticks() * 2,
+        PegReference::BestAsk => ask.ticks() * 2,
+        PegReference::Mark => data.mark?.ticks() * 2,
+        PegReference::Index => data.index?.ticks() * 2,
+        PegReference::Last => data.last?.ticks() * 2,
+    };
+    let scaled = i128::from(doubled) * i128::from(10_000 + offset_bps);
+    let ticks = match side {
+        LegSide::Long => scaled.div_euclid(20_000),
+        LegSide::Short => -(-scaled).div_euclid(20_000),
+    };
+    let ticks = i64::try_from(ticks).ok()?;
+    // A pegged post-only quote stays behind the touch, and our two quotes apart.
+    let passive = match side {
+        LegSide::Long => ticks.min(ask.ticks() - 1),
+        LegSide::Short => ticks.max(bid.ticks() + 1),
+    };
+    (Price::MIN.ticks()..=Price::MAX.ticks()).contains(&passive).then(|| Price::from_ticks(passive))
+}
+
+fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), String> {
+    let limit = work.spec.plan.risk.max_price_deviation_bps;
+    let apart = i128::from((price.ticks() - mark.ticks()).abs()) * 10_000;
+    if apart > i128::from(mark.ticks()) * i128::from(limit) {
+        let market = &work.pair.checked.as_ref().ok_or("no check")?.market;
+        return Err(format!(
+            "price {} is more than {limit} bps from mark {} (risk.max_price_deviation_bps)",
+            price.to_decimal(market),
+            mark.to_decimal(market)
+        ));
+    }
+    Ok(())
+}
+
+/// In-doubt and resting orders count as filled, in every pair of the run.
+fn within_limits(work: &Work<'_>, buy: Price, sell: Price) -> Result<(), String> {
+    let Some(checked) = &work.pair.checked else { return Ok(()) };
+    let risk = &work.spec.plan.risk;
+    let (long, short) = (
+        Usdc::notional(checked.size, buy, &checked.market),
+        Usdc::notional(checked.size, sell, &checked.market),
+    );
+    let largest = long.max(short);
+    let all = long.plus(short).plus(work.view.other_exposure);
+    let over = |name: &str, value: Usdc, limit: Usdc| format!("{value} USDC exceeds {name} of {limit} USDC");
+    if largest > risk.max_order {
+        return Err(over("risk.max_order_usdc", largest, risk.max_order));
+    }
+    if largest > risk.max_position {
+        return Err(over("risk.max_position_usdc", largest, risk.max_position));
+    }
+    if all > risk.max_exposure {
+        return Err(over("risk.max_exposure_usdc", all, risk.max_exposure));
+    }
+    Ok(())
+}
+
+/// Returns whether a quote would meet another pair's quote.
+fn meets_own(work: &Work<'_>, buy: Price, sell: Price) -> bool {
+    work.view.foreign.iter().any(|quote| match quote.side {
+        Side::Sell => quote.price <= buy,
+        Side::Buy => quote.price >= sell,
+    })
+}

@@ -1,0 +1,77 @@
+//! Runs everything there is to check on one file.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::rule::{Input, Report, Rule};
+use super::rules;
+use crate::model::Market;
+use crate::plan::{Finding, LoadOptions, Loaded, Plan, Severity, SourceFile, load, secrets};
+
+/// What checking a file gave.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// The plan; `None` when a finding is an error. Only this may be run.
+    pub plan: Option<Plan>,
+    /// What is wrong, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// Rules that broke down; the others ran all the same. A tool fault, never "no findings".
+    pub faults: Vec<String>,
+    /// The text with key material covered, for excerpts.
+    pub covered: String,
+}
+
+impl Checked {
+    /// Returns the worst severity; `None` without findings.
+    pub fn worst(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}
+
+/// Loads a plan and runs all rules on it. Nothing is asked of any venue: `markets` is what it is checked against.
+///
+/// A rule that panics is a fault of this program, reported beside the findings of all others.
+pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market]) -> Checked {
+    let Ok(loaded) = catch_unwind(AssertUnwindSafe(|| load(source, options, markets))) else {
+        let faults = vec!["reading the plan broke down".to_owned()];
+        return Checked { faults, ..Checked::default() };
+    };
+    let Loaded { plan, draft, document, mut findings } = loaded;
+    let mut faults = Vec::new();
+    if let Some(draft) = &draft {
+        let input = Input { plan: draft, document: &document, markets };
+        for rule in rules::ALL {
+            match run(rule, &input) {
+                Ok(found) => findings.extend(found),
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+    finish(&mut findings);
+    let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
+    Checked { plan: plan.filter(|_| sound), findings, faults, covered: document.covered_text(source) }
+}
+
+/// Runs one rule, and drops what merely follows from something that was found wrong already.
+fn run(rule: &Rule, input: &Input<'_>) -> Result<Vec<Finding>, String> {
+    let Some(check) = rule.check else { return Ok(Vec::new()) };
+    let mut report = Report::default();
+    catch_unwind(AssertUnwindSafe(|| check(input, &mut report)))
+        .map_err(|_| format!("rule {} ({}) broke down", rule.id.code, rule.id.slug))?;
+    let follows = |finding: &Finding| {
+        let places = finding.related.iter().map(|related| &related.pointer).chain([&finding.pointer]);
+        places.filter(|pointer| !pointer.is_empty()).any(|pointer| input.document.is_broken(pointer))
+    };
+    Ok(report.findings.into_iter().filter(|finding| !follows(finding)).collect())
+}
+
+/// Puts findings into the order of the file, once each, and keeps key material out of every text.
+fn finish(findings: &mut Vec<Finding>) {
+    for finding in findings.iter_mut() {
+        finding.message = secrets::scrub(&finding.message);
+        finding.help = finding.help.take().map(|help| secrets::scrub(&help));
+        finding.pointer = secrets::scrub(&finding.pointer);
+    }
+    let place = |finding: &Finding| finding.span.as_ref().map_or((0, 0), |span| (span.start, span.end));
+    findings.sort_by(|a, b| (place(a), a.rule.code).cmp(&(place(b), b.rule.code)));
+    findings.dedup();
+}

@@ -1,0 +1,30 @@
+//! How findings are shown. The format never changes what is found, nor the exit code.
+
+mod concise;
+mod human;
+mod json;
+
+pub use concise::concise;
+pub use human::human;
+pub use json::json;
+
+use super::Checked;
+use crate::plan::{Finding, Severity, SourceFile};
+
+/// One checked file with its findings at or above the floor.
+#[derive(Debug)]
+pub struct FileReport<'a> {
+    /// The file.
+    pub source: &'a SourceFile,
+    /// What checking it gave.
+    pub checked: &'a Checked,
+    /// Findings below this are not shown.
+    pub floor: Severity,
+}
+
+impl FileReport<'_> {
+    /// Returns the findings that are shown.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.checked.findings.iter().filter(|finding| finding.severity >= self.floor)
+    }
+}

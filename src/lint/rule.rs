@@ -1,0 +1,111 @@
+//! What a rule is, what it sees and how it reports.
+
+use crate::model::{Market, Price, Size, find_market};
+use crate::plan::{Document, Finding, PairPlan, Plan, RuleId, Severity, Site, orders_at};
+
+/// A part of a plan that shows a rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Example {
+    /// Keys that replace those of a sound plan, merged key by key.
+    Fragment(&'static str),
+    /// Text that replaces top-level keys of a sound plan, or comes on top of them.
+    Text(&'static str),
+    /// A whole file.
+    Whole(&'static str),
+    /// Words, where a file would be too long to show.
+    Described(&'static str),
+}
+
+impl Example {
+    /// Returns what `explain` shows.
+    pub fn text(&self) -> &'static str {
+        match self {
+            Self::Fragment(text) | Self::Text(text) | Self::Whole(text) | Self::Described(text) => text,
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Code and slug.
+    pub id: RuleId,
+    /// How bad its findings are, unless one says otherwise.
+    pub severity: Severity,
+    /// Whether an ignore comment may silence it.
+    pub suppressible: bool,
+    /// One line: what is wrong.
+    pub summary: &'static str,
+    /// Why that is wrong.
+    pub reason: &'static str,
+    /// What it finds.
+    pub bad: Example,
+    /// What to write instead.
+    pub good: Example,
+    /// The check; `None` when loading the plan finds it.
+    pub(crate) check: Option<fn(&Input<'_>, &mut Report)>,
+}
+
+/// What a rule sees.
+pub(crate) struct Input<'a> {
+    /// The plan; where loading found something wrong, it holds placeholders.
+    pub(crate) plan: &'a Plan,
+    /// The places of its values.
+    pub(crate) document: &'a Document,
+    /// The market rules to check against.
+    pub(crate) markets: &'a [Market],
+}
+
+impl Input<'_> {
+    /// Returns the pairs with their index in the file.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, &PairPlan)> {
+        self.plan.pairs.iter().enumerate()
+    }
+
+    /// Returns where a value of a pair comes from.
+    pub(crate) fn site(&self, pair: usize, path: &str) -> Site {
+        self.document.site(Some(pair), path)
+    }
+
+    /// Returns where the size of a pair comes from.
+    pub(crate) fn size_site(&self, pair: usize) -> Site {
+        let (base, notional) = (self.site(pair, "size"), self.site(pair, "notional_usdc"));
+        if notional.written && (!base.written || notional.pointer.len() > base.pointer.len()) {
+            notional
+        } else {
+            base
+        }
+    }
+
+    /// Returns the market of a pair.
+    pub(crate) fn market(&self, pair: usize) -> Option<&Market> {
+        find_market(self.markets, &self.plan.pairs.get(pair)?.market)
+    }
+
+    /// Returns (buy, sell, size) of a pair, pegs taken at the listed mark; `None` when something about them is wrong.
+    pub(crate) fn orders(&self, pair: usize) -> Option<(Price, Price, Size)> {
+        let sound = |path: &str| !self.document.is_broken(&self.site(pair, path).pointer);
+        let known = sound("prices/buy")
+            && sound("prices/sell")
+            && sound("market")
+            && !self.document.is_broken(&self.size_site(pair).pointer);
+        let market = self.market(pair).filter(|_| known)?;
+        orders_at(self.plan.pairs.get(pair)?, market, market.mark_price).ok()
+    }
+}
+
+/// Findings of the rules.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Adds a finding at a place; more can be said through the reference.
+    pub(crate) fn add(&mut self, rule: &Rule, site: Site, message: String) -> &mut Finding {
+        let mut finding = Finding::error(rule.id, message).at(&site.pointer, site.span);
+        finding.severity = rule.severity;
+        self.findings.push(finding);
+        self.findings.last_mut().expect("a finding was just pushed")
+    }
+}

@@ -1,0 +1,18 @@
+//! A key is written twice.
+
+use crate::lint::rule::{Example, Rule};
+use crate::plan::{Severity, codes};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::DUPLICATE_KEY,
+    severity: Severity::Error,
+    suppressible: true,
+    summary: "A key is written twice.",
+    reason: "Most readers silently keep one of the two, and not all of them the same.",
+    bad: Example::Text(
+        r#"leverage: 5
+leverage: 3"#,
+    ),
+    good: Example::Text("leverage: 5"),
+    check: None,
+};

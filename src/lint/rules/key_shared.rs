@@ -1,0 +1,53 @@
+//! Two legs take their key from the same place.
+
+use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::plan::Severity;
+use crate::plan::codes;
+use crate::plan::{KeySource, Related, Site};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::KEY_SHARED,
+    severity: Severity::Warning,
+    suppressible: true,
+    summary: "Two legs take their key from the same place.",
+    reason: "One key for two accounts means one leak for two accounts, and usually a copied line.",
+    bad: Example::Fragment(
+        r#"network: testnet
+paper: ~
+pairs:
+  - id: alpha
+    long: { account: 1001, api_key_index: 4, key: 'env:KEY' }
+    short: { account: 1002, api_key_index: 4, key: 'env:KEY' }"#,
+    ),
+    good: Example::Fragment(
+        r#"pairs:
+  - id: alpha
+    long: { account: 1001, api_key_index: 4, key: paper }
+    short: { account: 1002, api_key_index: 4, key: paper }"#,
+    ),
+    check: Some(check),
+};
+
+fn check(input: &Input<'_>, report: &mut Report) {
+    let mut seen: Vec<(&KeySource, Site)> = Vec::new();
+    for (index, pair) in input.pairs() {
+        for (side, leg) in [("long", &pair.long), ("short", &pair.short)] {
+            if leg.key == KeySource::Paper {
+                continue;
+            }
+            let site = input.document.place(&format!("/pairs/{index}/{side}/key"));
+            if let Some((_, first)) = seen.iter().find(|(key, _)| **key == leg.key) {
+                let first = first.clone();
+                let finding = report.add(&RULE, site, "another leg takes its key from here".to_owned());
+                finding.help = Some("give every account a key of its own".to_owned());
+                finding.related.push(Related {
+                    pointer: first.pointer,
+                    span: first.span,
+                    message: "first used here".to_owned(),
+                });
+            } else {
+                seen.push((&leg.key, site));
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `minimum_usdc` does not cover the margin of a leg.
+
+use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::plan::Severity;
+use crate::plan::codes;
+use crate::plan::{Related, initial_margin};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::MARGIN_OVER_MINIMUM,
+    severity: Severity::Warning,
+    suppressible: true,
+    summary: "`minimum_usdc` does not cover the margin of a leg.",
+    reason: "The check passes wallets that hold the minimum, and the venue would then refuse their order for lack of margin (21739).",
+    bad: Example::Fragment(
+        r#"size: 15
+minimum_usdc: 100
+leverage: 5
+risk: { max_exposure_usdc: 4000, min_liquidation_distance_pct: 0 }"#,
+    ),
+    good: Example::Fragment("minimum_usdc: 500"),
+    check: Some(check),
+};
+
+fn check(input: &Input<'_>, report: &mut Report) {
+    for (index, pair) in input.pairs() {
+        let (Some(market), Some((buy, sell, size))) = (input.market(index), input.orders(index)) else {
+            continue;
+        };
+        let margin = initial_margin(pair, market, buy.max(sell), size);
+        if margin > pair.minimum_usdc {
+            let message = format!(
+                "a leg takes {margin} USDC of margin, and wallets are only asked for {}",
+                pair.minimum_usdc
+            );
+            let size = input.size_site(index);
+            let finding = report.add(&RULE, input.site(index, "minimum_usdc"), message);
+            finding.help = Some(format!("at least {margin}"));
+            finding.related.push(Related {
+                pointer: size.pointer,
+                span: size.span,
+                message: "the size of each leg".to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The message budget cannot carry the plan.
+
+use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::plan::codes;
+use crate::plan::{Severity, messages_in_worst_minute};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::MESSAGE_BUDGET,
+    severity: Severity::Error,
+    suppressible: true,
+    summary: "The message budget cannot carry the plan.",
+    reason: "An entry, its cancels, all hedge attempts and an exit may fall into one minute. A budget below that starves the orders that take risk away. A Standard account has 60 requests a minute, for all pairs together.",
+    bad: Example::Fragment("risk: { max_messages_per_minute: 8 }"),
+    good: Example::Fragment("risk: { max_messages_per_minute: 40 }"),
+    check: Some(check),
+};
+
+/// Requests a minute of a Standard account, transactions included.
+const STANDARD: u32 = 60;
+
+fn check(input: &Input<'_>, report: &mut Report) {
+    let mut total = 0_u32;
+    for (index, pair) in input.pairs() {
+        let needed = messages_in_worst_minute(pair);
+        total = total.saturating_add(needed);
+        let budget = pair.risk.max_messages_per_minute;
+        if needed > budget {
+            let message =
+                format!("the worst minute of this pair takes {needed} messages, and {budget} are allowed");
+            let site = input.site(index, "risk/max_messages_per_minute");
+            let finding = report.add(&RULE, site, message);
+            finding.help = Some(format!(
+                "at least {needed}: two entries, two cancels, {} hedge attempts, two exits",
+                pair.hedge.attempts
+            ));
+        }
+    }
+    if total > STANDARD {
+        let message = format!(
+            "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}"
+        );
+        let finding = report.add(&RULE, input.document.place("/pairs"), message);
+        finding.severity = Severity::Warning;
+        finding.help = Some("run fewer pairs from one address, or use a Premium account".to_owned());
+    }
+}

@@ -1,0 +1,68 @@
+//! A price or size is finer than the market's grid, or outside the venue's integers.
+
+use rust_decimal::Decimal;
+
+use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::model::{Market, Price, Rounding, Side, Size};
+use crate::plan::codes;
+use crate::plan::{PriceSpec, Severity, Site, SizeSpec, price_at};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::OFF_GRID,
+    severity: Severity::Warning,
+    suppressible: true,
+    summary: "A price or size is finer than the market's grid, or outside the venue's integers.",
+    reason: "The venue takes whole ticks and lots. Buy prices are rounded down, sell prices up, sizes down; what is rounded is worth knowing before the order is sent.",
+    bad: Example::Fragment("prices: { buy: 101.0505, sell: 101.180 }"),
+    good: Example::Fragment("prices: { buy: 101.050, sell: 101.180 }"),
+    check: Some(check),
+};
+
+fn check(input: &Input<'_>, report: &mut Report) {
+    for (index, pair) in input.pairs() {
+        let Some(market) = input.market(index) else { continue };
+        for (path, spec, side) in
+            [("prices/buy", pair.buy, Side::Buy), ("prices/sell", pair.sell, Side::Sell)]
+        {
+            let PriceSpec::Fixed(value) = spec else { continue };
+            let site = input.site(index, path);
+            match (Price::on_grid(value, market), price_at(spec, side, market, None)) {
+                (Ok(_), _) => {}
+                (Err(_), Ok(rounded)) => {
+                    rounded_to(report, site, value, rounded.to_decimal(market), market, "tick")
+                }
+                (Err(_), Err(error)) => impossible(report, site, &error.to_string()),
+            }
+        }
+        size(input, report, index, market);
+    }
+}
+
+fn size(input: &Input<'_>, report: &mut Report, index: usize, market: &Market) {
+    let SizeSpec::Base(value) = input.plan.pairs[index].size else { return };
+    let site = input.site(index, "size");
+    match (Size::on_grid(value, market), Size::rounded(value, market, Rounding::Down)) {
+        (Ok(_), _) => {}
+        (Err(_), Ok(rounded)) => rounded_to(report, site, value, rounded.to_decimal(market), market, "lot"),
+        (Err(_), Err(error)) => impossible(report, site, &error.to_string()),
+    }
+}
+
+fn rounded_to(
+    report: &mut Report,
+    site: Site,
+    value: Decimal,
+    rounded: Decimal,
+    market: &Market,
+    unit: &str,
+) {
+    let message =
+        format!("`{value}` is no whole number of {unit}s of {}, and becomes {rounded}", market.symbol);
+    report.add(&RULE, site, message).help = Some(format!("write {rounded}"));
+}
+
+fn impossible(report: &mut Report, site: Site, message: &str) {
+    let finding = report.add(&RULE, site, message.to_owned());
+    finding.severity = Severity::Error;
+    finding.help = Some("check the market, and the decimal point".to_owned());
+}

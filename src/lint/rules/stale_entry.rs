@@ -1,0 +1,28 @@
+//! An entry at a fixed price goes on after a downtime.
+
+use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::plan::Severity;
+use crate::plan::codes;
+use crate::plan::{MissedPlace, PairPlan, PriceSpec};
+
+pub(super) const RULE: Rule = Rule {
+    id: codes::STALE_ENTRY,
+    severity: Severity::Warning,
+    suppressible: true,
+    summary: "An entry at a fixed price goes on after a downtime.",
+    reason: "While the process was down the market moved; the entry that was meant for then may be a gift now. The collar still holds.",
+    bad: Example::Fragment("on_missed: { place: continue }"),
+    good: Example::Fragment("on_missed: { place: cancel }"),
+    check: Some(check),
+};
+
+fn check(input: &Input<'_>, report: &mut Report) {
+    let fixed = |(_, pair): (usize, &PairPlan)| {
+        [pair.buy, pair.sell].iter().any(|price| matches!(price, PriceSpec::Fixed(_)))
+    };
+    if input.plan.on_missed.place == MissedPlace::Continue && input.pairs().any(fixed) {
+        let message = "an entry at a fixed price goes on, however long the process was down".to_owned();
+        let finding = report.add(&RULE, input.document.place("/on_missed/place"), message);
+        finding.help = Some("write `cancel`, or peg the prices".to_owned());
+    }
+}

@@ -1,0 +1,307 @@
+//! The sequencer's stage: runs accepted transactions (rules.md §3.1).
+
+use super::Exchange;
+use super::api::{ApiError, ExchangeEvent, TxOutcome};
+use super::checks::Wanted;
+use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
+use super::sequencer::PendingTx;
+use super::submit::check_nonce;
+use crate::model::{AccountIndex, MarketId, OrderIndex, OrderStatus, Price, Size, Timestamp};
+use crate::tx::{Attribute, Attributes, CreateGroupedOrders, Envelope, ModifyOrder, OrderSpec, Tx};
+
+/// Why the sequencer refused a transaction.
+pub(super) struct Failure {
+    error: ApiError,
+    nonce_used: bool,
+}
+
+impl Failure {
+    /// A refusal that leaves the nonce free: the two documented exceptions.
+    fn free(code: i64) -> Self {
+        Self { error: ApiError::of(code), nonce_used: false }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self { error, nonce_used: true }
+    }
+}
+
+/// A refusal that uses the nonce.
+pub(super) fn refuse(code: i64) -> Failure {
+    ApiError::of(code).into()
+}
+
+impl Exchange {
+    /// Runs one transaction and writes down what became of it.
+    pub(super) fn execute(&mut self, tx: PendingTx) {
+        let PendingTx { hash, account, envelope } = tx;
+        let result = self.run(&envelope, &hash.to_string());
+        let used = result.as_ref().map_or_else(|failure| failure.nonce_used, |()| true);
+        if used {
+            self.use_nonce(&envelope);
+        }
+        let now = self.now;
+        let Some(record) = self.txs.get_mut(&hash) else { return };
+        record.executed_at = Some(now);
+        record.outcome = match result {
+            Ok(()) => TxOutcome::Executed,
+            Err(Failure { error, nonce_used }) => TxOutcome::Failed { error, nonce_used },
+        };
+        let record = record.clone();
+        self.events.push(ExchangeEvent::Tx(record));
+        if let Some(row) = self.accounts.get_mut(&account) {
+            row.transaction_time_us = now.as_millis().saturating_mul(1_000);
+        }
+        self.changed(account);
+    }
+
+    fn use_nonce(&mut self, envelope: &Envelope) {
+        let Some(account) = self.accounts.get_mut(&envelope.account()) else { return };
+        if let Some(key) = account.keys.get_mut(&envelope.api_key_index()) {
+            key.nonce = envelope.nonce + 1;
+        }
+    }
+
+    fn run(&mut self, envelope: &Envelope, hash: &str) -> Result<(), Failure> {
+        let (account, key) = (envelope.account(), envelope.api_key_index());
+        if envelope.expired_at <= self.now.as_millis() {
+            return Err(Failure::free(21711));
+        }
+        if check_nonce(envelope, self.next_nonce(account, key).get()).is_err() {
+            return Err(Failure::free(21104));
+        }
+        match &envelope.tx {
+            Tx::CreateOrder(body) => self.create(account, &body.order, &envelope.attributes, hash),
+            Tx::CreateGroupedOrders(body) => self.create_group(account, body, &envelope.attributes, hash),
+            Tx::CancelOrder(body) => {
+                self.cancel(account, MarketId::new(i64::from(body.market_index)), body.index)
+            }
+            Tx::CancelAllOrders(body) => {
+                let only = envelope.attributes.has(Attribute::CancelAllMarketIndex);
+                let only = only.then(|| envelope.attributes.get(Attribute::CancelAllMarketIndex));
+                self.switch(account, body.mode, Timestamp::from_millis(body.time), only.map(MarketId::new));
+                Ok(())
+            }
+            Tx::ModifyOrder(body) => self.modify(account, body, &envelope.attributes, hash),
+            Tx::UpdateLeverage(body) => self.update_leverage(account, body),
+            Tx::UpdateMargin(body) => self.update_margin(account, body),
+            Tx::Withdraw(body) => self.withdraw(account, body),
+            Tx::Transfer(body) => self.transfer(account, body, hash),
+            Tx::ChangePubKey(body) => {
+                self.change_key(account, body);
+                Ok(())
+            }
+            Tx::CreateSubAccount(_) => {
+                self.create_sub_account(account);
+                Ok(())
+            }
+            Tx::ApproveIntegrator(_) | Tx::UpdateAccountConfig(_) | Tx::UpdateAccountAssetConfig(_) => {
+                Err(refuse(21505))
+            }
+        }
+    }
+
+    fn create(
+        &mut self,
+        account: AccountIndex,
+        spec: &OrderSpec,
+        attributes: &Attributes,
+        hash: &str,
+    ) -> Result<(), Failure> {
+        let wanted = Wanted::read(spec)?;
+        self.recheck(account, &wanted)?;
+        let order = self.build(account, &wanted, attributes, hash);
+        self.start(order);
+        Ok(())
+    }
+
+    /// Checks again what may have changed while the transaction waited.
+    fn recheck(&self, account: AccountIndex, wanted: &Wanted) -> Result<(), Failure> {
+        let row = self.accounts.get(&account).ok_or_else(|| refuse(21100))?;
+        let market = self.known_market(wanted.market.get())?;
+        if market.status != crate::model::MarketStatus::Active {
+            return Err(refuse(21605));
+        }
+        self.check_health(row, wanted.reduce_only)?;
+        if wanted.expiry_ms != 0 && wanted.expiry_ms <= self.now.as_millis() {
+            return Err(refuse(21711));
+        }
+        if wanted.client.is_some_and(|client| row.clients.contains_key(&client)) {
+            return Err(refuse(21728));
+        }
+        let opposite = !self.reducible(account, wanted.market, wanted.side).is_zero();
+        if wanted.reduce_only && wanted.trigger.is_none() && !opposite {
+            return Err(refuse(21738));
+        }
+        if wanted.rests() && !wanted.reduce_only && self.check_margin(row, wanted).is_err() {
+            return Err(Failure::free(21739));
+        }
+        Ok(())
+    }
+
+    /// Makes an order of what was asked for, with its index and priority.
+    fn build(
+        &mut self,
+        account: AccountIndex,
+        wanted: &Wanted,
+        attributes: &Attributes,
+        hash: &str,
+    ) -> LiveOrder {
+        let index = self.take_index(wanted.market, wanted.side);
+        let priority = self.state_mut(wanted.market).map_or(0, |state| state.take_priority());
+        let mut size = wanted.size;
+        if size.is_zero() && wanted.trigger.is_none() {
+            size = self.reducible(account, wanted.market, wanted.side);
+        }
+        LiveOrder {
+            index,
+            owner: account,
+            market: wanted.market,
+            client: wanted.client,
+            side: wanted.side,
+            kind: wanted.kind,
+            tif: wanted.tif,
+            reduce_only: wanted.reduce_only,
+            price: wanted.price,
+            trigger: wanted.trigger,
+            initial: size,
+            remaining: size,
+            filled: Size::ZERO,
+            filled_quote: 0,
+            status: OrderStatus::InProgress,
+            expiry: (wanted.expiry_ms > 0).then(|| Timestamp::from_millis(wanted.expiry_ms)),
+            updated_at: self.now,
+            priority,
+            self_trade: SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode)),
+            self_scope: scope_of(attributes),
+            version: 0,
+            links: Links::default(),
+            tx_hash: hash.to_owned(),
+        }
+    }
+
+    /// Holds an order that waits, matches every other one.
+    fn start(&mut self, order: LiveOrder) {
+        if order.trigger.is_some() {
+            let market = order.market;
+            self.hold(order);
+            self.run_triggers(market);
+        } else {
+            self.run_taker(order);
+        }
+    }
+
+    /// Creates a group: 1 parent and child, 2 two that cancel each other, 3 parent and two such children.
+    fn create_group(
+        &mut self,
+        account: AccountIndex,
+        body: &CreateGroupedOrders,
+        attributes: &Attributes,
+        hash: &str,
+    ) -> Result<(), Failure> {
+        let wanted: Vec<_> = body.orders.iter().map(Wanted::read).collect::<Result<_, _>>()?;
+        let has_parent = body.grouping_type != 2;
+        if wanted.len() != if body.grouping_type == 3 { 3 } else { 2 } {
+            return Err(refuse(21742));
+        }
+        if let Some(parent) = wanted.first().filter(|_| has_parent) {
+            self.recheck(account, parent)?;
+        }
+        let mut orders: Vec<_> =
+            wanted.iter().map(|wanted| self.build(account, wanted, attributes, hash)).collect();
+        let parent = has_parent.then(|| orders.remove(0));
+        let children: Vec<OrderIndex> = orders.iter().map(|order| order.index).collect();
+        for mut order in orders {
+            order.links.parent = parent.as_ref().map(|parent| parent.index);
+            order.links.sibling = children.iter().copied().find(|child| *child != order.index);
+            self.hold(order);
+        }
+        let market = wanted.first().map(|wanted| wanted.market);
+        if let Some(mut parent) = parent {
+            parent.links.children = children;
+            self.start(parent);
+        }
+        market.into_iter().for_each(|market| self.run_triggers(market));
+        Ok(())
+    }
+
+    fn cancel(&mut self, account: AccountIndex, market: MarketId, index: i64) -> Result<(), Failure> {
+        let order = self.find_order(account, market, index).ok_or_else(|| refuse(21700))?;
+        if self.live(order).is_none_or(|live| live.owner != account) {
+            return Err(refuse(21707));
+        }
+        self.cancel_live(order, OrderStatus::Canceled);
+        Ok(())
+    }
+
+    /// Cancels all now (0), at `at` (1), or clears the timer (2).
+    fn switch(&mut self, account: AccountIndex, mode: u8, at: Timestamp, only: Option<MarketId>) {
+        if mode == 0 {
+            self.cancel_all(account, only);
+            return;
+        }
+        let next = (mode == 1).then_some(at);
+        let Some(row) = self.accounts.get_mut(&account) else { return };
+        if let Some(old) = std::mem::replace(&mut row.cancel_all_at, next) {
+            self.switches.remove(&(old, account));
+        }
+        if let Some(at) = next {
+            self.switches.insert((at, account));
+        }
+    }
+
+    /// Changes a live order; it keeps its indices and gets a new priority, and may take.
+    fn modify(
+        &mut self,
+        account: AccountIndex,
+        body: &ModifyOrder,
+        attributes: &Attributes,
+        hash: &str,
+    ) -> Result<(), Failure> {
+        let market = MarketId::new(i64::from(body.market_index));
+        let index = self.find_order(account, market, body.index).ok_or_else(|| refuse(21700))?;
+        let live = self.live(index).ok_or_else(|| refuse(21715))?;
+        let version = u64::try_from(attributes.get(Attribute::OrderVersion)).unwrap_or(0);
+        if live.owner != account {
+            return Err(refuse(21707));
+        }
+        if live.expired(self.now) || (version > 0 && version <= live.version) {
+            return Err(refuse(21715));
+        }
+        if live.trigger.is_some() != (body.trigger_price > 0) {
+            return Err(refuse(21729));
+        }
+        let (size, price) = (Size::from_lots(body.base_amount.max(0)), i64::from(body.price.max(1)));
+        let Some(mut order) = self.unlist(index) else { return Err(refuse(21715)) };
+        order.remaining = size.saturating_sub(order.filled);
+        order.initial = size;
+        order.price = Price::from_ticks(price);
+        order.trigger = order.trigger.map(|_| Price::from_ticks(i64::from(body.trigger_price)));
+        order.version = version.max(order.version);
+        order.self_trade = SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode));
+        order.self_scope = scope_of(attributes);
+        order.tx_hash = hash.to_owned();
+        order.priority = self.state_mut(market).map_or(0, |state| state.take_priority());
+        if order.remaining.is_zero() && !order.filled.is_zero() {
+            self.finish(order, OrderStatus::Filled);
+        } else {
+            self.restart(order);
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, order: LiveOrder) {
+        if order.status == OrderStatus::Pending {
+            self.start(order);
+        } else {
+            // A triggered limit order keeps its trigger price for show; it does not wait for it again.
+            self.run_taker(order);
+        }
+    }
+}
+
+fn scope_of(attributes: &Attributes) -> SelfScope {
+    if attributes.get(Attribute::SelfTradeEqualityMode) == 1 { SelfScope::Master } else { SelfScope::Account }
+}

@@ -1,0 +1,379 @@
+//! Price-time matching: the loop of rules.md §3.3.
+
+use super::api::{ExchangeEvent, TradeRecord};
+use super::order::{LiveOrder, SelfScope, SelfTrade};
+use super::risk::{Fill, FillEffect};
+use super::{Account, Exchange};
+use crate::model::margin::Health;
+use crate::model::{
+    AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Side, Size, TimeInForce, Trade,
+    TradeId, TradeKind, Usdc,
+};
+
+/// What one round of the loop decided.
+enum Round {
+    /// Look at the next maker.
+    Again,
+    /// Nothing to meet: the rest goes on the book.
+    Rest,
+    /// The taker is over.
+    End(OrderStatus),
+}
+
+/// A fill between two accounts, by an order or by the exchange itself.
+pub(super) struct Deal {
+    pub(super) market: MarketId,
+    pub(super) kind: TradeKind,
+    pub(super) price: Price,
+    pub(super) size: Size,
+    /// Account, order, client index and fee of the taker, and its side.
+    pub(super) taker: Party,
+    /// The same of the maker.
+    pub(super) maker: Party,
+    pub(super) tx_hash: String,
+}
+
+/// One side of a deal.
+#[derive(Clone, Copy)]
+pub(super) struct Party {
+    pub(super) account: AccountIndex,
+    pub(super) side: Side,
+    pub(super) order: OrderIndex,
+    pub(super) client: Option<crate::model::ClientOrderIndex>,
+    pub(super) fee: u32,
+}
+
+impl Party {
+    pub(super) const fn of(order: &LiveOrder, fee: u32) -> Self {
+        Self { account: order.owner, side: order.side, order: order.index, client: order.client, fee }
+    }
+
+    const fn fill(&self, price: Price, size: Size) -> Fill {
+        Fill { side: self.side, size, price, fee: self.fee }
+    }
+}
+
+impl Exchange {
+    /// Matches `taker` and puts what is left on the book, or ends it. The order must not be live yet.
+    pub(super) fn run_taker(&mut self, mut taker: LiveOrder) {
+        taker.status = OrderStatus::InProgress;
+        self.register(&taker);
+        let end = loop {
+            if taker.remaining.is_zero() {
+                break Some(OrderStatus::Filled);
+            }
+            match self.round(&mut taker) {
+                Round::Again => {}
+                Round::Rest => break None,
+                Round::End(status) => break Some(status),
+            }
+        };
+        match end {
+            Some(status) => self.finish(taker, status),
+            None => self.rest(taker),
+        }
+    }
+
+    fn round(&mut self, taker: &mut LiveOrder) -> Round {
+        if taker.kind == OrderKind::Liquidation && self.recovered(taker) {
+            return Round::End(OrderStatus::Canceled);
+        }
+        if taker.reduce_only && self.reducible(taker.owner, taker.market, taker.side).is_zero() {
+            return Round::End(OrderStatus::CanceledReduceOnly);
+        }
+        let Some(maker) = self.best_facing(taker) else {
+            return match taker.tif {
+                TimeInForce::ImmediateOrCancel if taker.filled.is_zero() => {
+                    Round::End(OrderStatus::CanceledNotEnoughLiquidity)
+                }
+                TimeInForce::ImmediateOrCancel => Round::End(OrderStatus::Canceled),
+                TimeInForce::GoodTillTime | TimeInForce::PostOnly => Round::Rest,
+            };
+        };
+        if let Some(round) = self.sort_out(taker, &maker) {
+            return round;
+        }
+        self.deal_with(taker, &maker)
+    }
+
+    /// Returns the maker that `taker` meets next, if their prices cross.
+    fn best_facing(&self, taker: &LiveOrder) -> Option<LiveOrder> {
+        let state = self.state(taker.market)?;
+        let (price, order) = state.book.best(taker.side.opposite())?;
+        if !taker.crosses(price) {
+            return None;
+        }
+        state.orders.get(&order).cloned()
+    }
+
+    /// Handles what comes before a fill: own, expired, switched-off and reduce-only makers, and post-only takers.
+    fn sort_out(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Option<Round> {
+        if maker.expired(self.now) {
+            self.cancel_live(maker.index, OrderStatus::CanceledExpired);
+            return Some(Round::Again);
+        }
+        if maker.owner == taker.owner {
+            return Some(self.self_trade(taker, maker));
+        }
+        let owner = self.accounts.get(&maker.owner);
+        if owner.and_then(|owner| owner.cancel_all_at).is_some_and(|at| at <= self.now) {
+            self.cancel_live(maker.index, OrderStatus::Canceled);
+            return Some(Round::Again);
+        }
+        if taker.self_scope == SelfScope::Master && self.master(maker.owner) == self.master(taker.owner) {
+            return Some(self.self_trade(taker, maker));
+        }
+        if taker.tif == TimeInForce::PostOnly {
+            return Some(Round::End(OrderStatus::CanceledPostOnly));
+        }
+        if maker.reduce_only && self.reducible(maker.owner, maker.market, maker.side).is_zero() {
+            self.cancel_live(maker.index, OrderStatus::CanceledReduceOnly);
+            return Some(Round::Again);
+        }
+        None
+    }
+
+    fn self_trade(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Round {
+        match taker.self_trade {
+            SelfTrade::ExpireMaker => {
+                self.cancel_live(maker.index, OrderStatus::CanceledSelfTrade);
+                Round::Again
+            }
+            SelfTrade::ExpireTaker => Round::End(OrderStatus::CanceledSelfTrade),
+            SelfTrade::CancelBoth => {
+                self.cancel_live(maker.index, OrderStatus::CanceledSelfTrade);
+                Round::End(OrderStatus::CanceledSelfTrade)
+            }
+            SelfTrade::Reduce => {
+                let size = taker.remaining.min(maker.remaining);
+                taker.remaining = taker.remaining.saturating_sub(size);
+                self.shrink(maker.index, size);
+                if maker.remaining == size {
+                    self.cancel_live(maker.index, OrderStatus::CanceledSelfTrade);
+                }
+                if taker.remaining.is_zero() {
+                    Round::End(OrderStatus::CanceledSelfTrade)
+                } else {
+                    Round::Again
+                }
+            }
+        }
+    }
+
+    fn deal_with(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Round {
+        let mut size = taker.remaining.min(maker.remaining);
+        for order in [&*taker, maker] {
+            if order.reduce_only {
+                size = size.min(self.reducible(order.owner, order.market, order.side));
+            }
+        }
+        if taker.bounds_average() && !self.average_holds(taker, maker.price, size) {
+            return Round::End(OrderStatus::CanceledTooMuchSlippage);
+        }
+        let deal = self.deal(taker, maker, size);
+        let Some((taker_effect, maker_effect)) = self.effects(&deal) else {
+            return Round::End(OrderStatus::CanceledMarginNotAllowed);
+        };
+        let allowed = |party: &Party, effect: &FillEffect| {
+            self.accounts.get(&party.account).is_some_and(|row| self.effect_allowed(row, deal.market, effect))
+        };
+        // A liquidation must go through whatever it leaves: its bound is the zero price.
+        if taker.kind != OrderKind::Liquidation && !allowed(&deal.taker, &taker_effect) {
+            return Round::End(OrderStatus::CanceledMarginNotAllowed);
+        }
+        if !allowed(&deal.maker, &maker_effect) {
+            self.cancel_live(maker.index, OrderStatus::CanceledMarginNotAllowed);
+            return Round::Again;
+        }
+        taker.remaining = taker.remaining.saturating_sub(size);
+        taker.filled = taker.filled.plus(size);
+        taker.filled_quote += self.quote(taker.market, size, maker.price);
+        taker.updated_at = self.now;
+        self.fill_maker(maker, size);
+        self.settle(&deal, taker_effect, maker_effect);
+        Round::Again
+    }
+
+    /// Returns the fees and parties of a fill of `taker` against `maker`.
+    fn deal(&self, taker: &LiveOrder, maker: &LiveOrder, size: Size) -> Deal {
+        let tier_of = |account: AccountIndex| {
+            self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), |row| super::fees(row.tier))
+        };
+        let liquidation = taker.kind == OrderKind::Liquidation;
+        let taker_fee =
+            if liquidation { self.liquidation_fee(taker, maker.price) } else { tier_of(taker.owner).1 };
+        Deal {
+            market: taker.market,
+            kind: if liquidation { TradeKind::Liquidation } else { TradeKind::Trade },
+            price: maker.price,
+            size,
+            taker: Party::of(taker, taker_fee),
+            maker: Party::of(maker, tier_of(maker.owner).0),
+            tx_hash: taker.tx_hash.clone(),
+        }
+    }
+
+    /// Returns whether the average price of all fills still keeps the bound after one more.
+    fn average_holds(&self, taker: &LiveOrder, price: Price, size: Size) -> bool {
+        let spent = taker.filled_quote + self.quote(taker.market, size, price);
+        let bound = self.quote(taker.market, taker.filled.plus(size), taker.price);
+        match taker.side {
+            Side::Buy => spent <= bound,
+            Side::Sell => spent >= bound,
+        }
+    }
+
+    /// Returns how much `side` can reduce the account's position.
+    pub(super) fn reducible(&self, account: AccountIndex, market: MarketId, side: Side) -> Size {
+        let position = self.accounts.get(&account).map(|account| account.position(market).position);
+        position.filter(|p| p.side() == Some(side.opposite())).map_or(Size::ZERO, |p| p.size())
+    }
+
+    /// Returns whether the account of a liquidation order is above maintenance again.
+    fn recovered(&self, taker: &LiveOrder) -> bool {
+        let Some(account) = self.accounts.get(&taker.owner) else { return true };
+        let pot = self.pot(account, taker.market, &self.cross_margin(account));
+        pot.health() >= Health::PreLiquidation
+    }
+
+    pub(super) fn effects(&self, deal: &Deal) -> Option<(FillEffect, FillEffect)> {
+        let of = |party: &Party| {
+            let account = self.accounts.get(&party.account)?;
+            Some(self.effect_of(account, deal.market, &party.fill(deal.price, deal.size)))
+        };
+        Some((of(&deal.taker)?, of(&deal.maker)?))
+    }
+
+    fn fill_maker(&mut self, maker: &LiveOrder, size: Size) {
+        let quote = self.quote(maker.market, size, maker.price);
+        let now = self.now;
+        let Some(state) = self.state_mut(maker.market) else { return };
+        state.book.touch();
+        if let Some(order) = state.orders.get_mut(&maker.index) {
+            order.remaining = order.remaining.saturating_sub(size);
+            order.filled = order.filled.plus(size);
+            order.filled_quote += quote;
+            order.updated_at = now;
+        }
+        if maker.remaining == size {
+            self.cancel_live(maker.index, OrderStatus::Filled);
+        } else {
+            self.order_event(maker.index);
+        }
+    }
+
+    /// Books a deal: accounts, fees, statistics, records, events; then what follows from changed positions.
+    pub(super) fn settle(&mut self, deal: &Deal, taker: FillEffect, maker: FillEffect) {
+        let record = self.trade_record(deal, &taker, &maker);
+        let quote = self.quote(deal.market, deal.size, deal.price);
+        let (taker_fee, maker_fee) = (quote * i128::from(deal.taker.fee), quote * i128::from(deal.maker.fee));
+        if deal.kind == TradeKind::Liquidation {
+            self.insurance += taker_fee;
+        } else {
+            self.fees += taker_fee;
+        }
+        self.fees += maker_fee;
+        let flips = [(&deal.taker, taker), (&deal.maker, maker)]
+            .map(|(party, effect)| self.apply_effect(party.account, deal.market, effect));
+        if let Some(state) = self.state_mut(deal.market) {
+            state.last = Some(deal.price);
+            state.volume_lots += i128::from(deal.size.lots());
+            state.volume_quote += quote;
+            state.trades_count += 1;
+            state.low = Some(state.low.map_or(deal.price, |low| low.min(deal.price)));
+            state.high = Some(state.high.map_or(deal.price, |high| high.max(deal.price)));
+            state.remember_trade(record.clone());
+        }
+        self.tell_of(record);
+        for (party, turned) in [deal.taker, deal.maker].into_iter().zip(flips) {
+            self.changed(party.account);
+            if turned {
+                self.cancel_tied(party.account, deal.market);
+            }
+        }
+    }
+
+    fn tell_of(&mut self, record: TradeRecord) {
+        for account in [record.trade.bid_account, record.trade.ask_account] {
+            if let Some(row) = self.accounts.get_mut(&account).filter(|row| !row.house) {
+                Account::remember(&mut row.trades, record.clone());
+            }
+        }
+        self.book_changed(record.trade.market);
+        self.events.push(ExchangeEvent::Stats(record.trade.market));
+        self.events.push(ExchangeEvent::Trade(record));
+    }
+
+    /// Stores an effect; returns whether a position went flat or changed its side.
+    fn apply_effect(&mut self, account: AccountIndex, market: MarketId, effect: FillEffect) -> bool {
+        let now_us = self.now.as_millis().saturating_mul(1_000);
+        let Some(row) = self.accounts.get_mut(&account) else { return false };
+        let before = row.position(market).position.side();
+        row.positions.insert(market, effect.state);
+        row.collateral = effect.collateral;
+        row.transaction_time_us = now_us;
+        let (house, held) = (row.house, !effect.state.position.is_flat());
+        if let Some(state) = self.state_mut(market).filter(|_| !house) {
+            if held {
+                state.holders.insert(account)
+            } else {
+                state.holders.remove(&account)
+            };
+        }
+        before.is_some() && before != effect.state.position.side()
+    }
+
+    fn trade_record(&mut self, deal: &Deal, taker: &FillEffect, maker: &FillEffect) -> TradeRecord {
+        let id = TradeId::new(self.next_trade);
+        self.next_trade += 1;
+        let (ask, bid) = match deal.taker.side {
+            Side::Sell => (deal.taker, deal.maker),
+            Side::Buy => (deal.maker, deal.taker),
+        };
+        let micros = |value: i128| Usdc::from_micros(i64::try_from(value).unwrap_or(i64::MAX));
+        let (ask_pnl, bid_pnl) = match deal.taker.side {
+            Side::Sell => (taker.realized, maker.realized),
+            Side::Buy => (maker.realized, taker.realized),
+        };
+        // Orders of the exchange itself have no hash; the wire shows a structured id padded with zeros.
+        let tx_hash =
+            if deal.tx_hash.is_empty() { format!("{:080x}", id.get()) } else { deal.tx_hash.clone() };
+        let before = |party: &Party| {
+            let account = self.accounts.get(&party.account);
+            let state = account.map(|account| account.position(deal.market)).unwrap_or_default();
+            (state, self.market(deal.market).map_or(0, |rules| super::fraction_in_use(&state, rules)))
+        };
+        let ((taker_was, taker_imf), (maker_was, maker_imf)) = (before(&deal.taker), before(&deal.maker));
+        TradeRecord {
+            trade: Trade {
+                id,
+                market: deal.market,
+                kind: deal.kind,
+                price: deal.price,
+                size: deal.size,
+                quote: micros(self.quote(deal.market, deal.size, deal.price)),
+                ask_account: ask.account,
+                bid_account: bid.account,
+                ask_order: ask.order,
+                bid_order: bid.order,
+                ask_client: ask.client,
+                bid_client: bid.client,
+                is_maker_ask: deal.maker.side.is_ask(),
+                taker_fee: deal.taker.fee,
+                maker_fee: deal.maker.fee,
+                timestamp: self.now,
+                tx_hash,
+            },
+            taker_position_before: taker_was.position,
+            taker_entry_quote_before: micros(taker_was.entry_quote),
+            taker_imf_before: taker_imf,
+            taker_sign_changed: taker_was.position.side() != taker.state.position.side(),
+            maker_position_before: maker_was.position,
+            maker_entry_quote_before: micros(maker_was.entry_quote),
+            maker_imf_before: maker_imf,
+            maker_sign_changed: maker_was.position.side() != maker.state.position.side(),
+            ask_pnl: micros(ask_pnl),
+            bid_pnl: micros(bid_pnl),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The API stage: what is checked before an answer (http.md §4).
+
+use std::time::Duration;
+
+use super::Exchange;
+use super::api::{ApiError, ExchangeEvent, Submitted, Tier, TxOutcome, TxRecord};
+use super::sequencer::PendingTx;
+use crate::model::{AccountIndex, ApiKeyIndex, Nonce, Timestamp};
+use crate::signing::{PublicKey, Signature};
+use crate::tx::{Attribute, Envelope, Tx};
+
+/// Largest batch.
+const BATCH_MAX: usize = 50;
+/// Most transactions that may wait for execution, of all accounts.
+const PENDING_MAX: usize = 10_000;
+/// Largest nonce with the skip attribute.
+const SKIP_NONCE_MAX: i64 = (1 << 47) - 1;
+
+impl Exchange {
+    /// Takes a signed transaction in, or refuses it; a refusal uses no nonce and changes nothing.
+    ///
+    /// `price_protection` switches the price bands of rules.md §3.2.
+    ///
+    /// # Errors
+    ///
+    /// The venue's code and text (rules.md §10).
+    pub fn submit(
+        &mut self,
+        tx_type: u8,
+        tx_info: &str,
+        price_protection: bool,
+    ) -> Result<Submitted, ApiError> {
+        let checked = self.check_one(tx_type, tx_info, price_protection, None)?;
+        Ok(self.take_in(checked, tx_info))
+    }
+
+    /// Takes a batch in, or refuses it as a whole; its entries then execute one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::submit`], and 21121, 21105 and 21514 for the batch itself.
+    pub fn submit_batch(&mut self, txs: &[(u8, &str)]) -> Result<Vec<Submitted>, ApiError> {
+        if txs.len() > BATCH_MAX {
+            return Err(ApiError::of(21514));
+        }
+        let mut checked: Vec<Envelope> = Vec::with_capacity(txs.len());
+        for (tx_type, info) in txs {
+            let before = checked.last();
+            let next = self.check_one(*tx_type, info, true, before)?;
+            checked.push(next);
+        }
+        Ok(checked.into_iter().zip(txs).map(|(envelope, (_, info))| self.take_in(envelope, info)).collect())
+    }
+
+    /// `before` is the transaction that stands before this one in its batch.
+    fn check_one(
+        &self,
+        tx_type: u8,
+        tx_info: &str,
+        price_protection: bool,
+        before: Option<&Envelope>,
+    ) -> Result<Envelope, ApiError> {
+        let (envelope, signature, l1_sig) =
+            Envelope::parse(tx_type, tx_info).map_err(|error| ApiError::of(error.code()))?;
+        let (account, key) = (envelope.account(), envelope.api_key_index());
+        if before.is_some_and(|before| (before.account(), before.api_key_index()) != (account, key)) {
+            return Err(ApiError::of(21121));
+        }
+        if !self.accounts.contains_key(&account) {
+            return Err(ApiError::of(21100));
+        }
+        self.check_signature(&envelope, &signature)?;
+        match before {
+            Some(before) if envelope.nonce != before.nonce + 1 => return Err(ApiError::of(21105)),
+            Some(_) => {}
+            None => check_nonce(&envelope, self.expected_nonce(account, key))?,
+        }
+        if envelope.expired_at <= self.now.as_millis() {
+            return Err(ApiError::of(21711));
+        }
+        if self.pending.len() >= PENDING_MAX {
+            return Err(ApiError::of(21506));
+        }
+        self.check_body(&envelope, l1_sig.as_deref(), price_protection)?;
+        Ok(envelope)
+    }
+
+    /// A key change is signed by the new key, everything else by the registered one.
+    fn check_signature(&self, envelope: &Envelope, signature: &Signature) -> Result<(), ApiError> {
+        let registered = self
+            .accounts
+            .get(&envelope.account())
+            .and_then(|account| account.keys.get(&envelope.api_key_index()))
+            .map(|key| key.public.as_slice());
+        let bytes: [u8; 40] = match &envelope.tx {
+            // Revoking a slot needs no signature of a key that is not there.
+            Tx::ChangePubKey(change) if change.pub_key == [0; 40] => return Ok(()),
+            Tx::ChangePubKey(change) => change.pub_key,
+            _ => {
+                registered.ok_or_else(|| ApiError::of(21109))?.try_into().map_err(|_| ApiError::of(21108))?
+            }
+        };
+        if !self.check_signatures {
+            return Ok(());
+        }
+        let public = PublicKey::from_bytes(&bytes).map_err(|_| ApiError::of(21108))?;
+        if envelope.verify(self.config.chain_id, &public, signature) {
+            Ok(())
+        } else {
+            Err(ApiError::of(21120))
+        }
+    }
+
+    /// Returns the nonce that the next submission of a key must have: what is accepted but not executed counts.
+    pub(super) fn expected_nonce(&self, account: AccountIndex, key: ApiKeyIndex) -> i64 {
+        let last = self.last_pending(account, key).map(|tx| tx.envelope.nonce + 1);
+        last.unwrap_or_else(|| self.next_nonce(account, key).get())
+    }
+
+    /// Returns the transaction of a key that was accepted last and has not been executed.
+    fn last_pending(&self, account: AccountIndex, key: ApiKeyIndex) -> Option<&PendingTx> {
+        let of_key = |tx: &&PendingTx| tx.account == account && tx.envelope.api_key_index() == key;
+        self.pending.values().filter(of_key).max_by_key(|tx| tx.envelope.nonce)
+    }
+
+    fn take_in(&mut self, envelope: Envelope, tx_info: &str) -> Submitted {
+        let (account, key) = (envelope.account(), envelope.api_key_index());
+        let hash = envelope.tx_hash(self.config.chain_id);
+        let tier = self.accounts.get(&account).map_or(self.config.tier, |row| row.tier);
+        let mut executes_at = self.now.after(delay(tier, &envelope.tx));
+        // One key's transactions never overtake each other, whatever their delays: their nonces would die.
+        let of_key = |tx: &PendingTx| tx.account == account && tx.envelope.api_key_index() == key;
+        if let Some(((at, _), _)) = self.pending.iter().rfind(|(_, tx)| of_key(tx)) {
+            executes_at = executes_at.max(*at);
+        }
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let record = TxRecord {
+            hash,
+            tx_type: envelope.tx_type(),
+            info: tx_info.to_owned(),
+            account,
+            api_key_index: key,
+            nonce: Nonce::new(envelope.nonce),
+            expire_at: Timestamp::from_millis(envelope.expired_at),
+            queued_at: self.now,
+            executed_at: None,
+            sequence,
+            outcome: TxOutcome::Pending,
+        };
+        self.pending.insert((executes_at, sequence), PendingTx { hash, account, envelope });
+        self.txs.insert(hash, record.clone());
+        if let Some(row) = self.accounts.get_mut(&account) {
+            super::Account::remember(&mut row.txs, hash);
+        }
+        self.events.push(ExchangeEvent::Tx(record));
+        Submitted { hash, executes_at }
+    }
+}
+
+/// Judges a nonce against the one that is expected (transactions.md §9).
+pub(super) fn check_nonce(envelope: &Envelope, expected: i64) -> Result<(), ApiError> {
+    let skips = envelope.attributes.has(Attribute::SkipTxNonce);
+    let fits = if skips {
+        (expected..=SKIP_NONCE_MAX).contains(&envelope.nonce)
+    } else {
+        envelope.nonce == expected
+    };
+    if fits { Ok(()) } else { Err(ApiError::of(21104)) }
+}
+
+/// Returns how long a transaction waits (rules.md §9). An order is a maker's when it is post-only: whether another one
+/// will take is not known before it runs.
+fn delay(tier: Tier, tx: &Tx) -> Duration {
+    let post_only = |orders: &[crate::tx::OrderSpec]| orders.iter().all(|order| order.time_in_force == 2);
+    let maker = match tx {
+        Tx::CreateOrder(body) => post_only(std::slice::from_ref(&body.order)),
+        Tx::CreateGroupedOrders(body) => post_only(&body.orders),
+        _ => false,
+    };
+    let takes = matches!(tx, Tx::CreateOrder(_) | Tx::CreateGroupedOrders(_) | Tx::ModifyOrder(_)) && !maker;
+    match tier {
+        Tier::Standard if maker => Duration::ZERO,
+        Tier::Standard => Duration::from_millis(300),
+        Tier::Premium if takes => Duration::from_millis(200),
+        Tier::Premium => Duration::ZERO,
+    }
+}

@@ -1,0 +1,153 @@
+//! Properties over random flow.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Place { who: usize, buy: bool, ticks: i64, lots: i64, tif: u8 },
+    Cancel { who: usize },
+    Mark { ticks: i64 },
+    Wait { ms: u64 },
+    Withdraw { who: usize },
+}
+
+const ACCOUNTS: [AccountIndex; 3] = [A, B, C];
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3_usize, any::<bool>(), -40..40_i64, 100..400_000_i64, 0..3_u8).prop_map(
+            |(who, buy, ticks, lots, tif)| Step::Place { who, buy, ticks: 100_000 + ticks * 10, lots, tif }
+        ),
+        1 => (0..3_usize).prop_map(|who| Step::Cancel { who }),
+        2 => (80_000..120_000_i64).prop_map(|ticks| Step::Mark { ticks }),
+        1 => (1..900_000_u64).prop_map(|ms| Step::Wait { ms }),
+        1 => (0..3_usize).prop_map(|who| Step::Withdraw { who }),
+    ]
+}
+
+fn apply(bench: &mut Bench, step: &Step) {
+    let expires_in = |tif: u8| if tif == 0 { 0 } else { 600_000 };
+    match *step {
+        Step::Place { who, buy, ticks, lots, tif } => {
+            let side = if buy { Side::Buy } else { Side::Sell };
+            let extra = Extra { tif, expires_in: expires_in(tif), ..GTT };
+            // Refusals are part of the flow.
+            let _ = bench.order(ACCOUNTS[who], side, ticks, lots, extra);
+            bench.run(300);
+        }
+        Step::Cancel { who } => {
+            let _ = bench.send(bench.cancel_all(ACCOUNTS[who], 0, 0));
+            bench.run(300);
+        }
+        Step::Mark { ticks } => {
+            bench.exchange.set_prices(SOL, Price::from_ticks(ticks), Price::from_ticks(ticks));
+        }
+        Step::Wait { ms } => bench.run(ms),
+        Step::Withdraw { who } => {
+            let body = crate::tx::Withdraw {
+                from_account_index: ACCOUNTS[who].get(),
+                api_key_index: SLOT.get(),
+                asset_index: 3,
+                route_type: 0,
+                amount: 50_000_000,
+            };
+            let _ = bench.send(body);
+        }
+    }
+}
+
+fn play(steps: &[Step]) -> Bench {
+    let mut bench = Bench::with(ExchangeConfig { tier: Tier::Premium, ..config() });
+    bench.exchange.check_signatures(false);
+    for (i, step) in steps.iter().enumerate() {
+        apply(&mut bench, step);
+        bench.assert_sound(&format!("after step {i} {step:?}"));
+    }
+    bench
+}
+
+/// Invariant 9: fills add up to position and balance change, fees, funding, liquidations and withdrawals included.
+#[test]
+fn money_is_conserved_positions_add_up_and_the_book_never_crosses() {
+    let config = ProptestConfig { cases: 48, ..ProptestConfig::default() };
+    proptest!(config, |(steps in proptest::collection::vec(step(), 1..60))| {
+        let bench = play(&steps);
+        for account in ACCOUNTS {
+            let record = bench.exchange.account(account).unwrap();
+            let open: u32 = record.positions.iter().map(|row| row.open_order_count + row.pending_order_count).sum();
+            prop_assert!(open <= record.total_order_count);
+            prop_assert_eq!(bench.exchange.active_orders(account, None).len(), record.total_order_count as usize);
+        }
+    });
+}
+
+#[test]
+fn the_same_steps_give_the_same_hash() {
+    let config = ProptestConfig { cases: 12, ..ProptestConfig::default() };
+    proptest!(config, |(steps in proptest::collection::vec(step(), 1..40))| {
+        prop_assert_eq!(play(&steps).exchange.state_hash(), play(&steps).exchange.state_hash());
+    });
+}
+
+/// A matcher that keeps resting orders in one list and looks for the best one each time.
+#[derive(Default)]
+struct Naive {
+    /// (number, side, price, lots), oldest first.
+    resting: Vec<(usize, Side, i64, i64)>,
+    /// (maker, taker, price, lots).
+    fills: Vec<(usize, usize, i64, i64)>,
+}
+
+impl Naive {
+    fn place(&mut self, number: usize, side: Side, price: i64, mut lots: i64) {
+        while lots > 0 {
+            let crosses = |maker: i64| if side == Side::Buy { maker <= price } else { maker >= price };
+            let better = |a: i64, b: i64| if side == Side::Buy { a < b } else { a > b };
+            let mut best: Option<usize> = None;
+            for (i, row) in self.resting.iter().enumerate() {
+                if row.1 != side && crosses(row.2) && best.is_none_or(|b| better(row.2, self.resting[b].2)) {
+                    best = Some(i);
+                }
+            }
+            let Some(i) = best else { break };
+            let size = lots.min(self.resting[i].3);
+            self.fills.push((self.resting[i].0, number, self.resting[i].2, size));
+            (lots, self.resting[i].3) = (lots - size, self.resting[i].3 - size);
+            self.resting.retain(|row| row.3 > 0);
+        }
+        if lots > 0 {
+            self.resting.push((number, side, price, lots));
+        }
+    }
+}
+
+#[test]
+fn priority_equals_a_naive_matchers() {
+    let order = (any::<bool>(), -5..5_i64, 1..50_i64);
+    proptest!(|(orders in proptest::collection::vec(order, 1..80))| {
+        let mut bench = Bench::new();
+        let (mut naive, mut numbers) = (Naive::default(), BTreeMap::new());
+        for (number, (buy, ticks, lots)) in orders.iter().enumerate() {
+            let side = if *buy { Side::Buy } else { Side::Sell };
+            // Two owners, one a side: nobody meets himself.
+            let owner = if *buy { A } else { B };
+            let (price, size) = (Price::from_ticks(100_000 + ticks), Size::from_lots(*lots));
+            let next = bench.exchange.state(SOL).map(|s| (s.next_ask, s.next_bid)).unwrap();
+            let index = if *buy { (4_u64 << 48) - next.1 - 1 } else { (3_u64 << 48) + next.0 };
+            numbers.insert(index, number);
+            bench.exchange.world_place(owner, SOL, side, price, size, TimeInForce::GoodTillTime);
+            naive.place(number, side, 100_000 + ticks, *lots);
+        }
+        let trades = bench.exchange.recent_trades(SOL, 1_000);
+        let fills: Vec<_> = trades.iter().rev().map(|row| {
+            let t = &row.trade;
+            let (ask, bid) = (numbers[&t.ask_order.get()], numbers[&t.bid_order.get()]);
+            let (maker, taker) = if t.is_maker_ask { (ask, bid) } else { (bid, ask) };
+            (maker, taker, t.price.ticks(), t.size.lots())
+        }).collect();
+        prop_assert_eq!(fills, naive.fills);
+    });
+}

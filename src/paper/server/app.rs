@@ -1,0 +1,147 @@
+//! The front of the server: routing, rate limits and faults. What an answer says is decided behind it.
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+
+use super::actor::Handle;
+use super::control;
+use super::error::{Refusal, json_response};
+use super::faults::{Fault, Faults};
+use super::json::object;
+use super::limits::Limits;
+use super::line::{Cutter, Lines};
+use super::rest::{self, Params};
+use super::wire;
+use super::ws;
+use crate::rt;
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) handle: Handle,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    pub(crate) lines: Lines,
+    pub(crate) chain_id: u32,
+}
+
+/// Returns the routes; the control plane only on request.
+pub(crate) fn router(app: App, with_control: bool) -> Router {
+    let mut router = Router::new()
+        .route("/", get(status))
+        .route("/info", get(info))
+        .route("/stream", any(ws::upgrade))
+        .route("/api/v1/{*endpoint}", any(api))
+        .fallback(async || Refusal::NoSuchPath);
+    if with_control {
+        router = router.nest("/paper", control::router());
+    }
+    router.with_state(app)
+}
+
+async fn status(State(app): State<App>, ConnectInfo(line): ConnectInfo<Cutter>) -> Response {
+    guarded(&app, &line, "status", async |_| {
+        let now = app.handle.ask(|state| state.exchange().now()).await?;
+        let body = object! { "status": 200, "network_id": app.chain_id, "timestamp": wire::seconds(now) };
+        Ok(body.text().to_owned())
+    })
+    .await
+}
+
+async fn info() -> Response {
+    let body = object! { "contract_address": "0x0000000000000000000000000000000000000000" };
+    json_response(StatusCode::OK, body.text().to_owned())
+}
+
+async fn api(
+    State(app): State<App>,
+    ConnectInfo(line): ConnectInfo<Cutter>,
+    Path(endpoint): Path<String>,
+    request: Request,
+) -> Response {
+    let place = endpoint.clone();
+    guarded(&app, &line, &place, async |lose| answer(&app, endpoint, request, lose).await).await
+}
+
+async fn answer(app: &App, endpoint: String, request: Request, lose: bool) -> Result<String, Refusal> {
+    let method = request.method().clone();
+    let params = Params::read(request).await?;
+    let answer = app.handle.ask(move |state| {
+        if lose && endpoint.starts_with("sendTx") {
+            rest::lose_request(state, &params)
+        } else {
+            rest::answer(state, &method, &endpoint, &params)
+        }
+    });
+    let answer = answer.await??;
+    Ok(answer.text().to_owned())
+}
+
+/// Runs `work` behind the rate limit of the caller and the faults of `place`; it is told whether to lose what it got.
+async fn guarded<F>(app: &App, line: &Cutter, place: &str, work: F) -> Response
+where
+    F: AsyncFnOnce(bool) -> Result<String, Refusal>,
+{
+    if !app.limits.request(app.handle.clock().now(), line.peer(), place) {
+        return Refusal::RateLimited.into_response();
+    }
+    let fault = app.faults.strike(place);
+    if let Some(refused) = fault.and_then(|fault| before(fault, line)) {
+        return refused;
+    }
+    if let Some(wait) = fault.and_then(Fault::wait_before) {
+        rt::real_sleep(wait).await;
+    }
+    let answer = work(fault == Some(Fault::Lose)).await;
+    after(fault, line, answer).await
+}
+
+/// Returns the answer to a request that a fault keeps from the exchange.
+fn before(fault: Fault, line: &Cutter) -> Option<Response> {
+    match fault {
+        Fault::DropRequest | Fault::Close => {
+            line.cut();
+            Some(StatusCode::BAD_GATEWAY.into_response())
+        }
+        Fault::RateLimit => Some(Refusal::RateLimited.into_response()),
+        Fault::Blocked => Some((StatusCode::METHOD_NOT_ALLOWED, "<html>blocked</html>").into_response()),
+        Fault::ServerError => Some(Refusal::Gone.into_response()),
+        _ => None,
+    }
+}
+
+/// Returns what a fault makes of an answer.
+async fn after(fault: Option<Fault>, line: &Cutter, answer: Result<String, Refusal>) -> Response {
+    match fault {
+        Some(Fault::DropReply) => {
+            line.cut();
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Fault::ServerErrorAfter) => Refusal::Gone.into_response(),
+        Some(Fault::Html) => html(),
+        Some(Fault::TruncatedJson) => match answer {
+            Ok(mut text) => {
+                text.truncate(text.len() / 2);
+                json_response(StatusCode::OK, text)
+            }
+            Err(refusal) => refusal.into_response(),
+        },
+        Some(Fault::DelayReply { ms }) => {
+            rt::real_sleep(std::time::Duration::from_millis(ms)).await;
+            finish(answer)
+        }
+        _ => finish(answer),
+    }
+}
+
+fn finish(answer: Result<String, Refusal>) -> Response {
+    answer.map_or_else(IntoResponse::into_response, |text| json_response(StatusCode::OK, text))
+}
+
+fn html() -> Response {
+    let page = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>";
+    (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], page).into_response()
+}

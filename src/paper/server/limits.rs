@@ -1,0 +1,150 @@
+//! Rate limits of the venue (rules.md §8), counted in venue time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::{AccountIndex, Timestamp};
+use crate::paper::exchange::Tier;
+
+/// The span of every limit.
+const MINUTE_MS: i64 = 60_000;
+/// Subscriptions of one connection.
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 500;
+/// Different accounts of one connection.
+pub(crate) const MAX_ACCOUNTS: usize = 500;
+/// Client messages of one connection a minute, transactions excluded.
+pub(crate) const MAX_MESSAGES: u64 = 200;
+/// Connections at a time.
+pub(crate) const MAX_CONNECTIONS: usize = 255;
+
+/// What the last minute cost.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    spent: VecDeque<(Timestamp, u64)>,
+    sum: u64,
+}
+
+impl Window {
+    /// Books `cost`; returns whether it still fitted under `limit`. A refused request costs nothing.
+    pub(crate) fn spend(&mut self, now: Timestamp, cost: u64, limit: u64) -> bool {
+        while let Some((at, old)) = self.spent.front().copied() {
+            if now.as_millis().saturating_sub(at.as_millis()) < MINUTE_MS {
+                break;
+            }
+            self.spent.pop_front();
+            self.sum -= old;
+        }
+        if self.sum + cost > limit {
+            return false;
+        }
+        self.sum += cost;
+        self.spent.push_back((now, cost));
+        true
+    }
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    by_ip: BTreeMap<IpAddr, Window>,
+    by_account: BTreeMap<AccountIndex, Window>,
+    by_type: BTreeMap<(AccountIndex, u8), Window>,
+}
+
+/// The limits of one server; clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    tier: Tier,
+    enabled: bool,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Limits {
+    /// Starts with nothing spent.
+    pub(crate) fn new(tier: Tier, enabled: bool) -> Self {
+        Self { tier, enabled, book: Arc::default() }
+    }
+
+    /// Returns whether limits are enforced at all.
+    pub(crate) const fn enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Books a REST request to `endpoint`; returns whether it is let through.
+    pub(crate) fn request(&self, now: Timestamp, ip: IpAddr, endpoint: &str) -> bool {
+        let (cost, limit) = match self.tier {
+            Tier::Standard => (1, 60),
+            Tier::Premium => (weight(endpoint), 24_000),
+        };
+        !self.enabled || self.lock(|book| book.by_ip.entry(ip).or_default().spend(now, cost, limit))
+    }
+
+    /// Books a transaction, over REST or WebSocket; returns whether it is let through.
+    pub(crate) fn transaction(&self, now: Timestamp, account: AccountIndex, tx_type: u8) -> bool {
+        let limit = match self.tier {
+            Tier::Standard => 60,
+            Tier::Premium => 4_000,
+        };
+        !self.enabled
+            || self.lock(|book| {
+                let typed = type_limit(tx_type).is_none_or(|limit| {
+                    book.by_type.entry((account, tx_type)).or_default().spend(now, 1, limit)
+                });
+                typed && book.by_account.entry(account).or_default().spend(now, 1, limit)
+            })
+    }
+
+    fn lock<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
+        work(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Returns the weight of an endpoint (http.md §2).
+fn weight(endpoint: &str) -> u64 {
+    match endpoint {
+        "sendTx" | "sendTxBatch" | "nextNonce" => 6,
+        "txFromL1TxHash" => 50,
+        "accountInactiveOrders" | "accountOrders" => 100,
+        "apikeys" => 150,
+        "transferFeeInfo" => 500,
+        "trades" | "recentTrades" => 600,
+        _ => 300,
+    }
+}
+
+/// Returns how many transactions of a type an account may send a minute; `None` for those under the volume quota.
+const fn type_limit(tx_type: u8) -> Option<u64> {
+    match tx_type {
+        9 | 10 | 13 => Some(2),
+        12 => Some(120),
+        8 => Some(300),
+        14..=17 | 28 => None,
+        _ => Some(40),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_forgets_after_a_minute_and_refusals_are_free() {
+        let mut window = Window::default();
+        let at = Timestamp::from_millis;
+        assert!(window.spend(at(0), 2, 3));
+        assert!(!window.spend(at(1), 2, 3));
+        assert!(window.spend(at(1), 1, 3));
+        assert!(!window.spend(at(59_999), 1, 3));
+        assert!(window.spend(at(60_000), 2, 3));
+    }
+
+    #[test]
+    fn withdrawals_have_a_limit_of_their_own() {
+        let limits = Limits::new(Tier::Premium, true);
+        let (now, account) = (Timestamp::from_millis(0), AccountIndex::new(1));
+        let let_through = (0..5).filter(|_| limits.transaction(now, account, 13)).count();
+        assert_eq!(let_through, 2);
+        assert!(limits.transaction(now, account, 14));
+        assert!(Limits::new(Tier::Standard, false).transaction(now, account, 13));
+    }
+}

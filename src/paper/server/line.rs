@@ -1,0 +1,189 @@
+//! Connections that can be cut from the server's side, over TCP or anything else that carries bytes.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+#[derive(Debug, Default)]
+struct Switch {
+    cut: AtomicBool,
+    wakers: Mutex<[Option<Waker>; 2]>,
+}
+
+impl Switch {
+    fn lock(&self) -> std::sync::MutexGuard<'_, [Option<Waker>; 2]> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Cuts one connection: the peer sees it close without an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Cutter {
+    switch: Arc<Switch>,
+    peer: IpAddr,
+}
+
+impl Cutter {
+    /// Cuts the connection, also in the middle of an answer.
+    pub(crate) fn cut(&self) {
+        self.switch.cut.store(true, Ordering::SeqCst);
+        for waker in self.switch.lock().iter_mut().filter_map(Option::take) {
+            waker.wake();
+        }
+    }
+
+    /// Returns whether the connection was cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.switch.cut.load(Ordering::SeqCst)
+    }
+
+    /// Returns the address of the peer.
+    pub(crate) const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+}
+
+/// A connection with its cutter.
+#[derive(Debug)]
+pub(crate) struct Line<T> {
+    io: T,
+    switch: Arc<Switch>,
+}
+
+impl<T> Line<T> {
+    fn check(&self, context: &Context<'_>, half: usize) -> io::Result<()> {
+        self.switch.lock()[half] = Some(context.waker().clone());
+        if self.switch.cut.load(Ordering::SeqCst) {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Line<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context, 0)?;
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Line<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context, 1)?;
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(context, 1)?;
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+/// All open connections of a server; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<(Weak<Switch>, IpAddr)>>>);
+
+impl Lines {
+    fn add<T>(&self, io: T, peer: IpAddr) -> Line<T> {
+        let switch = Arc::new(Switch::default());
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(line, _)| line.strong_count() > 0);
+        open.push((Arc::downgrade(&switch), peer));
+        Line { io, switch }
+    }
+
+    /// Cuts every open connection.
+    pub(crate) fn cut_all(&self) {
+        let open = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (line, peer) in open {
+            if let Some(switch) = line.upgrade() {
+                Cutter { switch, peer }.cut();
+            }
+        }
+    }
+}
+
+/// A TCP listener whose connections can be cut.
+#[derive(Debug)]
+pub(crate) struct TcpLines {
+    listener: TcpListener,
+    lines: Lines,
+}
+
+impl TcpLines {
+    /// Wraps a listener; its connections are added to `lines`.
+    pub(crate) const fn new(listener: TcpListener, lines: Lines) -> Self {
+        Self { listener, lines }
+    }
+}
+
+impl Listener for TcpLines {
+    type Io = Line<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        // Small frames must not wait for each other.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        (self.lines.add(stream, peer.ip()), peer)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        Listener::local_addr(&self.listener)
+    }
+}
+
+impl Connected<IncomingStream<'_, TcpLines>> for Cutter {
+    fn connect_info(stream: IncomingStream<'_, TcpLines>) -> Self {
+        Self { switch: Arc::clone(&stream.io().switch), peer: stream.remote_addr().ip() }
+    }
+}
+
+/// Returns a cutter of nothing, where a request came over no connection of ours.
+impl Default for Cutter {
+    fn default() -> Self {
+        Self { switch: Arc::default(), peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cut_wakes_a_waiting_reader_and_stops_a_writer() {
+        let lines = Lines::default();
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut line = lines.add(ours, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        theirs.write_all(b"x").await.unwrap();
+        assert_eq!(line.read_u8().await.unwrap(), b'x');
+        let (read, ()) = tokio::join!(line.read_u8(), async { lines.cut_all() });
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert!(line.write_all(b"y").await.is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! Sending transactions and looking them up.
+
+use serde::Deserialize;
+
+use super::{Params, ok};
+use crate::model::{AccountIndex, Timestamp, TxHash};
+use crate::paper::exchange::{Submitted, TxRecord};
+use crate::paper::server::actor::{State, View};
+use crate::paper::server::auth::authorize;
+use crate::paper::server::error::Refusal;
+use crate::paper::server::json::{Json, Object};
+use crate::paper::server::wire;
+use crate::tx::Envelope;
+
+/// What the venue says about the volume quota of those who have none.
+const QUOTA: &str = r#"{"ratelimit": "didn't use volume quota"}"#;
+
+/// Transactions that the exchange took in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// Their hashes, in input order.
+    pub(crate) hashes: Vec<TxHash>,
+    /// When the last of them executes.
+    pub(crate) executes_at: Timestamp,
+}
+
+impl Sent {
+    fn of(taken: &[Submitted]) -> Self {
+        Self {
+            hashes: taken.iter().map(|tx| tx.hash).collect(),
+            executes_at: taken.iter().map(|tx| tx.executes_at).max().unwrap_or_default(),
+        }
+    }
+
+    /// Adds the answer of a single transaction.
+    pub(crate) fn single(&self, object: Object) -> Object {
+        self.finish(object, &self.hashes.first())
+    }
+
+    /// Adds the answer of a batch.
+    pub(crate) fn batch(&self, object: Object) -> Object {
+        self.finish(object, &self.hashes)
+    }
+
+    fn finish<T: serde::Serialize>(&self, object: Object, hash: &T) -> Object {
+        object
+            .put("message", QUOTA)
+            .put("tx_hash", hash)
+            .put("predicted_execution_time_ms", &self.executes_at)
+    }
+}
+
+/// The account that a transaction is of, read before anything of it is checked.
+#[derive(Deserialize)]
+struct Owner {
+    #[serde(rename = "AccountIndex", alias = "FromAccountIndex")]
+    account: AccountIndex,
+}
+
+fn throttle(state: &State, tx_type: u8, tx_info: &str) -> Result<(), Refusal> {
+    // Text that names no account cannot be counted; the exchange refuses it anyway.
+    let Ok(owner) = serde_json::from_str::<Owner>(tx_info) else { return Ok(()) };
+    let fits = state.limits.transaction(state.exchange().now(), owner.account, tx_type);
+    if fits { Ok(()) } else { Err(Refusal::RateLimited) }
+}
+
+/// Hands one transaction to the exchange.
+pub(crate) fn send(
+    state: &mut State,
+    tx_type: u8,
+    tx_info: &str,
+    price_protection: bool,
+) -> Result<Sent, Refusal> {
+    throttle(state, tx_type, tx_info)?;
+    Ok(Sent::of(&[state.sim.submit(tx_type, tx_info, price_protection)?]))
+}
+
+/// Reads the two JSON texts of a batch.
+pub(crate) fn read_batch(types: &str, infos: &str) -> Result<Vec<(u8, String)>, Refusal> {
+    let types: Vec<u8> = serde_json::from_str(types).map_err(|_| Refusal::param("tx_types"))?;
+    let infos: Vec<String> = serde_json::from_str(infos).map_err(|_| Refusal::param("tx_infos"))?;
+    if types.len() != infos.len() {
+        return Err(Refusal::unequal_batch());
+    }
+    Ok(types.into_iter().zip(infos).collect())
+}
+
+/// Hands a batch to the exchange.
+pub(crate) fn send_batch(state: &mut State, txs: &[(u8, &str)]) -> Result<Sent, Refusal> {
+    for (tx_type, tx_info) in txs {
+        throttle(state, *tx_type, tx_info)?;
+    }
+    Ok(Sent::of(&state.sim.submit_batch(txs)?))
+}
+
+/// Answers as if the transactions had been taken in, and forgets them: the black hole of a fault test.
+pub(crate) fn lose(state: &State, txs: &[(u8, &str)]) -> Result<Sent, Refusal> {
+    let chain_id = state.exchange().config().chain_id;
+    let hash = |(tx_type, info): &(u8, &str)| {
+        let (envelope, ..) = Envelope::parse(*tx_type, info).map_err(|_| Refusal::invalid_tx_info())?;
+        Ok(envelope.tx_hash(chain_id))
+    };
+    let hashes = txs.iter().map(hash).collect::<Result<_, Refusal>>()?;
+    Ok(Sent { hashes, executes_at: state.exchange().now() })
+}
+
+/// Answers a lost request of either endpoint.
+pub(crate) fn lose_request(state: &State, params: &Params) -> Result<Json, Refusal> {
+    if let (Some(types), Some(infos)) = (params.text("tx_types"), params.text("tx_infos")) {
+        let batch = read_batch(types, infos)?;
+        let batch: Vec<(u8, &str)> = batch.iter().map(|(kind, info)| (*kind, info.as_str())).collect();
+        return Ok(lose(state, &batch)?.batch(ok()).json());
+    }
+    let tx = (params.required_int("tx_type")?, params.required("tx_info")?);
+    Ok(lose(state, &[tx])?.single(ok()).json())
+}
+
+pub(super) fn send_tx(state: &mut State, params: &Params) -> Result<Json, Refusal> {
+    let tx_type = params.required_int("tx_type")?;
+    let tx_info = params.required("tx_info")?;
+    let sent = send(state, tx_type, tx_info, params.switch("price_protection", true))?;
+    Ok(sent.single(ok()).json())
+}
+
+pub(super) fn send_tx_batch(state: &mut State, params: &Params) -> Result<Json, Refusal> {
+    let batch = read_batch(params.required("tx_types")?, params.required("tx_infos")?)?;
+    let batch: Vec<(u8, &str)> = batch.iter().map(|(kind, info)| (*kind, info.as_str())).collect();
+    Ok(send_batch(state, &batch)?.batch(ok()).json())
+}
+
+fn owner_of(view: &View<'_>, tx: &TxRecord) -> String {
+    view.exchange.account(tx.account).map(|record| record.l1_address).unwrap_or_default()
+}
+
+pub(super) fn tx(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    let value = params.required("value")?;
+    let found = match params.required("by")? {
+        "hash" => {
+            let hash =
+                value.trim_start_matches("0x").parse().map_err(|_| Refusal::transaction_not_found())?;
+            view.exchange.transaction(&hash).cloned()
+        }
+        "sequence_index" => {
+            let sequence: u64 = value.parse().map_err(|_| Refusal::param("value is not a number"))?;
+            all(view).into_iter().find(|tx| tx.sequence == sequence)
+        }
+        _ => return Err(Refusal::param("by")),
+    };
+    let found = found.ok_or_else(Refusal::transaction_not_found)?;
+    Ok(wire::transaction(&found, &owner_of(view, &found)))
+}
+
+/// Returns every transaction, newest first.
+fn all(view: &View<'_>) -> Vec<TxRecord> {
+    let accounts = view.exchange.account_indices().into_iter();
+    let mut txs: Vec<TxRecord> =
+        accounts.flat_map(|account| view.exchange.account_transactions(account, usize::MAX)).collect();
+    txs.sort_by_key(|tx| std::cmp::Reverse(tx.sequence));
+    txs
+}
+
+fn listed(view: &View<'_>, params: &Params, mut txs: Vec<TxRecord>) -> Result<Json, Refusal> {
+    let limit = params.limit(100)?;
+    if let Some(start) = params.int::<u64>("index")? {
+        txs.retain(|tx| tx.sequence <= start);
+    }
+    let rows: Vec<Json> =
+        txs.iter().take(limit).map(|tx| wire::transaction_row(tx, &owner_of(view, tx))).collect();
+    Ok(ok().put("txs", &rows).json())
+}
+
+pub(super) fn txs(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    listed(view, params, all(view))
+}
+
+pub(super) fn account_txs(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    if params.required("by")? != "account_index" {
+        return Err(Refusal::param("by"));
+    }
+    let account = AccountIndex::new(params.required_int("value")?);
+    authorize(view, params.token(), account)?;
+    let types = params.list("types");
+    let mut txs = view.exchange.account_transactions(account, usize::MAX);
+    txs.retain(|tx| types.is_empty() || types.contains(&tx.tx_type.to_string().as_str()));
+    listed(view, params, txs)
+}

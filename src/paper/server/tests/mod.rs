@@ -1,0 +1,7 @@
+//! The server over real sockets, spoken to as the venue is.
+
+mod faults;
+mod reads;
+mod rig;
+mod streams;
+mod trading;

@@ -1,0 +1,154 @@
+//! Streams: handshake, subscriptions, continuity.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::rig::{GTT, IOC, LONG, Rig, SHORT};
+
+fn error(code: i64, message: &str) -> Value {
+    json!({"error": {"code": code, "message": message}})
+}
+
+#[tokio::test]
+async fn the_handshake_and_its_errors_are_the_venues() {
+    let rig = Rig::start().await;
+    let mut socket = rig.socket().await;
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.next().await.unwrap(), json!({"type": "pong"}));
+
+    socket.say(json!({"type": "unsubscribe", "channel": "order_book/2"})).await;
+    assert_eq!(socket.next().await.unwrap(), error(30002, "Not Subscribed to : order_book:2"));
+    socket.subscribe("height", None).await;
+    socket.say(json!({"type": "subscribe", "channel": "height"})).await;
+    let again = socket.until(|frame| frame.get("error").is_some()).await;
+    assert_eq!(again, error(30003, "Already Subscribed to : height"));
+    socket.say(json!({"type": "unsubscribe", "channel": "height"})).await;
+    let gone = socket.until(|frame| frame["type"] == "unsubscribed").await;
+    assert_eq!(gone["channel"], "height");
+
+    assert_eq!(socket.subscribe("order_book/77", None).await, error(30005, "Invalid Channel:  (marketId)"));
+    assert_eq!(socket.subscribe("nonsense", None).await, error(30005, "Invalid Channel"));
+    let text = "invalid param : auth field is required: account_all_orders:1001";
+    assert_eq!(socket.subscribe("account_all_orders/1001", None).await, error(20001, text));
+    let foreign = Some(rig.token(SHORT));
+    assert_eq!(socket.subscribe("account_all_orders/1001", foreign).await, error(20013, "invalid auth"));
+    socket.say(json!({"type": "nothing"})).await;
+    assert_eq!(socket.next().await.unwrap(), error(30001, "Invalid Type"));
+}
+
+/// Applies a book frame to a client's copy.
+fn apply(book: &mut BTreeMap<(String, String), String>, frame: &Value) {
+    for side in ["bids", "asks"] {
+        for level in frame["order_book"][side].as_array().unwrap() {
+            let (price, size) = (level["price"].as_str().unwrap(), level["size"].as_str().unwrap());
+            let key = (side.to_owned(), price.to_owned());
+            if size == "0.000" {
+                assert!(book.remove(&key).is_some(), "a level that was never there is removed: {frame}");
+            } else {
+                book.insert(key, size.to_owned());
+            }
+        }
+    }
+}
+
+/// snapshot and updates make one chain of nonces, and adding them up gives the venue's own book.
+#[tokio::test]
+async fn r_22_the_book_is_continuous_under_flow() {
+    let rig = Rig::start().await;
+    assert_eq!(rig.send(&rig.order(LONG, 1, 500, 100_900, GTT)).await.0, 200);
+    let mut socket = rig.socket().await;
+    let snapshot = socket.subscribe("order_book/2", None).await;
+    assert_eq!(snapshot["order_book"]["begin_nonce"], 0);
+    let mut book = BTreeMap::new();
+    apply(&mut book, &snapshot);
+    let mut nonce = snapshot["order_book"]["nonce"].as_u64().unwrap();
+
+    for step in 0_i64..12 {
+        let (buy, sell) = (100_000 + u32::try_from(step % 5).unwrap() * 50, 102_000);
+        assert_eq!(rig.send(&rig.order(LONG, 100 + step, 200, buy, GTT)).await.0, 200);
+        assert_eq!(rig.send(&rig.order(SHORT, 200 + step, -150, sell, GTT)).await.0, 200);
+        if step % 3 == 2 {
+            assert_eq!(rig.send(&rig.cancel(LONG, 100 + step - 1)).await.0, 200);
+        }
+    }
+    let taker = rig.order(SHORT, 300, -350, 99_900, IOC);
+    assert_eq!(rig.send(&taker).await.0, 200);
+    rig.executed(&taker).await;
+
+    let (_, rest) = rig.get("/api/v1/orderBookOrders?market_id=2&limit=250").await;
+    let mut wanted: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for side in ["bids", "asks"] {
+        for row in rest[side].as_array().unwrap() {
+            let lots =
+                row["remaining_base_amount"].as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+            *wanted.entry((side.to_owned(), row["price"].as_str().unwrap().to_owned())).or_default() += lots;
+        }
+    }
+    let lots = |book: &BTreeMap<(String, String), String>| -> BTreeMap<(String, String), i64> {
+        book.iter().map(|(key, size)| (key.clone(), size.replace('.', "").parse().unwrap())).collect()
+    };
+    while lots(&book) != wanted {
+        let frame = socket.kind("update/order_book").await;
+        assert_eq!(frame["order_book"]["begin_nonce"].as_u64(), Some(nonce), "the chain is broken");
+        nonce = frame["order_book"]["nonce"].as_u64().unwrap();
+        apply(&mut book, &frame);
+    }
+
+    // Who comes later starts from the same state and goes on with the same chain.
+    let mut late = rig.socket().await;
+    let mut copy = BTreeMap::new();
+    apply(&mut copy, &late.subscribe("order_book/2", None).await);
+    assert_eq!(lots(&copy), wanted);
+    assert_eq!(rig.send(&rig.order(LONG, 400, 200, 99_000, GTT)).await.0, 200);
+    let (ours, theirs) = (socket.kind("update/order_book").await, late.kind("update/order_book").await);
+    assert_eq!(ours["order_book"], theirs["order_book"]);
+    assert_eq!(ours["order_book"]["begin_nonce"].as_u64(), Some(nonce));
+}
+
+#[tokio::test]
+async fn public_streams_tell_of_a_trade() {
+    let rig = Rig::start().await;
+    let mut socket = rig.socket().await;
+    for channel in ["ticker/2", "trade/2", "market_stats/2", "market_stats/all", "candle/2/1m", "height"] {
+        socket.subscribe(channel, None).await;
+    }
+    assert_eq!(rig.send(&rig.order(LONG, 1, 500, 101_000, GTT)).await.0, 200);
+    let ticker = socket.kind("update/ticker").await;
+    assert_eq!(
+        (&ticker["ticker"]["b"]["price"], &ticker["ticker"]["a"]["price"]),
+        (&json!("101.000"), &json!(""))
+    );
+    assert_eq!(rig.send(&rig.order(SHORT, 2, -200, 101_000, IOC)).await.0, 200);
+    let trade = socket.kind("update/trade").await;
+    assert_eq!((trade["trades"].as_array().unwrap().len(), &trade["liquidation_trades"]), (1, &json!([])));
+    let candle = socket.until(|f| f["type"] == "update/candle" && f["candles"] != json!([])).await;
+    assert_eq!((&candle["candles"][0]["c"], &candle["candles"][0]["v"]), (&json!(101), &json!(0.2)));
+    let last = |stats: &Value| stats["last_trade_price"] == "101.000";
+    socket.until(|f| f["type"] == "update/market_stats" && last(&f["market_stats"])).await;
+    let all = socket.until(|f| f["channel"] == "market_stats:all" && last(&f["market_stats"]["2"])).await;
+    assert_eq!(all["market_stats"]["2"]["symbol"], "SOL");
+    socket.kind("update/height").await;
+}
+
+/// the stream tells why a transaction that was answered with 200 failed.
+#[tokio::test]
+async fn r_08_a_failure_in_the_sequencer_is_told() {
+    let rig = Rig::start().await;
+    let mut socket = rig.socket().await;
+    socket.subscribe("account_tx/1001", Some(rig.token(LONG))).await;
+    let cancel = rig.cancel(LONG, 999);
+    let (status, body) = rig.send(&cancel).await;
+    assert_eq!(status, 200, "{body}");
+    let hash = json!(cancel.hash.to_string());
+    let told = socket
+        .until(|frame| {
+            frame["type"] == "update/account_tx"
+                && frame["txs"].as_array().unwrap().iter().any(|tx| tx["hash"] == hash && tx["status"] != 1)
+        })
+        .await;
+    let info =
+        told["txs"].as_array().unwrap().iter().rfind(|tx| tx["hash"] == hash).unwrap()["event_info"].clone();
+    let info: Value = serde_json::from_str(info.as_str().unwrap()).unwrap();
+    assert_ne!(info["ae"], "", "{told}");
+}

@@ -1,0 +1,53 @@
+//! The WebSocket (websocket.md).
+
+mod message;
+mod session;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::app::App;
+use super::error::Refusal;
+use super::faults::Fault;
+use super::limits::MAX_CONNECTIONS;
+use super::line::Cutter;
+use session::Session;
+
+/// The longest client frame.
+const MAX_FRAME: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+pub(crate) struct Mode {
+    #[serde(default)]
+    readonly: bool,
+}
+
+/// Takes a WebSocket in.
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    ConnectInfo(line): ConnectInfo<Cutter>,
+    Query(mode): Query<Mode>,
+    socket: WebSocketUpgrade,
+) -> Response {
+    match app.faults.strike("ws/connect") {
+        Some(Fault::RateLimit) => return Refusal::RateLimited.into_response(),
+        Some(_) => {
+            line.cut();
+            return Refusal::Gone.into_response();
+        }
+        None => {}
+    }
+    let connected = app.handle.ask(|state| {
+        (!state.limits.enabled() || state.hub.connections() < MAX_CONNECTIONS).then(|| state.hub.connect())
+    });
+    match connected.await {
+        Ok(Some((id, frames))) => socket
+            .max_message_size(MAX_FRAME)
+            .max_frame_size(MAX_FRAME)
+            .on_upgrade(move |socket| Session::new(app, id, line, mode.readonly).run(socket, frames)),
+        Ok(None) => Refusal::RateLimited.into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}

@@ -1,0 +1,150 @@
+//! A plan's YAML as a tree in which every node knows where it was written.
+
+use std::ops::Range;
+
+/// A value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Nothing after the colon, `~` or `null`.
+    Null,
+    /// `true` or `false`; YAML 1.1's `yes` and `on` are text.
+    Bool(bool),
+    /// A plain scalar of the JSON number grammar, as written.
+    Number(String),
+    /// Any other scalar.
+    Text(String),
+    /// A sequence.
+    Seq(Vec<Node>),
+    /// A mapping; keys are unique.
+    Map(Vec<Entry>),
+}
+
+/// A value with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    /// Bytes of the source.
+    pub(crate) span: Range<usize>,
+    /// The value.
+    pub(crate) kind: Kind,
+}
+
+/// A key with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Range<usize>,
+    pub(crate) value: Node,
+}
+
+impl Node {
+    pub(crate) fn new(kind: Kind, span: Range<usize>) -> Self {
+        Self { span, kind }
+    }
+
+    /// Returns what the node is, as messages call it.
+    pub(crate) fn describe(&self) -> &'static str {
+        match self.kind {
+            Kind::Null => "nothing",
+            Kind::Bool(_) => "a boolean",
+            Kind::Number(_) => "a number",
+            Kind::Text(_) => "text",
+            Kind::Seq(_) => "a list",
+            Kind::Map(_) => "a mapping",
+        }
+    }
+
+    /// Returns the entry of a key.
+    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
+    /// Returns the items of a sequence.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.kind {
+            Kind::Seq(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// Returns the scalar's text; `None` for anything else.
+    pub(crate) fn scalar(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Number(text) | Kind::Text(text) => Some(text),
+            Kind::Bool(true) => Some("true"),
+            Kind::Bool(false) => Some("false"),
+            Kind::Null | Kind::Seq(_) | Kind::Map(_) => None,
+        }
+    }
+
+    fn child(&self, segment: &str) -> Option<&Self> {
+        match &self.kind {
+            Kind::Map(_) => self.entry(segment).map(|entry| &entry.value),
+            Kind::Seq(items) => items.get(segment.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+
+    /// Returns the node at a JSON pointer.
+    pub(crate) fn at(&self, pointer: &str) -> Option<&Self> {
+        segments(pointer).try_fold(self, |node, segment| node.child(&segment))
+    }
+
+    /// Returns the span that a finding about `pointer` marks: the node, or what is nearest above it. A mapping or list
+    /// is marked by its key, so that a finding about a block does not underline a page.
+    pub(crate) fn span_at(&self, pointer: &str) -> Option<Range<usize>> {
+        let mut node = self;
+        let mut span = None;
+        for segment in segments(pointer) {
+            let Some(child) = node.child(&segment) else { break };
+            let key = node.entry(&segment).map(|entry| entry.key_span.clone());
+            span = Some(match (&child.kind, key) {
+                (Kind::Map(_) | Kind::Seq(_) | Kind::Null, Some(key)) => key,
+                (Kind::Map(entries), None) => {
+                    entries.first().map_or(child.span.clone(), |entry| entry.key_span.clone())
+                }
+                _ => child.span.clone(),
+            });
+            node = child;
+        }
+        span
+    }
+
+    /// Returns the span of the key at a JSON pointer.
+    pub(crate) fn key_span_at(&self, pointer: &str) -> Option<Range<usize>> {
+        let (parent, key) = pointer.rsplit_once('/')?;
+        self.at(parent)?.entry(&unescape(key)).map(|entry| entry.key_span.clone())
+    }
+
+    /// Calls `visit` for every scalar, with its JSON pointer.
+    pub(crate) fn for_each_scalar(&mut self, pointer: &str, visit: &mut dyn FnMut(&str, &mut Self)) {
+        match &mut self.kind {
+            Kind::Seq(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    item.for_each_scalar(&format!("{pointer}/{index}"), visit);
+                }
+            }
+            Kind::Map(entries) => {
+                for entry in entries {
+                    entry.value.for_each_scalar(&join(pointer, &entry.key), visit);
+                }
+            }
+            _ => visit(pointer, self),
+        }
+    }
+}
+
+/// Returns the JSON pointer of `key` below `pointer`.
+pub(crate) fn join(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+fn unescape(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
+fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(unescape)
+}

@@ -1,0 +1,7 @@
+//! Tells what journal entries and outcomes mean, in words and sums. Never calls a venue.
+
+mod describe;
+mod summary;
+
+pub use describe::describe;
+pub use summary::{PairSummary, RunSummary};

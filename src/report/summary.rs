@@ -1,0 +1,135 @@
+//! The final summary of a run: what was traded, fees, result, naked time, withdrawals.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::engine::{LegSide, LegWithdrawal, PairOutcome, codes};
+
+/// What one pair came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct PairSummary {
+    /// Its name.
+    pub pair: String,
+    /// Its market.
+    pub market: String,
+    /// Exit code.
+    pub code: u8,
+    /// In words.
+    pub summary: String,
+    /// Notional traded on both legs, in USDC.
+    pub volume: Decimal,
+    /// Fees, in USDC.
+    pub fees: Decimal,
+    /// Result by fills, fees counted, in USDC; exact once flat.
+    pub result: Decimal,
+    /// Own fills.
+    pub fills: usize,
+    /// Longest time that the legs differed.
+    pub naked_worst: Duration,
+    /// Difference × time, in base units × seconds.
+    pub naked_total: Decimal,
+    /// Positions left, long and short, in base units.
+    pub positions: [Decimal; 2],
+    /// Withdrawals, long and short.
+    pub withdrawals: [String; 2],
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunSummary {
+    /// Its id.
+    pub run: String,
+    /// Exit code.
+    pub code: u8,
+    /// Its pairs.
+    pub pairs: Vec<PairSummary>,
+    /// Hash of the journal's last event.
+    pub head: String,
+    /// Equity at the start minus equity at the end by the venue's own figures, withdrawals added, in USDC.
+    pub venue_result: Option<Decimal>,
+}
+
+impl PairSummary {
+    /// Sums up one pair.
+    pub fn of(outcome: &PairOutcome) -> Self {
+        let pair = &outcome.pair;
+        let legs = LegSide::BOTH.map(|side| pair.leg(side));
+        let last_price = pair.checked.as_ref().map(|checked| checked.sell);
+        let withdrawal = |leg: &crate::engine::Leg| match &leg.withdrawal {
+            Some(LegWithdrawal::Seen { id, amount, status, .. }) => {
+                format!("{amount} USDC, {} ({id})", format!("{status:?}").to_lowercase())
+            }
+            Some(LegWithdrawal::Sent { amount, .. }) => format!("{amount} USDC, not confirmed"),
+            Some(LegWithdrawal::Skipped(reason)) => format!("none: {reason}"),
+            None => "none".to_owned(),
+        };
+        let lot = Decimal::new(1, outcome.market.size_decimals);
+        Self {
+            pair: outcome.id.to_string(),
+            market: outcome.market.symbol.clone(),
+            code: outcome.end.code,
+            summary: outcome.end.summary.clone(),
+            volume: legs.iter().map(|leg| leg.volume.to_decimal()).sum(),
+            fees: legs.iter().map(|leg| leg.fees).sum(),
+            result: last_price.map_or(Decimal::ZERO, |price| pair.net_result(price)),
+            fills: legs.iter().map(|leg| leg.trades.len()).sum(),
+            naked_worst: pair.naked.worst,
+            naked_total: Decimal::try_from_i128_with_scale(pair.naked.lot_ms, 3).unwrap_or_default() * lot,
+            positions: legs.map(|leg| leg.position.to_decimal(&outcome.market)),
+            withdrawals: legs.map(withdrawal),
+        }
+    }
+}
+
+impl RunSummary {
+    /// Sums up a run.
+    pub fn of(run: String, outcomes: &[PairOutcome], head: String, venue_result: Option<Decimal>) -> Self {
+        let pairs: Vec<_> = outcomes.iter().map(PairSummary::of).collect();
+        let code = codes::worst(pairs.iter().map(|pair| pair.code));
+        Self { run, code, pairs, head, venue_result }
+    }
+}
+
+impl fmt::Display for RunSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        for pair in &self.pairs {
+            writeln!(text, "{} ({}): {}", pair.pair, pair.market, pair.summary)?;
+            if pair.fills > 0 {
+                writeln!(
+                    text,
+                    "  traded {} USDC in {} fills, fees {}, result {} USDC",
+                    pair.volume.normalize(),
+                    pair.fills,
+                    pair.fees.round_dp(6).normalize(),
+                    pair.result.round_dp(6).normalize()
+                )?;
+                writeln!(
+                    text,
+                    "  naked at worst {:.1?}, in all {} {}·s",
+                    pair.naked_worst,
+                    pair.naked_total.normalize(),
+                    pair.market
+                )?;
+            }
+            if pair.positions.iter().any(|position| !position.is_zero()) {
+                writeln!(text, "  EXPOSURE LEFT: long {}, short {}", pair.positions[0], pair.positions[1])?;
+            }
+            writeln!(text, "  withdrawn: long {}; short {}", pair.withdrawals[0], pair.withdrawals[1])?;
+        }
+        if let Some(result) = self.venue_result {
+            let own: Decimal = self.pairs.iter().map(|pair| pair.result).sum();
+            writeln!(
+                text,
+                "result by the venue's own figures {} USDC (difference {})",
+                result.round_dp(6).normalize(),
+                (result - own).round_dp(6).normalize()
+            )?;
+        }
+        write!(text, "run {} ended with code {}, journal head {}", self.run, self.code, self.head)?;
+        f.write_str(&text)
+    }
+}
