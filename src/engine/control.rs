@@ -111,6 +111,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Contro
 }
 
 /// The listening socket of a run; gone when this is dropped.
+#[must_use = "dropped, it takes the socket away"]
 #[derive(Debug)]
 pub struct ControlServer {
     path: PathBuf,
