@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::execute::{ExecuteError, Execution, execute};
+use super::plan::report;
 use super::session::{self, PaperFiles, SessionError};
-use super::{Context, Exit, out};
+use super::{Context, Exit, Variables, out};
+use crate::graph;
 use crate::journal::{Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_run};
-use crate::model::RunId;
-use crate::plan::{KeySource, LoadOptions, Network, PaperPlan, Plan, ReadError, SourceFile};
+use crate::lint::check;
+use crate::model::{RunId, snapshot_markets};
+use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
 use crate::rt::{Clock, random_bytes};
 
 const EXAMPLES: &str = "\
@@ -39,20 +42,11 @@ pub(super) struct ApplyArgs {
     /// Run the same engine against a copy of the market; nothing is sent and nothing is kept
     #[arg(long)]
     dry_run: bool,
-    /// Set a variable of the plan
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_value)]
-    sets: Vec<(String, String)>,
-    /// Read variables from a YAML file
-    #[arg(long = "vars", value_name = "FILE")]
-    vars: Vec<PathBuf>,
+    #[command(flatten)]
+    variables: Variables,
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-}
-
-fn name_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Why a plan did not run to its end.
@@ -76,6 +70,9 @@ pub(crate) enum ApplyError {
     /// Terminal or runtime.
     #[error("the terminal or the system does not answer")]
     Io(#[from] io::Error),
+    /// The plan does not compile.
+    #[error(transparent)]
+    Graph(#[from] graph::GraphError),
     /// A plan without a JSON form.
     #[error("the plan has no JSON form")]
     Encode(#[from] serde_json::Error),
@@ -89,6 +86,7 @@ impl ApplyError {
             Self::Lock(LockError::Held { .. }) => Exit::LOCKED,
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
+            Self::Graph(_) => Exit::FAILED,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
         }
     }
@@ -108,7 +106,11 @@ impl ApplyArgs {
 
     async fn apply(self, context: &Context) -> Result<Exit, ApplyError> {
         let source = SourceFile::read(&self.plan)?;
-        let Some(mut plan) = self.load(&source, context)? else { return Ok(Exit::FAILED) };
+        let checked = check(&source, &self.variables.options()?, snapshot_markets());
+        report(&source, &checked, context);
+        let Some(mut plan) = checked.plan else {
+            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        };
         if self.dry_run {
             return dry_run(plan, &source, self.events).await;
         }
@@ -139,13 +141,6 @@ impl ApplyArgs {
             live: io::stdout().is_terminal(),
         };
         Ok(Box::pin(execute(execution)).await?)
-    }
-
-    /// Loads and lints; prints findings and returns `None` when there are errors.
-    fn load(&self, source: &SourceFile, context: &Context) -> Result<Option<Plan>, ApplyError> {
-        let vars_files = self.vars.iter().map(|path| SourceFile::read(path)).collect::<Result<_, _>>()?;
-        let options = LoadOptions { sets: self.sets.clone(), vars_files, ..LoadOptions::from_environment() };
-        Ok(super::load::checked(source, &options, context))
     }
 }
 
@@ -213,7 +208,7 @@ fn definition(run: &RunId, plan: &Plan, source: &SourceFile, clock: &Clock) -> R
         network: network_name(&plan.network),
         plan_source: source.text().to_owned(),
         plan_json: serde_json::to_string(plan)?,
-        graph_json: "null".to_owned(),
+        graph_json: graph::json(&graph::compile(plan, snapshot_markets())?),
         created_at: clock.now(),
         format: 1,
     })

@@ -14,7 +14,6 @@ mod fault;
 mod init;
 mod input;
 mod journal;
-mod load;
 mod lock;
 pub mod out;
 mod paper;

@@ -68,7 +68,7 @@ impl PlanCommand {
 }
 
 /// Shows warnings and errors on standard error, so that standard output holds the answer only.
-fn report(source: &SourceFile, checked: &Checked, context: &Context) {
+pub(super) fn report(source: &SourceFile, checked: &Checked, context: &Context) {
     let file = FileReport { source, checked, floor: Severity::Warning };
     for fault in &checked.faults {
         out::note(&format!("error: {fault}; please report this"));
