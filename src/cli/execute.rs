@@ -155,8 +155,12 @@ fn markets(plan: &Plan, all: &[Market]) -> BTreeMap<PairId, Market> {
 
 /// Returns equity at the end plus withdrawals minus equity at the check, by the venue's own figures.
 async fn venue_result(venue: &impl Venue, outcomes: &[PairOutcome]) -> Option<rust_decimal::Decimal> {
+    let traded = |outcome: &&PairOutcome| {
+        !outcome.pair.long.trades.is_empty() || !outcome.pair.short.trades.is_empty()
+    };
+    outcomes.iter().find(traded)?;
     let mut sum = Usdc::ZERO;
-    for outcome in outcomes.iter().filter(|outcome| !outcome.pair.long.trades.is_empty()) {
+    for outcome in outcomes.iter().filter(traded) {
         let checked = outcome.pair.checked.as_ref()?;
         for (side, leg) in crate::engine::LegSide::BOTH.into_iter().zip(&checked.legs) {
             let now = equity(venue, leg.account).await.ok()?;

@@ -295,3 +295,49 @@ fn a_day_is_caught_up_quickly() {
     assert_eq!(sim.now(), START.after(Duration::from_secs(86_400)));
     assert_sound(&sim);
 }
+
+#[test]
+fn actions_liquidate_halt_and_take() {
+    let mut sim = plan_in("both_fill", 26, 5_000);
+    at(&mut sim, 45);
+    assert_eq!((position(&sim, LONG), position(&sim, SHORT)), (5_000, -5_000));
+    let over = crate::paper::world::Duration(Duration::from_secs(5));
+    // A plan's account by number, as a scenario that knows it would write it.
+    sim.act(Some("SOL"), &Action::Liquidate { account: LONG, over }).unwrap();
+    at(&mut sim, 49);
+    assert!(sim.exchange().liquidations(LONG).is_empty());
+    at(&mut sim, 54);
+    assert!(position(&sim, LONG) < 5_000 && !sim.exchange().liquidations(LONG).is_empty());
+    sim.act(Some("SOL"), &Action::Halt {}).unwrap();
+    assert_eq!(order(&mut sim, SHORT, Side::Buy, 90_000, 1_000).unwrap_err().code, 21605);
+    at(&mut sim, 55);
+    assert!(sim.exchange().book(SOL, 1).0.is_empty(), "makers leave a market that is closed");
+    sim.act(Some("SOL"), &Action::Unhalt {}).unwrap();
+    at(&mut sim, 57);
+    assert!(!sim.exchange().book(SOL, 1).0.is_empty());
+    assert_sound(&sim);
+}
+
+#[test]
+fn a_world_that_does_not_fit_is_refused() {
+    let refused = |text: &str| Sim::new(config(WorldSpec::parse(text).unwrap(), 1, 1)).is_err();
+    assert!(refused("{name: x, markets: [{market: XYZ}]}"));
+    assert!(refused(
+        r#"{name: x, script: [{at: 1s, market: SOL, action: {do: set_price, price: "1.00001"}}]}"#
+    ));
+    assert!(refused("{name: x, script: [{at: 1s, action: {do: halt}}]}"));
+    assert!(WorldSpec::parse("{name: x, script: [{at: soon, action: {do: halt}}]}").is_err());
+    assert!(WorldSpec::parse("{name: x, speed: 3}").is_err());
+    assert!(matches!(WorldSpec::load("/no/such/world.yaml"), Err(WorldError::Read { .. })));
+}
+
+/// Replay repeats every step; run with `--ignored` and a watch at hand.
+#[test]
+#[ignore = "a measurement: an hour of three markets in fine steps"]
+fn an_hour_in_fine_steps() {
+    let mut sim = Sim::new(config(WorldSpec::default(), 7, 1_000)).unwrap();
+    for minute in 1..=60 {
+        at(&mut sim, minute * 60);
+    }
+    assert_sound(&sim);
+}
