@@ -87,9 +87,10 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         // Nobody waits for it when the run was left at once.
         let _ = progress_done.send(());
     });
-    if let Some(path) = control {
-        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone());
-    }
+    // Held to the end of the run: dropped, it takes the socket away.
+    let _control = control.and_then(|path| {
+        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone())
+    });
     let handle = started.stop_handle();
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),

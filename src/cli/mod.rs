@@ -6,20 +6,26 @@
 mod apply;
 mod context;
 mod control;
+mod events;
 mod execute;
 mod exit;
 mod explain;
 mod fault;
 mod init;
 mod input;
+mod journal;
+mod lock;
 pub mod out;
 mod paper;
 mod plan;
 mod progress;
+mod reading;
 mod resume;
 mod rules;
+mod runs;
 mod schema;
 mod session;
+mod status;
 mod stored;
 mod validate;
 
@@ -88,6 +94,11 @@ enum Command {
     Plan(plan::PlanCommand),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
+    Status(status::StatusArgs),
+    Runs(runs::RunsArgs),
+    Events(events::EventsArgs),
+    Lock(lock::LockArgs),
+    Journal(journal::JournalArgs),
     Paper(paper::PaperArgs),
 }
 
@@ -102,7 +113,12 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
-            Self::Paper(command) => command.run(context),
+            Self::Status(args) => args.run(context),
+            Self::Runs(args) => args.run(context),
+            Self::Events(args) => args.run(context),
+            Self::Lock(args) => args.run(context),
+            Self::Journal(args) => args.run(context),
+            Self::Paper(args) => Ok(args.run(context)),
         }
     }
 }
