@@ -118,7 +118,7 @@ impl Command {
             Self::Events(args) => args.run(context),
             Self::Lock(args) => args.run(context),
             Self::Journal(args) => args.run(context),
-            Self::Paper(args) => Ok(args.run(context)),
+            Self::Paper(command) => command.run(context),
         }
     }
 }
