@@ -58,11 +58,13 @@ pub(crate) struct Execution {
     pub(crate) control: Option<PathBuf>,
     /// Whether progress goes to a terminal that can be redrawn.
     pub(crate) live: bool,
+    /// A stop to carry out at once: nothing else is done.
+    pub(crate) stop: Option<StopMode>,
 }
 
 /// Runs to the end and prints the summary; returns the exit code.
 pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
-    let Execution { run, plan, journal, session, states, resumed, events, control, live } = execution;
+    let Execution { run, plan, journal, session, states, resumed, events, control, live, stop } = execution;
     let clock = session.clock.clone();
     journal.set_status(&run, "running", None, clock.now()).await?;
     let (news, heard) = mpsc::unbounded_channel::<News>();
@@ -92,6 +94,10 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone())
     });
     let handle = started.stop_handle();
+    if let Some(mode) = stop {
+        // Queued before the first event, and nothing is sent before a leg is reconciled.
+        handle.stop(mode).await;
+    }
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),
         left = leave_on_second_signal(handle) => { left?; None }

@@ -26,6 +26,7 @@ mod runs;
 mod schema;
 mod session;
 mod status;
+mod stop;
 mod stored;
 mod validate;
 
@@ -94,6 +95,8 @@ enum Command {
     Plan(plan::PlanCommand),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
+    Stop(stop::StopArgs),
+    Flatten(stop::FlattenArgs),
     Status(status::StatusArgs),
     Runs(runs::RunsArgs),
     Events(events::EventsArgs),
@@ -113,6 +116,8 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
+            Self::Stop(args) => args.run(context),
+            Self::Flatten(args) => args.run(context),
             Self::Status(args) => args.run(context),
             Self::Runs(args) => args.run(context),
             Self::Events(args) => args.run(context),

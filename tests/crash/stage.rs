@@ -175,17 +175,7 @@ fn exchange_apart(directory: &Path) -> Result<Exchange, Failure> {
     let world = world();
     Exchange::start(
         directory,
-        &[
-            "--no-rate-limit",
-            "--seed",
-            &keys,
-            "--usdc",
-            &usdc,
-            "--time-scale",
-            &scale,
-            "--world",
-            &world,
-        ],
+        &["--no-rate-limit", "--seed", &keys, "--usdc", &usdc, "--time-scale", &scale, "--world", &world],
     )
 }
 
@@ -208,8 +198,7 @@ fn plan_text(exchange: Option<&Exchange>) -> String {
         ),
         None => {
             let world = world();
-            let paper =
-                format!("{{ usdc: {USDC}, seed: {KEYS}, world: \"{world}\", time_scale: {SCALE} }}");
+            let paper = format!("{{ usdc: {USDC}, seed: {KEYS}, world: \"{world}\", time_scale: {SCALE} }}");
             (format!("paper\npaper: {paper}"), ["paper", "paper"])
         }
     };
