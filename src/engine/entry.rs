@@ -150,7 +150,8 @@ pub struct Fill {
     pub trade: TradeId,
     /// Own order, when it was ours.
     pub client_order_index: Option<ClientOrderIndex>,
-    /// What made it.
+    /// What made it. Renamed in the journal, where `kind` is the entry's own.
+    #[serde(rename = "trade_kind")]
     pub kind: TradeKind,
     /// Bought or sold.
     pub side: Side,
@@ -472,5 +473,31 @@ impl Entry {
             Self::Stopped { .. } => "stopped",
             Self::Resumed { .. } => "resumed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// what a crash leaves in the journal must be readable, fills above all.
+    #[test]
+    fn a_fill_reads_back() {
+        let fill = Fill {
+            leg: LegSide::Long,
+            trade: TradeId::new(7),
+            client_order_index: Some(ClientOrderIndex::new(9)),
+            kind: TradeKind::Liquidation,
+            side: Side::Buy,
+            price: Price::from_ticks(100_950),
+            size: Size::from_lots(2_500),
+            quote: Usdc::from_micros(252_375_000),
+            fee: Decimal::new(1_234, 7),
+            counterparty: AccountIndex::new(1),
+            at: Timestamp::from_millis(5),
+        };
+        let text = serde_json::to_string(&Entry::Fill(fill.clone())).unwrap();
+        assert_eq!(text.matches("\"kind\"").count(), 1, "{text}");
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), Entry::Fill(fill));
     }
 }
