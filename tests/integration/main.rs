@@ -9,4 +9,5 @@
 mod client_on_paper;
 mod commands;
 mod common;
+mod plans;
 mod validate;

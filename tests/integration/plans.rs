@@ -1,0 +1,160 @@
+//! The plans that ship, each run by the built binary over real sockets on the embedded exchange, ending as stated.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// One run of a shipped plan.
+struct Ended {
+    state: tempfile::TempDir,
+    output: Output,
+    events: Vec<serde_json::Value>,
+}
+
+fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_lighter-plan")
+}
+
+fn plan(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(format!("{name}.yaml"))
+}
+
+/// Applies `plans/NAME.yaml` in a state directory of its own.
+fn apply(name: &str) -> Ended {
+    let state = tempfile::tempdir().unwrap();
+    let events = state.path().join("events.jsonl");
+    let output = Command::new(binary())
+        .args(["--state".as_ref(), state.path().as_os_str(), "apply".as_ref(), plan(name).as_os_str()])
+        .args(["--auto-approve".as_ref(), "--events".as_ref(), events.as_os_str()])
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
+    let lines = std::fs::read_to_string(&events).unwrap_or_default();
+    let events = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Ended { state, output, events }
+}
+
+impl Ended {
+    fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    #[track_caller]
+    fn ends_with(&self, code: i32, words: &[&str]) {
+        let (out, err) = (self.stdout(), String::from_utf8_lossy(&self.output.stderr).into_owned());
+        assert_eq!(self.output.status.code(), Some(code), "{out}\n{err}");
+        for word in words {
+            assert!(out.contains(word), "`{word}` is missing in\n{out}\n{err}");
+        }
+        let verified = Command::new(binary())
+            .args(["--state".as_ref(), self.state.path().as_os_str(), "journal".as_ref(), "verify".as_ref()])
+            .output()
+            .unwrap();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    }
+
+    /// Returns the entries of a kind, of one pair.
+    fn entries(&self, pair: &str, kind: &str) -> Vec<&serde_json::Value> {
+        let of = |news: &&serde_json::Value| news["pair"] == pair && news["entry"]["kind"] == kind;
+        self.events.iter().filter(of).map(|news| &news["entry"]).collect()
+    }
+
+    /// Returns the position in lots that the fills of a leg make.
+    fn position(&self, pair: &str, leg: &str) -> i64 {
+        let signed = |fill: &&serde_json::Value| {
+            let lots = fill["size"].as_i64().unwrap();
+            if fill["side"] == "buy" { lots } else { -lots }
+        };
+        self.entries(pair, "fill").iter().filter(|fill| fill["leg"] == leg).map(signed).sum()
+    }
+
+    #[track_caller]
+    fn flat_and_withdrawn(&self, pair: &str) {
+        for leg in ["long", "short"] {
+            assert_eq!(self.position(pair, leg), 0, "{}", self.stdout());
+            let rows = self.entries(pair, "withdrawal");
+            let last =
+                rows.iter().rfind(|row| row["leg"] == leg).unwrap_or_else(|| panic!("{}", self.stdout()));
+            assert!(last["status"] == "claimable" || last["status"] == "completed", "{last}");
+            // Verified: what is left is under the venue's withdrawal minimum of 1 USDC.
+            assert!(last["collateral"].as_i64().unwrap() < 1_000_000, "{last}");
+        }
+    }
+
+    fn steps(&self, pair: &str) -> Vec<String> {
+        let name = |entry: &&serde_json::Value| match &entry["to"] {
+            serde_json::Value::String(name) => name.clone(),
+            other => other.as_object().unwrap().keys().next().unwrap().clone(),
+        };
+        self.entries(pair, "step").iter().map(name).collect()
+    }
+}
+
+#[test]
+fn sol_pair_fills_holds_leaves_and_withdraws() {
+    let run = apply("sol-pair");
+    run.ends_with(0, &["held for max_hold", "difference 0"]);
+    run.flat_and_withdrawn("alpha");
+    assert_eq!(run.steps("alpha").last().unwrap(), "done");
+}
+
+/// only one leg fills; what was filled, not what was ordered, is completed.
+#[test]
+fn long_only_is_completed_by_the_hedge() {
+    let run = apply("long-only");
+    run.ends_with(0, &["→ hedge", "held for max_hold"]);
+    run.flat_and_withdrawn("alpha");
+    let hedges: Vec<_> =
+        run.entries("alpha", "intent").into_iter().filter(|intent| intent["purpose"] == "hedge").collect();
+    assert!(hedges.iter().all(|hedge| hedge["leg"] == "short"), "{}", run.stdout());
+    assert!(!hedges.is_empty(), "{}", run.stdout());
+}
+
+/// F-10: a leg that filled in part is completed or unwound by what is missing, within the limits.
+#[test]
+fn a_short_leg_filled_in_part_is_completed_or_unwound() {
+    let run = apply("short-partial");
+    run.ends_with(0, &["→ hedge"]);
+    run.flat_and_withdrawn("alpha");
+    let ordered: Vec<i64> = run
+        .entries("alpha", "intent")
+        .iter()
+        .filter(|intent| intent["purpose"] == "hedge")
+        .map(|intent| intent["order"]["size"].as_i64().unwrap())
+        .collect();
+    assert!(ordered.iter().all(|lots| *lots <= 2_500), "{ordered:?}");
+}
+
+/// a liquidation is noticed and answered: the survivor is closed reduce-only, the rest withdrawn.
+#[test]
+fn a_liquidated_long_leg_takes_the_short_one_along() {
+    let run = apply("liquidated-long");
+    run.ends_with(0, &["is being liquidated", "long leg was liquidated and answered"]);
+    run.flat_and_withdrawn("alpha");
+    for intent in run.entries("alpha", "intent").iter().filter(|intent| intent["purpose"] == "exit") {
+        assert_eq!(intent["order"]["reduce_only"], true);
+    }
+}
+
+#[test]
+fn a_balance_under_the_minimum_stops_before_any_order() {
+    let run = apply("under-minimum");
+    run.ends_with(28, &["account 1001 (long) has 400", "100.000000 USDC less than minimum_usdc"]);
+    assert!(run.entries("alpha", "intent").is_empty());
+}
+
+#[test]
+fn one_failing_pair_of_three_leaves_the_others_unharmed() {
+    let run = apply("three-pairs");
+    run.ends_with(28, &["account 1005 (long)"]);
+    run.flat_and_withdrawn("sol");
+    run.flat_and_withdrawn("eth");
+    assert!(run.entries("btc", "intent").is_empty());
+}
+
+#[test]
+fn an_entry_that_never_fills_is_cancelled_at_its_deadline() {
+    let run = apply("never-fills");
+    run.ends_with(0, &["entry never filled and was cancelled"]);
+    assert!(run.entries("alpha", "fill").is_empty());
+    assert!(run.steps("alpha").contains(&"hedge".to_owned()));
+}
