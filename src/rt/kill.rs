@@ -27,7 +27,8 @@ mod armed {
 
     fn target() -> Option<(String, u64)> {
         let text = std::env::var("LIGHTER_PLAN_KILL_AT").ok()?;
-        let parsed = text.rsplit_once(':').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+        let parsed =
+            text.rsplit_once(':').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
         assert!(parsed.is_some(), "`{text}` is no kill point such as `send.after:3` or `*:12`");
         parsed
     }

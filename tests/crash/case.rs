@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use crate::process::Ended;
 use crate::proof::{self, Evidence};
 use crate::record::Journaled;
-use crate::stage::{Host, Kill, Stage};
+use crate::stage::{Host, Kill, Scene, Stage};
 use crate::venue::Account;
 use crate::{Failure, ensure};
 
@@ -18,6 +18,7 @@ const RESUMES_MAX: usize = 6;
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) host: Host,
+    pub(crate) scene: Scene,
     /// What kills the first process, the second, and so on; after these none is killed.
     pub(crate) kills: Vec<Kill>,
 }
@@ -35,7 +36,7 @@ impl Case {
     /// Runs the case and proves it; a failure tells all there is to know of it, and keeps its directory.
     pub(crate) fn run(&self) -> Result<Tally, Failure> {
         let _slot = Slot::take();
-        let stage = Stage::new(self.host, |plan| plan)?;
+        let stage = Stage::new(self.host, self.scene)?;
         self.play(&stage).map_err(|failure| {
             let tails = stage.tails();
             let kept = stage.keep();

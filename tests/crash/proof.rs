@@ -160,7 +160,12 @@ fn fills_are_the_trades(journal: &Journaled, side: LegSide, account: &Account) -
             fill.side == Side::Buy,
         );
         ensure!(fills.insert(fill.trade.get(), row).is_none(), "trade {} is counted twice", fill.trade);
-        ensure!(fill.fee.is_zero(), "trade {} has a fee of {}; a standard account pays none", fill.trade, fill.fee);
+        ensure!(
+            fill.fee.is_zero(),
+            "trade {} has a fee of {}; a standard account pays none",
+            fill.trade,
+            fill.fee
+        );
     }
     for trade in &account.trades {
         let (client, buys) = trade.of(account.index);
@@ -186,12 +191,8 @@ fn no_own_counterparty(account: &Account) -> Result<(), Failure> {
 /// What a leg ever traded on its entry side, hedges included, is at most the planned size.
 fn size_is_kept(side: LegSide, account: &Account) -> Result<(), Failure> {
     let buys = side.entry_side() == Side::Buy;
-    let entered: Decimal = account
-        .trades
-        .iter()
-        .filter(|trade| trade.of(account.index).1 == buys)
-        .map(|trade| trade.size)
-        .sum();
+    let entered: Decimal =
+        account.trades.iter().filter(|trade| trade.of(account.index).1 == buys).map(|trade| trade.size).sum();
     let planned = Decimal::new(SIZE_THOUSANDTHS, 3);
     ensure!(entered <= planned, "{entered} entered, {planned} planned");
     let reducing: BTreeSet<u64> =

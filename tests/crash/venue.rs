@@ -30,12 +30,13 @@ impl Exchange {
         // One of an earlier exchange of the same case says nothing about this one.
         let _ = std::fs::remove_file(&ready);
         let ready_text = ready.display().to_string();
-        let always = ["paper", "--control", "--accounts", "2", "--market", "SOL", "--ready-file", &ready_text];
-        let process =
-            Process::start(&directory.join("exchange.out"), &[&always, arguments].concat(), &[])?;
+        let always =
+            ["paper", "--control", "--accounts", "2", "--market", "SOL", "--ready-file", &ready_text];
+        let process = Process::start(&directory.join("exchange.out"), &[&always, arguments].concat(), &[])?;
         ensure!(until(START, || ready.exists()), "the exchange is not ready after {START:?}");
         let text = std::fs::read_to_string(&ready).map_err(|error| format!("no announcement: {error}"))?;
-        let said: Value = serde_json::from_str(&text).map_err(|error| format!("bad announcement: {error}"))?;
+        let said: Value =
+            serde_json::from_str(&text).map_err(|error| format!("bad announcement: {error}"))?;
         Ok(Self {
             http: text_of(&said, "http")?,
             ws: text_of(&said, "ws")?,
@@ -203,11 +204,7 @@ impl VenueTx {
 
 impl VenueWithdrawal {
     fn read(row: &Value) -> Result<Self, Failure> {
-        Ok(Self {
-            id: text_of(row, "id")?,
-            amount: decimal(row, "amount")?,
-            status: text_of(row, "status")?,
-        })
+        Ok(Self { id: text_of(row, "id")?, amount: decimal(row, "amount")?, status: text_of(row, "status")? })
     }
 }
 
