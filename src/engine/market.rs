@@ -8,6 +8,4 @@ use crate::venue::MarketData;
 pub(crate) struct MarketState {
     pub(crate) book: Option<BookTop>,
     pub(crate) data: Option<MarketData>,
-    pub(crate) book_up: bool,
-    pub(crate) stats_up: bool,
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lighter_plan::engine::Purpose;
 use lighter_plan::rt::{Clock, SplitMix64};
 
 use crate::case::{Case, Slot, Tally, run_all};
 use crate::process::Ended;
 use crate::proof;
-use crate::stage::{Host, Kill, Stage};
+use crate::stage::{Host, Kill, Scene, Stage};
 
 /// Kill points that a run has at least: two of every commit and every send.
 const NAMES: [&str; 4] = ["journal.before_commit", "journal.after_commit", "send.before", "send.after"];
@@ -28,16 +29,19 @@ struct Whole {
 }
 
 /// Runs the plan without a crash and proves it by the same rules.
-fn whole(host: Host) -> &'static Whole {
-    static WHOLE: [OnceLock<Whole>; 2] = [OnceLock::new(), OnceLock::new()];
-    WHOLE[usize::from(host == Host::Embedded)].get_or_init(|| {
+fn whole(host: Host, scene: Scene) -> &'static Whole {
+    static WHOLE: [OnceLock<Whole>; 4] = [const { OnceLock::new() }; 4];
+    let place = 2 * usize::from(host == Host::Embedded) + usize::from(scene == Scene::LongFills);
+    WHOLE[place].get_or_init(|| {
         let _slot = Slot::take();
-        let stage = Stage::new(host, |plan| plan).unwrap();
+        let stage = Stage::new(host, scene).unwrap();
         let clock = Clock::system();
         let result = stage.go(&Kill::None).and_then(|ended| {
             let took = clock.elapsed();
             crate::ensure!(ended == Ended::Code(0), "the run ended with {ended:?}");
-            proof::finished(&stage, 0)?;
+            let journal = proof::finished(&stage, 0)?.journal;
+            let hedged = journal.intents().values().any(|intent| intent.purpose == Purpose::Hedge);
+            crate::ensure!(hedged == (scene == Scene::LongFills), "{scene:?}: hedged: {hedged}");
             let points = std::fs::read_to_string(stage.points()).map_err(|error| error.to_string())?;
             Ok(Whole { points: points.lines().map(str::to_owned).collect(), took })
         });
@@ -63,32 +67,34 @@ fn with_second(rng: &mut SplitMix64, number: usize, first: Kill) -> Vec<Kill> {
 }
 
 /// Returns a kill at `share` of all points, evenly spread from a seeded start; at each of them when everything is wanted.
-fn at_points(host: Host, share: usize) -> Vec<Case> {
+fn at_points(host: Host, scene: Scene, share: usize) -> Vec<Case> {
     let mut rng = SplitMix64::new(seed());
-    let count = whole(host).points.len();
+    let count = whole(host, scene).points.len();
     let every = if everything() { 1 } else { (count / share).max(1) };
     let first = usize::try_from(rng.below(every as u64)).unwrap_or(0);
     (first..count)
         .step_by(every)
         .enumerate()
         .map(|(number, point)| Case {
-            name: format!("{host:?} point {} of {count}", point + 1),
+            name: format!("{host:?} {scene:?} point {} of {count}", point + 1),
             host,
+            scene,
             kills: with_second(&mut rng, number, Kill::Point(format!("*:{}", point + 1))),
         })
         .collect()
 }
 
 /// Returns kills at random moments of a run.
-fn at_moments(host: Host, count: usize) -> Vec<Case> {
+fn at_moments(host: Host, scene: Scene, count: usize) -> Vec<Case> {
     let mut rng = SplitMix64::new(seed() ^ 0x5eed);
-    let took = u64::try_from(whole(host).took.as_millis()).unwrap_or(u64::MAX);
+    let took = u64::try_from(whole(host, scene).took.as_millis()).unwrap_or(u64::MAX);
     (0..count)
         .map(|number| {
             let moment = Duration::from_millis(rng.below(took));
             Case {
-                name: format!("{host:?} moment {number}"),
+                name: format!("{host:?} {scene:?} moment {number}"),
                 host,
+                scene,
                 kills: with_second(&mut rng, number, Kill::After(moment)),
             }
         })
@@ -113,7 +119,7 @@ fn prove(cases: Vec<Case>) {
 #[test]
 fn every_commit_and_every_send_is_a_kill_point() {
     for host in [Host::Apart, Host::Embedded] {
-        let points = &whole(host).points;
+        let points = &whole(host, Scene::BothFill).points;
         let count = |name: &str| points.iter().filter(|point| *point == name).count();
         for name in NAMES {
             assert!(count(name) >= 8, "{host:?}: {name} was passed {} times", count(name));
@@ -127,23 +133,31 @@ fn every_commit_and_every_send_is_a_kill_point() {
 /// Killed at every commit and around every send, the exchange lives on.
 #[test]
 fn killed_at_a_point_the_exchange_lives_on() {
-    prove(at_points(Host::Apart, 20));
+    prove(at_points(Host::Apart, Scene::BothFill, 16));
 }
 
 /// Killed at every commit and around every send, the exchange dies too.
 #[test]
 fn killed_at_a_point_the_exchange_dies_too() {
-    prove(at_points(Host::Embedded, 8));
+    prove(at_points(Host::Embedded, Scene::BothFill, 6));
 }
 
 /// Killed at random moments, the exchange lives on.
 #[test]
 fn killed_at_a_random_moment_the_exchange_lives_on() {
-    prove(at_moments(Host::Apart, if everything() { MOMENTS } else { 10 }));
+    prove(at_moments(Host::Apart, Scene::BothFill, if everything() { MOMENTS } else { 8 }));
 }
 
 /// Killed at random moments, the exchange dies too.
 #[test]
 fn killed_at_a_random_moment_the_exchange_dies_too() {
-    prove(at_moments(Host::Embedded, if everything() { MOMENTS / 3 } else { 5 }));
+    prove(at_moments(Host::Embedded, Scene::BothFill, if everything() { MOMENTS / 3 } else { 4 }));
+}
+
+/// Killed in the middle of a hedge: no naked leg is left, and nothing is hedged twice.
+#[test]
+fn killed_around_a_hedge() {
+    let mut cases = at_points(Host::Apart, Scene::LongFills, 10);
+    cases.extend(at_moments(Host::Embedded, Scene::LongFills, if everything() { MOMENTS / 3 } else { 4 }));
+    prove(cases);
 }

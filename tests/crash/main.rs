@@ -18,6 +18,7 @@ mod process;
 mod proof;
 mod record;
 mod stage;
+mod stops;
 mod venue;
 
 /// Why a case failed, in words and with the tails of what the processes said.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lighter_plan::journal::{StateDir, Store};
+use lighter_plan::journal::{RunRow, StateDir, Store};
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, RunId};
 use lighter_plan::paper::server::key;
 use tempfile::TempDir;
@@ -34,6 +34,33 @@ pub(crate) enum Host {
     Embedded,
 }
 
+/// What the market does to the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// Both legs fill within seconds.
+    BothFill,
+    /// Only the long leg fills; the short one is completed by a hedge.
+    LongFills,
+}
+
+impl Scene {
+    fn world(self) -> String {
+        let name = match self {
+            Self::BothFill => "quick",
+            Self::LongFills => "quick_long_only",
+        };
+        format!("{}/tests/fixtures/worlds/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
+    }
+
+    /// How long the legs may differ before the hedge: never due, or due at once.
+    const fn hedge_wait(self) -> &'static str {
+        match self {
+            Self::BothFill => "120s",
+            Self::LongFills => "2s",
+        }
+    }
+}
+
 /// What ends a process before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kill {
@@ -55,15 +82,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Sets up the case's own exchange, plan and state directory. `plan` may change the plan's text.
-    pub(crate) fn new(host: Host, plan: impl FnOnce(String) -> String) -> Result<Self, Failure> {
+    /// Sets up the case's own exchange, plan and state directory.
+    pub(crate) fn new(host: Host, scene: Scene) -> Result<Self, Failure> {
         let directory = tempfile::tempdir().map_err(|error| format!("no directory: {error}"))?;
         let exchange = match host {
-            Host::Apart => Some(exchange_apart(directory.path())?),
+            Host::Apart => Some(exchange_apart(directory.path(), scene)?),
             Host::Embedded => None,
         };
-        let text = plan(plan_text(exchange.as_ref()));
-        std::fs::write(directory.path().join("plan.yaml"), text)
+        std::fs::write(directory.path().join("plan.yaml"), plan_text(exchange.as_ref(), scene))
             .map_err(|error| format!("no plan: {error}"))?;
         let variables = ["CRASH_LONG", "CRASH_SHORT"]
             .into_iter()
@@ -126,7 +152,9 @@ impl Stage {
             Kill::After(_) => Vec::new(),
         };
         let mut process = match self.run_id() {
-            Some(_) => self.resume(None, &variables)?,
+            Some(_) if !self.has_ended() => self.resume(None, &variables)?,
+            // Killed after the very last commit: only who names the run is told its code again.
+            Some(run) => self.resume(Some(&run), &variables)?,
             // Killed before the run was recorded: nothing was sent, and there is nothing to go on with.
             None => self.apply(&variables)?,
         };
@@ -141,8 +169,16 @@ impl Stage {
 
     /// Returns the run that the journal holds, if it came so far.
     pub(crate) fn run_id(&self) -> Option<RunId> {
-        let store = StateDir::open(&self.state()).ok()?.reader().ok()?;
-        store.runs().ok()?.first().map(|row| row.id.clone())
+        self.rows()?.first().map(|row| row.id.clone())
+    }
+
+    fn has_ended(&self) -> bool {
+        let ended = |row: &RunRow| row.status == "ended";
+        self.rows().is_some_and(|rows| rows.first().is_some_and(ended))
+    }
+
+    fn rows(&self) -> Option<Vec<RunRow>> {
+        StateDir::open(&self.state()).ok()?.reader().ok()?.runs().ok()
     }
 
     /// Returns the exchange's own record. An embedded one is opened from its log, in a process of its own.
@@ -170,17 +206,13 @@ impl Stage {
     }
 }
 
-fn exchange_apart(directory: &Path) -> Result<Exchange, Failure> {
+fn exchange_apart(directory: &Path, scene: Scene) -> Result<Exchange, Failure> {
     let (scale, usdc, keys) = (SCALE.to_string(), USDC.to_string(), KEYS.to_string());
-    let world = world();
+    let world = scene.world();
     Exchange::start(
         directory,
         &["--no-rate-limit", "--seed", &keys, "--usdc", &usdc, "--time-scale", &scale, "--world", &world],
     )
-}
-
-fn world() -> String {
-    format!("{}/tests/fixtures/worlds/quick.yaml", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Returns the private key of a leg, as the environment gives it to the program.
@@ -190,18 +222,19 @@ pub(crate) fn secret(account: i64) -> String {
 
 /// A plan of about 80 venue seconds. Its limits leave room for the time that a crash and a busy machine take: no hedge and
 /// no emergency is due while a process starts again.
-fn plan_text(exchange: Option<&Exchange>) -> String {
+fn plan_text(exchange: Option<&Exchange>, scene: Scene) -> String {
     let (network, keys) = match exchange {
         Some(Exchange { http, ws, chain_id, .. }) => (
             format!("{{ http: \"{http}\", ws: \"{ws}\", chain_id: {chain_id}, time_scale: {SCALE} }}"),
             ["env:CRASH_LONG", "env:CRASH_SHORT"],
         ),
         None => {
-            let world = world();
+            let world = scene.world();
             let paper = format!("{{ usdc: {USDC}, seed: {KEYS}, world: \"{world}\", time_scale: {SCALE} }}");
             (format!("paper\npaper: {paper}"), ["paper", "paper"])
         }
     };
+    let wait = scene.hedge_wait();
     let [long, short] = ACCOUNTS;
     let [long_key, short_key] = keys;
     format!(
@@ -220,7 +253,7 @@ pairs:
     short: {{ account: {short}, api_key_index: 4, key: {short_key} }}
 place: {{ time_in_force: post_only, expires_in: 30m }}
 watch: {{ entry_deadline: 10m, on_entry_timeout: hedge, max_hold: 8s }}
-hedge: {{ wait: 120s, max_naked: 180s, attempts: 10, max_slippage_bps: 100 }}
+hedge: {{ wait: {wait}, max_naked: 180s, attempts: 10, max_slippage_bps: 100 }}
 risk:
   max_order_usdc: 2000
   max_position_usdc: 2000

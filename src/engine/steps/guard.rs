@@ -101,7 +101,9 @@ fn unsettled_done(work: &Work<'_>) -> bool {
 
 /// Asks the venue about everything that should be known by now and is not.
 pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
-    if matches!(work.pair.step, Step::Check | Step::Done(_)) && unsettled_done(work) {
+    // Streams that came up before the check passed were not reconciled then: nothing could be read against it.
+    let nothing_to_ask = work.pair.checked.is_none() || matches!(work.pair.step, Step::Done(_));
+    if nothing_to_ask && unsettled_done(work) {
         return;
     }
     for side in LegSide::BOTH {
