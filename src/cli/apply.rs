@@ -139,6 +139,7 @@ impl ApplyArgs {
             resumed: false,
             events: self.events,
             live: io::stdout().is_terminal(),
+            stop: None,
         };
         Ok(Box::pin(execute(execution)).await?)
     }
@@ -166,6 +167,7 @@ async fn dry_run(mut plan: Plan, source: &SourceFile, events: Option<PathBuf>) -
         resumed: false,
         events,
         live: io::stdout().is_terminal(),
+        stop: None,
     };
     Ok(Box::pin(execute(execution)).await?)
 }

@@ -58,11 +58,13 @@ pub(crate) struct Execution {
     pub(crate) control: Option<PathBuf>,
     /// Whether progress goes to a terminal that can be redrawn.
     pub(crate) live: bool,
+    /// A stop to carry out at once: nothing else is done.
+    pub(crate) stop: Option<StopMode>,
 }
 
 /// Runs to the end and prints the summary; returns the exit code.
 pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
-    let Execution { run, plan, journal, session, states, resumed, events, control, live } = execution;
+    let Execution { run, plan, journal, session, states, resumed, events, control, live, stop } = execution;
     let clock = session.clock.clone();
     journal.set_status(&run, "running", None, clock.now()).await?;
     let (news, heard) = mpsc::unbounded_channel::<News>();
@@ -87,10 +89,15 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         // Nobody waits for it when the run was left at once.
         let _ = progress_done.send(());
     });
-    if let Some(path) = control {
-        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone());
-    }
+    // Held to the end of the run: dropped, it takes the socket away.
+    let _control = control.and_then(|path| {
+        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone())
+    });
     let handle = started.stop_handle();
+    if let Some(mode) = stop {
+        // Queued before the first event, and nothing is sent before a leg is reconciled.
+        handle.stop(mode).await;
+    }
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),
         left = leave_on_second_signal(handle) => { left?; None }
@@ -154,8 +161,12 @@ fn markets(plan: &Plan, all: &[Market]) -> BTreeMap<PairId, Market> {
 
 /// Returns equity at the end plus withdrawals minus equity at the check, by the venue's own figures.
 async fn venue_result(venue: &impl Venue, outcomes: &[PairOutcome]) -> Option<rust_decimal::Decimal> {
+    let traded = |outcome: &&PairOutcome| {
+        !outcome.pair.long.trades.is_empty() || !outcome.pair.short.trades.is_empty()
+    };
+    outcomes.iter().find(traded)?;
     let mut sum = Usdc::ZERO;
-    for outcome in outcomes.iter().filter(|outcome| !outcome.pair.long.trades.is_empty()) {
+    for outcome in outcomes.iter().filter(traded) {
         let checked = outcome.pair.checked.as_ref()?;
         for (side, leg) in crate::engine::LegSide::BOTH.into_iter().zip(&checked.legs) {
             let now = equity(venue, leg.account).await.ok()?;

@@ -23,6 +23,11 @@ impl Fault {
         Self { exit: Exit::USAGE, source: source.into(), hint: None }
     }
 
+    /// A failure that has an exit code of its own.
+    pub fn with(exit: Exit, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, source: source.into(), hint: None }
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

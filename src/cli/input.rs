@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 16;
 /// Values for the variables of a plan.
 #[derive(Debug, Default, Args)]
 pub struct Variables {
-    /// Set a variable of the plan; may be repeated, goes before --vars
+    /// Set a variable of the plan; may be repeated, wins over --vars
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     sets: Vec<(String, String)>,
     /// Read variables from a YAML file of names and plain values; may be repeated, later files win
@@ -42,7 +42,8 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Finds the plans that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml`, in order of name.
+/// Finds the plans that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml` that may be plans, in
+/// order of name.
 ///
 /// # Errors
 ///
@@ -57,6 +58,11 @@ pub(super) fn find_plans(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
         let mut inside = Vec::new();
         search(path, 0, &mut inside)
             .map_err(|error| Fault::tool(format!("cannot read the folder `{}`: {error}", path.display())))?;
+        let all = inside.len();
+        inside.retain(|path| may_be_a_plan(path));
+        if inside.len() < all {
+            tracing::info!(folder = %path.display(), files = all - inside.len(), "skipped YAML files that are no plans");
+        }
         if inside.is_empty() {
             let message = format!("`{}` holds no plan", path.display());
             return Err(Fault::tool(message)
@@ -66,6 +72,15 @@ pub(super) fn find_plans(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
         found.extend(inside);
     }
     Ok(found)
+}
+
+/// Returns whether a file found in a folder is worth checking: folders hold other YAML too. What cannot be read, is no
+/// text or is empty may have been a plan, so it is checked, and its finding is shown.
+fn may_be_a_plan(path: &Path) -> bool {
+    let Ok(source) = SourceFile::read(path) else { return true };
+    let text = source.text();
+    let names_plan = |line: &str| line.starts_with("pairs:") || line.starts_with("network:");
+    text.trim().is_empty() || text.lines().any(names_plan) || text.contains("plan.v1.schema.json")
 }
 
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,25 +1,32 @@
-//! The command line: one file per subcommand, one variant of [`Command`] each.
+//! The command line: one file per subcommand, one variant of `Command` each.
 //!
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
-//! [`Command`], and an arm in `Command::run`. It appears in `--help` because it works, never before.
+//! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod apply;
 mod context;
 mod control;
+mod events;
 mod execute;
 mod exit;
 mod explain;
 mod fault;
 mod init;
 mod input;
+mod journal;
+mod lock;
 pub mod out;
 mod paper;
 mod plan;
 mod progress;
+mod reading;
 mod resume;
 mod rules;
+mod runs;
 mod schema;
 mod session;
+mod status;
+mod stop;
 mod stored;
 mod validate;
 
@@ -88,6 +95,13 @@ enum Command {
     Plan(plan::PlanCommand),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
+    Stop(stop::StopArgs),
+    Flatten(stop::FlattenArgs),
+    Status(status::StatusArgs),
+    Runs(runs::RunsArgs),
+    Events(events::EventsArgs),
+    Lock(lock::LockArgs),
+    Journal(journal::JournalArgs),
     Paper(paper::PaperArgs),
 }
 
@@ -102,7 +116,14 @@ impl Command {
             Self::Plan(command) => command.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
-            Self::Paper(args) => Ok(args.run(context)),
+            Self::Stop(args) => args.run(context),
+            Self::Flatten(args) => args.run(context),
+            Self::Status(args) => args.run(context),
+            Self::Runs(args) => args.run(context),
+            Self::Events(args) => args.run(context),
+            Self::Lock(args) => args.run(context),
+            Self::Journal(args) => args.run(context),
+            Self::Paper(command) => command.run(context),
         }
     }
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use rust_decimal::Decimal;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::fault::Fault;
 use super::{Context, Exit, out};
 use crate::model::{AccountIndex, ApiKeyIndex, GridError, Market, Usdc, find_market, snapshot_markets};
 use crate::paper::exchange::Tier;
@@ -111,12 +112,14 @@ pub(super) enum PaperCommandError {
 }
 
 impl PaperCommandError {
-    /// Returns the exit code: what the caller asked for wrongly is usage, everything else a fault.
-    const fn exit(&self) -> Exit {
+    /// Sorts the error: what the caller asked for wrongly is usage, everything else a fault.
+    fn into_fault(self) -> Fault {
         match self {
-            Self::UnknownMarket(_) | Self::Usdc(_) | Self::Server(PaperError::NotLoopback(_)) => Exit::USAGE,
+            Self::UnknownMarket(_) | Self::Usdc(_) | Self::Server(PaperError::NotLoopback(_)) => {
+                Fault::usage(self)
+            }
             Self::World(_) | Self::Server(_) | Self::ReadyFile { .. } | Self::System(_) | Self::Stopped => {
-                Exit::FAULT
+                Fault::tool(self)
             }
         }
     }
@@ -124,14 +127,9 @@ impl PaperCommandError {
 
 impl PaperArgs {
     /// Serves until SIGINT or SIGTERM.
-    pub(super) fn run(self, context: &Context) -> Exit {
-        match context.block_on(self.serve()).map_err(PaperCommandError::from).flatten() {
-            Ok(()) => Exit::OK,
-            Err(error) => {
-                out::error(&error);
-                error.exit()
-            }
-        }
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        let served = context.block_on(self.serve()).map_err(PaperCommandError::from).flatten();
+        served.map(|()| Exit::OK).map_err(PaperCommandError::into_fault)
     }
 
     async fn serve(self) -> Result<(), PaperCommandError> {
@@ -226,8 +224,8 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_usage() {
-        assert_eq!(config(&["--market", "NOPE"]).unwrap_err().exit(), Exit::USAGE);
-        assert_eq!(config(&["--usdc", "0.0000001"]).unwrap_err().exit(), Exit::USAGE);
-        assert_eq!(config(&["--world", "no/such/file"]).unwrap_err().exit(), Exit::FAULT);
+        assert_eq!(config(&["--market", "NOPE"]).unwrap_err().into_fault().report(), Exit::USAGE);
+        assert_eq!(config(&["--usdc", "0.0000001"]).unwrap_err().into_fault().report(), Exit::USAGE);
+        assert_eq!(config(&["--world", "no/such/file"]).unwrap_err().into_fault().report(), Exit::FAULT);
     }
 }

@@ -11,7 +11,7 @@ use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check};
 use crate::model::{TimeInForce, snapshot_markets};
-use crate::plan::{Severity, SourceFile, format_duration};
+use crate::plan::{Severity, SourceFile, format_duration, format_usdc};
 
 /// Show what a plan compiles to: steps, orders in the venue's integers, exposure, margin, liquidation prices, fees
 #[derive(Debug, Args)]
@@ -85,7 +85,9 @@ fn overview(graph: &StepGraph) -> String {
     }
     text.push_str(&format!(
         "\nWorst case: {} USDC in all legs of {} allowed; one leg of {} USDC naked until it is hedged.\n",
-        graph.exposure, graph.max_exposure, graph.largest_leg
+        format_usdc(graph.exposure),
+        format_usdc(graph.max_exposure),
+        format_usdc(graph.largest_leg)
     ));
     text.push_str(
         "Liquidation prices count with wallets that hold just `minimum_usdc`; fees with a Premium taker without stake, in and\nout (a Standard account pays none). Market rules are those shipped with this program; `apply` reads them anew.\n",
@@ -156,8 +158,8 @@ fn money_line(order: &EntryOrder) -> String {
     format!(
         "  {:<15} notional {} USDC, margin {}, {liquidation}, fees at most {}\n",
         if order.side.is_ask() { "short leg" } else { "long leg" },
-        order.notional,
-        order.initial_margin,
-        order.fee_at_most
+        format_usdc(order.notional),
+        format_usdc(order.initial_margin),
+        format_usdc(order.fee_at_most)
     )
 }

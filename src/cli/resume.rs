@@ -10,7 +10,7 @@ use super::execute::{Execution, execute};
 use super::session::{self, PaperFiles};
 use super::stored::{StoredError, fold_pairs};
 use super::{Context, Exit, out};
-use crate::engine::codes;
+use crate::engine::{StopMode, codes};
 use crate::journal::{JournalError, RunRow, StateDir, Store, verify};
 use crate::model::RunId;
 use crate::plan::Plan;
@@ -80,52 +80,62 @@ impl ResumeError {
 
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
-        let result = context.block_on(Box::pin(self.resume(context)));
-        match result.map_err(|error| ResumeError::Apply(error.into())).flatten() {
-            Ok(exit) => exit,
-            Err(error) => {
-                out::error(&error);
-                error.exit()
-            }
-        }
+        finish(context.block_on(Box::pin(resume(context, self.run, self.events, None))))
     }
+}
 
-    async fn resume(self, context: &Context) -> Result<Exit, ResumeError> {
-        let state = StateDir::open(context.state_dir())?;
-        let row = pick(&state, self.run.as_ref())?;
-        let run = row.id.clone();
-        if row.status == "ended" {
-            let code = row.exit_code.unwrap_or(codes::OK);
-            out::line(&format!("run {run} has ended with code {code}; nothing is left to do"));
-            return Ok(Exit::of_run(code));
+/// Prints what went wrong, if anything, and returns the exit code.
+pub(super) fn finish(result: io::Result<Result<Exit, ResumeError>>) -> Exit {
+    match result.map_err(|error| ResumeError::Apply(error.into())).flatten() {
+        Ok(exit) => exit,
+        Err(error) => {
+            out::error(&error);
+            error.exit()
         }
-        let plan = stored_plan(&state, &run)?;
-        let locks = lock_all(&state, &run, &plan, "resume").map_err(ApplyError::from)?;
-        let journal = state.journal()?;
-        // Claimed first, read afterwards: nobody writes to it any more but us (U-13).
-        let wanted = run.clone();
-        journal.read(move |store| verify(store, &wanted)).await??;
-        let events = journal.events(&run, 1).await?;
-        let states =
-            fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
-        let files = PaperFiles::of(&state.paper(), &run);
-        let session = session::open(&plan, Some(&files)).await.map_err(ApplyError::from)?;
-        out::note(&format!("run {run} goes on from event {}", row.head_seq));
-        let execution = Execution {
-            control: Some(state.control_socket(&run)),
-            run,
-            plan,
-            journal,
-            session,
-            states,
-            resumed: true,
-            events: self.events,
-            live: io::stdout().is_terminal(),
-        };
-        let exit = Box::pin(execute(execution)).await.map_err(ApplyError::from)?;
-        drop(locks);
-        Ok(exit)
     }
+}
+
+/// Goes on with a run; with `stop`, only to carry that out.
+pub(super) async fn resume(
+    context: &Context,
+    run: Option<RunId>,
+    events_file: Option<PathBuf>,
+    stop: Option<StopMode>,
+) -> Result<Exit, ResumeError> {
+    let state = StateDir::open(context.state_dir())?;
+    let row = pick(&state, run.as_ref())?;
+    let run = row.id.clone();
+    if row.status == "ended" {
+        let code = row.exit_code.unwrap_or(codes::OK);
+        out::line(&format!("run {run} has ended with code {code}; nothing is left to do"));
+        return Ok(Exit::of_run(code));
+    }
+    let plan = stored_plan(&state, &run)?;
+    let locks = lock_all(&state, &run, &plan, "resume").map_err(ApplyError::from)?;
+    let journal = state.journal()?;
+    // Claimed first, read afterwards: nobody writes to it any more but us (U-13).
+    let wanted = run.clone();
+    journal.read(move |store| verify(store, &wanted)).await??;
+    let events = journal.events(&run, 1).await?;
+    let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
+    let files = PaperFiles::of(&state.paper(), &run);
+    let session = session::open(&plan, Some(&files)).await.map_err(ApplyError::from)?;
+    out::note(&format!("run {run} goes on from event {}", row.head_seq));
+    let execution = Execution {
+        control: Some(state.control_socket(&run)),
+        run,
+        plan,
+        journal,
+        session,
+        states,
+        resumed: true,
+        events: events_file,
+        live: io::stdout().is_terminal(),
+        stop,
+    };
+    let exit = Box::pin(execute(execution)).await.map_err(ApplyError::from)?;
+    drop(locks);
+    Ok(exit)
 }
 
 /// Returns the run that is meant.

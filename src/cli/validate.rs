@@ -10,9 +10,9 @@ use super::fault::Fault;
 use super::input::{Variables, find_plans};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, human, json};
-use crate::lint::{Checked, check};
+use crate::lint::{Checked, check, find_rule};
 use crate::model::snapshot_markets;
-use crate::plan::{Severity, SourceFile};
+use crate::plan::{RuleId, Severity, SourceFile};
 
 /// Check plans: schema, references, market rules, risk, keys; offline
 #[derive(Debug, Args)]
@@ -39,11 +39,30 @@ pub(super) struct Validate {
     /// Count every finding, as --min-severity info does
     #[arg(long, conflicts_with = "min_severity")]
     strict: bool,
+    /// Report only these rules (and those that cannot be ignored), by code or slug; may be repeated
+    #[arg(long, value_name = "CODE", value_parser = rule, value_delimiter = ',')]
+    select: Vec<RuleId>,
+    /// Report all rules but these; may be repeated. What must not happen at all cannot be ignored
+    #[arg(long, value_name = "CODE", value_parser = ignorable_rule, value_delimiter = ',')]
+    ignore: Vec<RuleId>,
     /// What to call standard input in findings; relative paths of the plan start from its folder
     #[arg(long, value_name = "NAME", default_value = "stdin.yaml")]
     stdin_filename: PathBuf,
     #[command(flatten)]
     variables: Variables,
+}
+
+fn rule(name: &str) -> Result<RuleId, String> {
+    let known = || format!("there is no rule `{name}`; `lighter-plan rules` lists them all");
+    find_rule(name).map(|rule| rule.id).ok_or_else(known)
+}
+
+fn ignorable_rule(name: &str) -> Result<RuleId, String> {
+    let id = rule(name)?;
+    match find_rule(name) {
+        Some(rule) if !rule.suppressible => Err(format!("{} ({}) cannot be ignored", id.code, id.slug)),
+        _ => Ok(id),
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,7 +110,8 @@ impl Validate {
             // One file that cannot be read never hides the findings of the others.
             match self.read(&path) {
                 Ok(source) => {
-                    let result = check(&source, &options, snapshot_markets());
+                    let mut result = check(&source, &options, snapshot_markets());
+                    result.findings.retain(|finding| self.wants(finding.rule));
                     checked.push((source, result));
                 }
                 Err(fault) => exit = exit.worse(fault.report()),
@@ -104,6 +124,12 @@ impl Validate {
             output.write(&files, context)?;
         }
         Ok(files.iter().map(verdict).fold(exit, Exit::worse))
+    }
+
+    /// What cannot be ignored is always reported: a file that cannot be read must not pass because of a selection.
+    fn wants(&self, id: RuleId) -> bool {
+        let always = find_rule(id.code).is_some_and(|rule| !rule.suppressible);
+        always || ((self.select.is_empty() || self.select.contains(&id)) && !self.ignore.contains(&id))
     }
 
     fn read(&self, path: &Path) -> Result<SourceFile, Fault> {

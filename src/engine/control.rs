@@ -34,7 +34,7 @@ const ADDRESS_BYTES: usize = 100;
 
 /// What an operator asks of a live run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum ControlOp {
     /// Stop, as the first Ctrl-C does.
     Stop,
@@ -42,6 +42,13 @@ pub enum ControlOp {
     Flatten,
     /// Say where everything stands.
     Status,
+}
+
+/// A request on the wire, such as `{"op":"stop"}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    op: ControlOp,
 }
 
 /// What the run answers.
@@ -104,6 +111,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Contro
 }
 
 /// The listening socket of a run; gone when this is dropped.
+#[must_use = "dropped, it takes the socket away"]
 #[derive(Debug)]
 pub struct ControlServer {
     path: PathBuf,
@@ -165,7 +173,9 @@ async fn answer(mut stream: UnixStream, requests: mpsc::Sender<ControlRequest>) 
         None => return Err(io::ErrorKind::TimedOut.into()),
     };
     let reply = match serde_json::from_str(&line) {
-        Ok(op) => forward(op, &requests).await,
+        Ok(Line { op }) => rt::real_timeout(REPLY_WAIT, forward(op, &requests))
+            .await
+            .unwrap_or_else(|| refusal("the run is busy".to_owned())),
         Err(error) => refusal(format!("not a request: {error}")),
     };
     write_line(&mut stream, &reply).await
@@ -203,7 +213,7 @@ pub async fn ask(path: &Path, op: ControlOp) -> Result<ControlReply, ControlErro
             _ => failed("connect to", path)(error),
         })?
     };
-    write_line(&mut stream, &op).await.map_err(failed("write to", path))?;
+    write_line(&mut stream, &Line { op }).await.map_err(failed("write to", path))?;
     let line = rt::real_timeout(REPLY_WAIT, read_line(&mut stream))
         .await
         .ok_or(ControlError::NoAnswer { waited: REPLY_WAIT })?
@@ -272,7 +282,7 @@ mod tests {
         {
             let reply = ask(&path, op).await.unwrap();
             assert!(reply.ok);
-            assert_eq!(reply.detail["heard"]["op"], heard);
+            assert_eq!(reply.detail["heard"], heard);
         }
         drop(server);
         assert!(!path.exists());

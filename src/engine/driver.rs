@@ -16,7 +16,7 @@ use super::reads::{self, CheckError, CheckInput, SnapshotInput};
 use super::sender::{Job, Senders, Signer};
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc};
+use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, WithdrawStatus};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, SplitMix64, Tasks, random_u64, real_sleep};
 use crate::tx::{Envelope, SignedTx};
@@ -105,6 +105,8 @@ pub(crate) struct Parts<V> {
 
 /// How often a leg is reconciled at most, in venue time.
 const RECONCILE_SPACING: Duration = Duration::from_secs(2);
+/// How often a withdrawal history is read at most, in venue time: it moves in minutes, and reads are dear.
+const POLL_SPACING: Duration = Duration::from_secs(10);
 /// How long an answer or a frame may be on its way, in real time.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 /// How old a reconciliation may be to stand in for streams that are down.
@@ -439,9 +441,20 @@ impl<V: Venue> Driver<V> {
         } else if !leg.live {
             leg.live = true;
             leg.blind_since = None;
-            self.reconcile(side, true);
+            if self.nothing_to_miss(side) {
+                self.view_mut(side).synced = true;
+            } else {
+                self.reconcile(side, true);
+            }
         }
         self.step(Event::Tick).await
+    }
+
+    /// Nothing was ever sent from this leg, and the check of this very process found it empty: there is no fact that a
+    /// gap in its streams could have swallowed.
+    fn nothing_to_miss(&self, side: LegSide) -> bool {
+        let leg = self.parts.pair.leg(side);
+        !self.parts.resumed && leg.orders.is_empty() && leg.unsettled.is_empty() && leg.trades.is_empty()
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.
@@ -734,19 +747,22 @@ impl<V: Venue> Driver<V> {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        if !self.may_read(Read::Withdrawals(side), Duration::from_secs(5)) {
+        if !self.may_read(Read::Withdrawals(side), POLL_SPACING + self.view.lag) {
             return;
         }
         let (venue, inbox) = (Arc::clone(&self.parts.venue), self.parts.self_inbox.clone());
         let account = self.parts.spec.leg(side).account;
+        let known = self.view.leg(side).margin.unwrap_or_default().collateral;
         self.tasks.spawn("withdrawals", async move {
             let read = async {
                 let rows = venue.withdrawals(account).await?;
-                let view = venue.account(account).await?;
-                Ok::<_, crate::venue::VenueError>((rows, view))
+                // The balance is verified once there is something to verify.
+                let moved = rows.first().is_some_and(|row| row.status != WithdrawStatus::Pending);
+                let collateral = if moved { venue.account(account).await?.margin.collateral } else { known };
+                Ok::<_, crate::venue::VenueError>((rows, collateral))
             };
             let answer = match read.await {
-                Ok((rows, view)) => Input::Event(Event::Withdrawals(side, rows, Box::new(view))),
+                Ok((rows, collateral)) => Input::Event(Event::Withdrawals(side, rows, collateral)),
                 Err(error) => {
                     tracing::warn!(%error, "withdrawal history not readable");
                     Input::ReadFailed(Read::Withdrawals(side))

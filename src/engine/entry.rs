@@ -150,7 +150,8 @@ pub struct Fill {
     pub trade: TradeId,
     /// Own order, when it was ours.
     pub client_order_index: Option<ClientOrderIndex>,
-    /// What made it.
+    /// What made it. Under another name in the journal, where `kind` says which entry it is.
+    #[serde(rename = "trade_kind")]
     pub kind: TradeKind,
     /// Bought or sold.
     pub side: Side,
@@ -472,5 +473,30 @@ impl Entry {
             Self::Stopped { .. } => "stopped",
             Self::Resumed { .. } => "resumed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry must be readable as it was written: a fill whose own field hides the entry's tag could never be resumed.
+    #[test]
+    fn a_fill_reads_as_it_was_written() {
+        let entry = Entry::Fill(Fill {
+            leg: LegSide::Long,
+            trade: TradeId::new(7),
+            client_order_index: Some(ClientOrderIndex::new(5)),
+            kind: TradeKind::Trade,
+            side: Side::Buy,
+            price: Price::from_ticks(99_920),
+            size: Size::from_lots(2_500),
+            quote: Usdc::from_micros(249_800_000),
+            fee: Decimal::ZERO,
+            counterparty: AccountIndex::new(900_001),
+            at: Timestamp::from_millis(1),
+        });
+        let text = serde_json::to_string(&entry).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), entry, "{text}");
     }
 }

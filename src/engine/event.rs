@@ -70,8 +70,8 @@ pub enum Event {
     Notices(LegSide, Vec<Notice>),
     /// A reconciliation of a leg.
     Snapshot(LegSide, Box<LegSnapshot>),
-    /// The withdrawal history of a leg, with its account read after it.
-    Withdrawals(LegSide, Vec<Withdrawal>, Box<AccountView>),
+    /// The withdrawal history of a leg, and its collateral read after it.
+    Withdrawals(LegSide, Vec<Withdrawal>, crate::model::Usdc),
     /// Stop or flatten.
     Stop(StopMode),
     /// The run goes on after a crash or a stop.

@@ -30,7 +30,7 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Txs(side, rows) => rows.iter().for_each(|row| transaction(work, *side, row)),
         Event::Notices(side, rows) => rows.iter().for_each(|row| notice(work, *side, row)),
         Event::Snapshot(side, snapshot) => reconcile(work, *side, snapshot),
-        Event::Withdrawals(side, rows, account) => withdrawals(work, *side, rows, account),
+        Event::Withdrawals(side, rows, collateral) => withdrawals(work, *side, rows, *collateral),
         Event::Stop(mode) => stop(work, *mode),
         Event::Resumed => {
             work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
@@ -311,8 +311,7 @@ fn adopt_position(work: &mut Work<'_>, side: LegSide, account: &AccountView) {
     }
 }
 
-fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], account: &AccountView) {
-    let collateral = account.margin.collateral;
+fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], collateral: Usdc) {
     let found = match &work.pair.leg(side).withdrawal {
         // The venue's clock may be a little behind ours.
         Some(LegWithdrawal::Sent { amount, at }) => {

@@ -53,8 +53,10 @@ pub struct OwnOrder {
     pub traded: Size,
     /// When any of this last changed.
     pub changed_at: Timestamp,
-    /// Whether a cancel is on its way.
+    /// The cancel that is on its way or was executed.
     pub cancel: Option<IntentId>,
+    /// When that cancel was executed: the order's end is due.
+    pub cancelled_at: Option<Timestamp>,
 }
 
 impl OwnOrder {
@@ -481,6 +483,7 @@ impl Pair {
                     traded: Size::ZERO,
                     changed_at: intent.at,
                     cancel: None,
+                    cancelled_at: None,
                 },
             );
         }
@@ -557,8 +560,12 @@ impl Pair {
             && let Some(order) = leg.orders.get_mut(&index)
             && order.cancel == Some(id)
         {
-            order.cancel = None;
-            order.changed_at = at;
+            if *outcome == Outcome::Executed {
+                order.cancelled_at = Some(at);
+            } else {
+                order.cancel = None;
+                order.changed_at = at;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ mod export;
 mod handle;
 #[cfg(test)]
 mod handle_tests;
+#[cfg(test)]
+mod kill_tests;
 mod lock;
 mod memory;
 mod reserve;

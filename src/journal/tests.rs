@@ -206,6 +206,9 @@ fn the_chain_is_what_it_was() {
             NewEvent::run_status("ended", Some(0), Timestamp::from_millis(9)),
         ];
         store.append(&run_id("r"), events, vec![intent("i1", "intent")]).unwrap();
-        assert_eq!(store.run(&run_id("r")).unwrap().head_hash.to_string(), "HEAD");
+        assert_eq!(
+            store.run(&run_id("r")).unwrap().head_hash.to_string(),
+            "6571176284ee50c96e524de001f1b7db0c30bac7197061802f7be9779cb63527"
+        );
     });
 }

@@ -75,3 +75,20 @@ fn finish(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| (place(a), a.rule.code).cmp(&(place(b), b.rule.code)));
     findings.dedup();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot_markets;
+
+    /// F-29: a rule that panics is a fault of its own; the others run, and the file is not called sound.
+    #[test]
+    fn f_29_a_broken_rule_is_a_fault() {
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../plans/sol-pair.yaml"));
+        let Loaded { plan, document, .. } = load(&source, &LoadOptions::default(), snapshot_markets());
+        let plan = plan.expect("the example is sound");
+        let input = Input { plan: &plan, document: &document, markets: snapshot_markets() };
+        let broken = Rule { check: Some(|_, _| panic!("on purpose")), ..*rules::ALL[0] };
+        assert_eq!(run(&broken, &input), Err("rule LP001 (yaml-syntax) broke down".to_owned()));
+    }
+}

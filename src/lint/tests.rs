@@ -116,3 +116,63 @@ fn codes_and_slugs_are_unique_and_complete() {
     let declared = include_str!("../plan/codes.rs").matches("RuleId::new(").count();
     assert_eq!(rules.len(), declared, "every code has a rule with its text");
 }
+
+/// One edit of a text: at a place, take some characters away and put something in.
+fn edits() -> impl proptest::strategy::Strategy<Value = (usize, usize, String)> {
+    use proptest::prelude::*;
+    let pieces = prop_oneof![
+        Just("{{ vars.x }}".to_owned()),
+        Just("\n".to_owned()),
+        Just("  ".to_owned()),
+        Just("- ".to_owned()),
+        Just(": ".to_owned()),
+        Just("{".to_owned()),
+        Just("}".to_owned()),
+        Just("[".to_owned()),
+        Just("&a ".to_owned()),
+        Just("*a".to_owned()),
+        Just("!!x ".to_owned()),
+        Just("99999999999999999999".to_owned()),
+        Just("-0".to_owned()),
+        Just("1e28".to_owned()),
+        Just("7922816251426433759354395033".to_owned()),
+        Just("0.0000000000000000000000000001".to_owned()),
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("#".to_owned()),
+        Just("é€😀".to_owned()),
+        Just("\t".to_owned()),
+        Just("30d".to_owned()),
+        Just("0s".to_owned()),
+        Just("{ peg: mid }".to_owned()),
+        "\\PC{0,8}",
+    ];
+    (0_usize..2_000, 0_usize..12, pieces)
+}
+
+/// U-24, F-29: whatever stands in a file, no rule breaks down, every span is inside it, and what is called sound compiles.
+#[test]
+fn u_24_no_text_breaks_the_checker() {
+    use proptest::prelude::*;
+    let markets = snapshot_markets();
+    proptest!(ProptestConfig::default(), |(edits in proptest::collection::vec(edits(), 1..5))| {
+        let mut text: Vec<char> = BASE.chars().collect();
+        for (at, taken, put) in edits {
+            let start = at.min(text.len());
+            let end = (start + taken).min(text.len());
+            text.splice(start..end, put.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let source = SourceFile::from_text("plan.yaml", &text);
+        let checked = check(&source, &LoadOptions::default(), markets);
+        prop_assert_eq!(&checked.faults, &Vec::<String>::new());
+        for span in checked.findings.iter().filter_map(|finding| finding.span.clone()) {
+            prop_assert!(source.text().get(span.clone()).is_some() || source.text().is_empty(), "{:?}", span);
+        }
+        if let Some(plan) = &checked.plan {
+            prop_assert!(crate::graph::compile(plan, markets).is_ok(), "{}", text);
+        }
+        let report = formats::FileReport { source: &source, checked: &checked, floor: crate::plan::Severity::Info };
+        let _shown = formats::human(&[report], false);
+    });
+}

@@ -31,8 +31,11 @@ pub struct Document {
 
 impl Document {
     pub(crate) fn new(root: Option<Node>, comments: Vec<Comment>, source: &SourceFile) -> Self {
-        let mut root = root.unwrap_or_else(|| Node::new(Kind::Null, 0..0));
         let mut covers = secrets::key_spans(source.text());
+        if root.is_none() {
+            cover_lines(source.text(), &mut covers);
+        }
+        let mut root = root.unwrap_or_else(|| Node::new(Kind::Null, 0..0));
         cover_values(&mut root, &mut covers);
         Self { root, comments, broken: BTreeSet::new(), covers }
     }
@@ -92,6 +95,24 @@ fn cover_values(root: &mut Node, covers: &mut Vec<Range<usize>>) {
             covers.push(node.span.clone());
         }
     });
+}
+
+/// Covers the same in a text that is no YAML, line by line: the line of a syntax error is shown as well.
+fn cover_lines(text: &str, covers: &mut Vec<Range<usize>>) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        for (at, _) in line.match_indices(':') {
+            let name =
+                line[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+            let value = line[at + 1..].trim_start().trim_start_matches(['"', '\'']);
+            let secret = (matches!(name, "key" | "webhook") && !names_a_source(value))
+                || secrets::names_a_secret(name);
+            if secret && !value.starts_with("paper") {
+                covers.push(start + at + 1..start + line.trim_end().len().max(at + 1));
+            }
+        }
+        start += line.len();
+    }
 }
 
 /// Returns whether a `key:` is of the form that names a source rather than being a key.

@@ -75,9 +75,12 @@ pub fn load(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market]) 
     findings.extend(vars::substitute(&mut document.root, options));
     document.broken = broken(&findings);
     let shape = shape::check(&document.root);
+    // A misspelt key is one mistake: the key it was meant to be is not reported as missing as well.
+    let meant = shape.iter().filter_map(shape::meant).filter(|pointer| document.root.at(pointer).is_none());
+    document.broken.extend(meant.collect::<Vec<_>>());
     // What the subset or a template refused has no shape to speak of.
     findings.extend(shape.into_iter().filter(|finding| !document.is_broken(&finding.pointer)));
-    document.broken = broken(&findings);
+    document.broken.extend(broken(&findings));
     if !matches!(document.root.kind, Kind::Map(_)) {
         return Loaded { plan: None, draft: None, document, findings };
     }

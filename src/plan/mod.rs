@@ -1,4 +1,8 @@
 //! The plan language: YAML with positions, raw types, schema, vars, and the [`Plan`] that cannot be invalid.
+//!
+//! The way of a file: [`SourceFile`] → tree with spans (`yaml`) → variables (`vars`) → shape against the generated schema
+//! (`raw`, `schema`, `shape`) → typed values with overrides, defaults and ranges (`resolve`, `build`) → [`Plan`]. Each
+//! stage adds findings and goes on; what depends on a value that was found wrong stays silent.
 
 mod build;
 mod build_legs;
@@ -25,7 +29,7 @@ pub use document::{Document, Site};
 pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
 pub use finding::{Finding, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
-pub use number::format_duration;
+pub use number::{format_duration, format_usdc};
 pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::yaml::is_json_number;
+use crate::model::Usdc;
 
 /// A `Decimal` holds every value of 28 digits; the 29th is not always exact.
 const MAX_DIGITS: usize = 28;
@@ -125,6 +126,11 @@ pub fn format_duration(duration: Duration) -> String {
         }
     }
     text
+}
+
+/// Writes an amount without the zeros that nobody wrote: `500` rather than `500.000000`.
+pub fn format_usdc(amount: Usdc) -> String {
+    amount.to_decimal().normalize().to_string()
 }
 
 #[cfg(test)]

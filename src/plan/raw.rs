@@ -163,7 +163,7 @@ struct CustomNetwork {
 
 /// The embedded exchange of a paper run.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Paper")]
 struct RawPaper {
     /// USDC that each account starts with. Default: 10000.
     #[schemars(extend("default" = 10000, "minimum" = 0, "maximum" = 1000000000))]
@@ -190,7 +190,7 @@ enum RawMarginMode {
 
 /// Where the legs are quoted. The buy price stays below the sell price, always.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Prices")]
 struct RawPrices {
     /// Where the long leg buys: a price in USDC, rounded down to the tick, or a peg.
     buy: Option<RawPrice>,
@@ -225,7 +225,7 @@ impl JsonSchema for FixedPrice {
 
 /// A price that follows the market; re-priced by cancel and new, never by modify, which can take.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Peg")]
 struct RawPeg {
     /// What it follows.
     peg: PegReference,
@@ -239,7 +239,7 @@ struct RawPeg {
 
 /// Two accounts of one operator. What it does not say comes from the top level of the plan.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Pair")]
 struct RawPair {
     /// Name of the pair, unique in the plan: 1 to 64 letters, digits, `-`, `_` or `.`.
     id: String,
@@ -279,7 +279,7 @@ struct RawPair {
 
 /// One account of a pair. v1 allows an account in one pair only.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Leg")]
 struct RawLeg {
     /// Account index at the venue.
     #[schemars(extend("minimum" = 0, "maximum" = 281474976710654_u64))]
@@ -297,7 +297,7 @@ struct RawLeg {
 
 /// The entry orders: one limit order a leg, written to the journal before it is sent.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Place")]
 struct RawPlace {
     /// `post_only` never takes; `good_till_time` may. Default: post_only.
     #[schemars(extend("default" = "post_only"))]
@@ -318,7 +318,7 @@ enum RawTimeInForce {
 
 /// When to leave.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Watch")]
 struct RawWatch {
     /// How long entry may take before our own cancel ends it. Default: 20m.
     #[schemars(extend("default" = "20m"))]
@@ -339,7 +339,7 @@ struct RawWatch {
 
 /// How the legs are made equal when one filled more than the other.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Hedge")]
 struct RawHedge {
     /// How long the lagging leg's quote may still fill. Default: 20s.
     #[schemars(extend("default" = "20s"))]
@@ -372,7 +372,7 @@ struct RawHedge {
 
 /// Limits. None has a default: the operator says what may be lost.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Risk")]
 struct RawRisk {
     /// Largest notional of one order, in USDC.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -402,7 +402,7 @@ struct RawRisk {
 
 /// Handing the USDC back, from a flat account only.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Withdraw")]
 struct RawWithdraw {
     /// Once the pair is flat again, or not at all. Default: on_exit.
     #[schemars(extend("default" = "on_exit"))]
@@ -420,7 +420,7 @@ struct RawWithdraw {
 
 /// How requests that were not sent, or whose outcome is unknown, are repeated: the same bytes, never a new signature.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Retry")]
 struct RawRetry {
     /// First delay. Default: 250ms.
     #[schemars(extend("default" = "250ms"))]
@@ -435,7 +435,7 @@ struct RawRetry {
 
 /// What happens with deadlines that passed while the process was down.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Missed")]
 struct RawMissed {
     /// Entries: end as if the deadline had come, or get the whole time again. Default: cancel.
     #[schemars(extend("default" = "cancel"))]
@@ -447,7 +447,7 @@ struct RawMissed {
 
 /// One receiver of alerts.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, rename = "Notify")]
 struct RawNotify {
     /// `env:NAME` of the variable that holds the webhook's URL; the URL itself is a secret and never in a plan.
     webhook: String,

@@ -139,6 +139,12 @@ fn unknown_key(root: &Node, pointer: &str, key: &str) -> Finding {
         .help(help)
 }
 
+/// Returns the pointer of the key that an unknown key was meant to be.
+pub(crate) fn meant(finding: &Finding) -> Option<String> {
+    let (parent, key) = finding.pointer.rsplit_once('/').filter(|_| finding.rule == codes::UNKNOWN_KEY)?;
+    did_you_mean(key, names_at(parent)).map(|name| join(parent, name))
+}
+
 /// Returns the block whose key this is, when it stands in the wrong one.
 fn home_of(key: &str) -> Option<String> {
     let homes = fields().keys().filter_map(|path| path.rsplit_once('/'));

@@ -49,6 +49,8 @@ pub struct SourceFile {
     name: String,
     directory: PathBuf,
     text: String,
+    /// Offset of the first byte of each line.
+    lines: Vec<usize>,
     unreadable: Option<Unreadable>,
 }
 
@@ -94,7 +96,8 @@ impl SourceFile {
                 }
             }
         };
-        Self { name: name.to_owned(), directory: PathBuf::new(), text, unreadable }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: name.to_owned(), directory: PathBuf::new(), text, lines, unreadable }
     }
 
     /// Takes text as it is, for tests and examples.
@@ -134,9 +137,9 @@ impl SourceFile {
         while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = &self.text[..end];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+        let line = self.lines.partition_point(|start| *start <= end);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        Position { line, column: self.text[start..end].chars().count() + 1 }
     }
 
     /// Returns a span that is inside the text and on character boundaries, whatever was asked for.

@@ -57,7 +57,7 @@ pub(crate) fn substitute(root: &mut Node, options: &LoadOptions<'_>) -> Vec<Find
                     node.kind = Kind::Text(value);
                     None
                 }
-                Err(finding) => Some(finding),
+                Err(finding) => Some(*finding),
             }
         };
         findings.extend(refused.map(|finding| finding.at(pointer, Some(node.span.clone()))));
@@ -128,7 +128,7 @@ impl Variables {
         is_number: bool,
         pair: Option<&BTreeMap<String, String>>,
         options: &LoadOptions<'_>,
-    ) -> Result<String, Finding> {
+    ) -> Result<String, Box<Finding>> {
         let engine = engine();
         let template = engine.template_from_str(text).map_err(|error| bad_template(&error))?;
         let mut names = Names { vars: BTreeMap::new(), env: BTreeMap::new(), pair };
@@ -140,8 +140,9 @@ impl Variables {
             return Ok(value.to_owned());
         }
         if is_number {
-            return Err(Finding::error(codes::NUMBER_EXPRESSION, "a template computes a number here")
-                .help("only `{{ vars.name }}` stands for a number: template arithmetic is not exact"));
+            let finding = Finding::error(codes::NUMBER_EXPRESSION, "a template computes a number here")
+                .help("only `{{ vars.name }}` stands for a number: template arithmetic is not exact");
+            return Err(Box::new(finding));
         }
         names.vars = self.values.iter().filter_map(|(k, v)| Some((k.as_str(), v.as_deref()?))).collect();
         let value = template.render(names.to_value()).map_err(|error| bad_template(&error))?;
@@ -154,54 +155,47 @@ impl Variables {
         path: &str,
         names: &mut Names<'a>,
         options: &LoadOptions<'_>,
-    ) -> Result<(), Finding> {
-        let unknown =
-            |message: String, help: String| Err(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help));
+    ) -> Result<(), Box<Finding>> {
         match path.split_once('.') {
-            Some(("vars", name)) => match self.values.get_key_value(name) {
-                Some((key, Some(value))) => {
-                    self.used.borrow_mut().insert(name.to_owned());
-                    names.vars.insert(key, value);
-                    Ok(())
-                }
-                Some((_, None)) => {
-                    self.used.borrow_mut().insert(name.to_owned());
-                    unknown(
-                        format!("variable `{name}` has no value"),
-                        format!("give it one: `--set {name}=VALUE`"),
-                    )
-                }
-                None => {
-                    let near = did_you_mean(name, self.values.keys().map(String::as_str));
-                    let help = near.map_or_else(
-                        || format!("declare it: `vars: {{ {name}: … }}`"),
-                        |near| format!("did you mean `vars.{near}`?"),
-                    );
-                    unknown(format!("there is no variable `{name}`"), help)
-                }
-            },
-            Some(("env", name)) => match (options.env)(name) {
-                Some(value) => {
-                    names.env.insert(name.to_owned(), value);
-                    Ok(())
-                }
-                None => unknown(
-                    format!("environment variable `{name}` is not set"),
-                    format!("export {name}, or write the value out"),
-                ),
-            },
-            Some(("pair", name)) if names.pair.is_some_and(|pair| pair.contains_key(name)) => Ok(()),
+            Some(("vars", name)) => {
+                let (key, value) = self.variable(name)?;
+                names.vars.insert(key, value);
+            }
+            Some(("env", name)) => {
+                let value = (options.env)(name).ok_or_else(|| {
+                    let message = format!("environment variable `{name}` is not set");
+                    unknown(message, format!("export {name}, or write the value out"))
+                })?;
+                names.env.insert(name.to_owned(), value);
+            }
+            Some(("pair", name)) if names.pair.is_some_and(|pair| pair.contains_key(name)) => {}
             // `vars` alone, as in `vars["name"]`: strict undefined still guards it.
-            None if matches!(path, "vars" | "env") => Ok(()),
+            None if matches!(path, "vars" | "env") => {}
             _ => {
                 let near = did_you_mean(path, self.values.keys().map(String::as_str));
-                let help = near.map_or_else(
-                    || "templates know `vars.NAME`, `env.NAME` and, inside a pair, `pair.id`, `pair.long_account` and `pair.short_account`".to_owned(),
-                    |near| format!("did you mean `vars.{near}`?"),
-                );
-                unknown(format!("there is nothing called `{path}` here"), help)
+                let help = near
+                    .map_or_else(|| KNOWN_NAMES.to_owned(), |near| format!("did you mean `vars.{near}`?"));
+                return Err(unknown(format!("there is nothing called `{path}` here"), help));
             }
         }
+        Ok(())
+    }
+
+    /// Returns a variable with its value, and notes that it is used.
+    fn variable(&self, name: &str) -> Result<(&str, &str), Box<Finding>> {
+        let Some((key, value)) = self.values.get_key_value(name) else {
+            let near = did_you_mean(name, self.values.keys().map(String::as_str));
+            let help = near.map_or_else(
+                || format!("declare it: `vars: {{ {name}: … }}`"),
+                |near| format!("did you mean `vars.{near}`?"),
+            );
+            return Err(unknown(format!("there is no variable `{name}`"), help));
+        };
+        self.used.borrow_mut().insert(name.to_owned());
+        let value = value.as_deref().ok_or_else(|| {
+            unknown(format!("variable `{name}` has no value"), format!("give it one: `--set {name}=VALUE`"))
+        })?;
+        Ok((key, value))
     }
 
     fn unused(&self, root: &Node) -> Vec<Finding> {
@@ -245,6 +239,13 @@ impl Names<'_> {
     }
 }
 
+const KNOWN_NAMES: &str = "templates know `vars.NAME`, `env.NAME` and, inside a pair, `pair.id`, `pair.long_account` and \
+                           `pair.short_account`";
+
+fn unknown(message: String, help: String) -> Box<Finding> {
+    Box::new(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help))
+}
+
 fn scalars_of(map: Option<&Node>) -> BTreeMap<String, Option<String>> {
     let Some(Node { kind: Kind::Map(entries), .. }) = map else { return BTreeMap::new() };
     entries.iter().map(|entry| (entry.key.clone(), entry.value.scalar().map(str::to_owned))).collect()
@@ -265,10 +266,10 @@ fn plain(text: &str) -> Option<&str> {
 }
 
 /// The engine's own detail may quote values, so only the text of a syntax error is passed on.
-fn bad_template(error: &minijinja::Error) -> Finding {
+fn bad_template(error: &minijinja::Error) -> Box<Finding> {
     let message = match (error.kind(), error.detail()) {
         (ErrorKind::SyntaxError, Some(detail)) => format!("bad template: {detail}"),
         (kind, _) => format!("bad template: {kind}"),
     };
-    Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\"")
+    Box::new(Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\""))
 }

@@ -12,6 +12,12 @@ use super::codes;
 use super::finding::Finding;
 use super::tree::{Entry, Kind, Node, join};
 
+/// No mapping of a plan has more than a few dozen keys; look-ups are linear, so a file of nothing but keys is refused.
+const MAX_KEYS: usize = 1_000;
+
+/// A plan of ten thousand pairs would need twenty thousand wallets.
+const MAX_ITEMS: usize = 10_000;
+
 /// A comment, kept because it may suppress a finding or name the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Comment {
@@ -83,6 +89,9 @@ impl Builder {
     /// Takes one event; `false` when nothing more is wanted.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let range = span.byte_range().unwrap_or_default();
+        if self.refuse_crowd(&range) {
+            return false;
+        }
         self.refuse_tag(&event, &span);
         match event {
             Event::DocumentStart(..) => return self.document(range),
@@ -113,6 +122,24 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => self.close(range),
             _ => {}
         }
+        true
+    }
+
+    /// Gives up on a collection that is larger than any of a plan.
+    fn refuse_crowd(&mut self, range: &Range<usize>) -> bool {
+        let crowd = match self.stack.last() {
+            Some(Frame::Map { entries, .. }) if entries.len() > MAX_KEYS => {
+                format!("a mapping with more than {MAX_KEYS} keys")
+            }
+            Some(Frame::Seq { items, .. }) if items.len() > MAX_ITEMS => {
+                format!("a list with more than {MAX_ITEMS} items")
+            }
+            _ => return false,
+        };
+        let finding = Finding::error(codes::TOO_LARGE, crowd)
+            .at(&self.pointer(), Some(range.clone()))
+            .help("check that this is the right file; nothing below was read");
+        self.parsed.findings.push(finding);
         true
     }
 
@@ -306,6 +333,14 @@ mod tests {
         assert_eq!(codes_of("{[1]: 2}\n"), ["LP009"]);
         assert_eq!(codes_of("a: [1\n"), ["LP001"]);
         assert_eq!(codes_of(&"[".repeat(100_000)), ["LP001"]);
+    }
+
+    #[test]
+    fn crowds_are_refused_while_they_are_read() {
+        let keys: String = (0..50_000).map(|i| format!("k{i}: 1\n")).collect();
+        assert_eq!(codes_of(&keys), ["LP003"]);
+        assert_eq!(codes_of(&format!("a: [{}]", "x,".repeat(50_000))), ["LP003"]);
+        assert!(codes_of(&format!("a: [{}]", "x,".repeat(5_000))).is_empty());
     }
 
     #[test]

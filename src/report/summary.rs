@@ -118,7 +118,9 @@ impl fmt::Display for RunSummary {
             if pair.positions.iter().any(|position| !position.is_zero()) {
                 writeln!(text, "  EXPOSURE LEFT: long {}, short {}", pair.positions[0], pair.positions[1])?;
             }
-            writeln!(text, "  withdrawn: long {}; short {}", pair.withdrawals[0], pair.withdrawals[1])?;
+            if pair.withdrawals.iter().any(|row| row != "none") {
+                writeln!(text, "  withdrawn: long {}; short {}", pair.withdrawals[0], pair.withdrawals[1])?;
+            }
         }
         if let Some(result) = self.venue_result {
             let own: Decimal = self.pairs.iter().map(|pair| pair.result).sum();

@@ -126,10 +126,10 @@ fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timest
         .values()
         .filter(|order| match order.state {
             OrderState::InDoubt | OrderState::Executed => true,
-            OrderState::Open => order.traded != order.reported,
+            OrderState::Open => order.traded != order.reported || order.cancelled_at.is_some(),
             OrderState::Ended(_) => !order.is_settled(),
         })
-        .map(|order| order.changed_at);
+        .map(|order| order.cancelled_at.unwrap_or(order.changed_at));
     let view = work.view.leg(side);
     let position = view.position.filter(|(lots, _)| *lots != leg.position).map(|(_, since)| since);
     let blind = (!view.synced && view.live).then_some(work.pair.step_since);

@@ -1,6 +1,6 @@
 //! Opening the file: who may read it, which format it has, what SQLite must promise.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -68,6 +68,7 @@ CREATE TABLE intents (
 ";
 
 pub(super) fn for_writing(path: &Path) -> Result<Connection, JournalError> {
+    let _turn = take_turn(path)?;
     match create_private(path) {
         Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
@@ -82,6 +83,21 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, JournalError> {
         check_integrity(&connection)?;
     }
     Ok(connection)
+}
+
+/// Waits until no other process is opening the file: SQLite answers "busy" at once, without waiting, to two that switch
+/// a new file to WAL.
+fn take_turn(path: &Path) -> Result<File, JournalError> {
+    let turn = path.with_extension("opening");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&turn)
+        .map_err(JournalError::io("open", &turn))?;
+    file.lock().map_err(JournalError::io("lock", &turn))?;
+    Ok(file)
 }
 
 pub(super) fn for_reading(path: &Path) -> Result<Connection, JournalError> {
@@ -106,7 +122,7 @@ pub(super) fn create_private(path: &Path) -> Result<(), JournalError> {
     file.sync_all().map_err(JournalError::io("sync", path))?;
     // The name must be as durable as the content, or a power cut takes both.
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        Some(parent) => std::fs::File::open(parent)
+        Some(parent) => File::open(parent)
             .and_then(|directory| directory.sync_all())
             .map_err(JournalError::io("sync", parent)),
         None => Ok(()),

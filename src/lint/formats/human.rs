@@ -1,23 +1,39 @@
 //! Findings with their place in the source, as cargo shows them.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::FileReport;
 use crate::plan::{Finding, Severity};
 
-/// Writes all findings of all files, and a summary line.
+/// Nobody reads more of one file; the other formats have no limit.
+const SHOWN_PER_FILE: usize = 100;
+
+/// Writes the findings of all files, and a summary line; nothing at all when no file could be read, because "no findings"
+/// would not be true.
 pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
     let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for file in files {
-        for finding in file.findings() {
+        for finding in file.findings().take(SHOWN_PER_FILE) {
             text.push_str(&renderer.render(&report(file, finding)));
             text.push_str("\n\n");
         }
+        let hidden = file.findings().skip(SHOWN_PER_FILE).count();
+        if hidden > 0 {
+            let more = plural(hidden, "finding");
+            text.push_str(&format!(
+                "{}: {more} not shown; `--format concise` shows all\n\n",
+                file.source.name()
+            ));
+        }
     }
-    text.push_str(&summary(files));
+    if !files.is_empty() {
+        text.push_str(&summary(files));
+    }
     text
 }
 
@@ -29,25 +45,42 @@ fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding) -> Vec<Group<'a>> 
     };
     let title = level.primary_title(finding.message.as_str()).id(finding.rule.code);
     let mut group = match &finding.span {
-        Some(span) if !file.checked.covered.is_empty() => {
-            let mut snippet = Snippet::source(file.checked.covered.as_str())
-                .path(file.source.name())
-                .annotation(AnnotationKind::Primary.span(file.source.clamp(span.clone())));
-            for related in &finding.related {
-                // A default has no text of its own; its place is the block it would stand in.
-                if let Some(other) = related.span.clone().filter(|other| other != span) {
-                    let mark = AnnotationKind::Context.span(file.source.clamp(other));
-                    snippet = snippet.annotation(mark.label(related.message.as_str()));
-                }
-            }
-            title.element(snippet)
-        }
+        Some(span) if !file.checked.covered.is_empty() => title.element(snippet(file, finding, span)),
         _ => title.element(Origin::path(file.source.name())),
     };
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     vec![group]
+}
+
+/// Returns the lines that a finding is about; only those, because the renderer reads all that it is given.
+fn snippet<'a>(
+    file: &'a FileReport<'_>,
+    finding: &'a Finding,
+    span: &Range<usize>,
+) -> Snippet<'a, Annotation<'a>> {
+    let covered = file.checked.covered.as_str();
+    let span = file.source.clamp(span.clone());
+    // A default has no text of its own; its place is the block it would stand in.
+    let related: Vec<_> = finding
+        .related
+        .iter()
+        .filter_map(|related| Some((file.source.clamp(related.span.clone()?), related.message.as_str())))
+        .filter(|(other, _)| *other != span)
+        .collect();
+    let first = related.iter().map(|(other, _)| other.start).fold(span.start, usize::min);
+    let last = related.iter().map(|(other, _)| other.end).fold(span.end, usize::max);
+    let start = covered[..first].rfind('\n').map_or(0, |at| at + 1);
+    let end = covered[last..].find('\n').map_or(covered.len(), |at| last + at);
+    let inside = |span: &Range<usize>| span.start - start..span.end - start;
+    let marks =
+        related.iter().map(|(other, message)| AnnotationKind::Context.span(inside(other)).label(*message));
+    Snippet::source(&covered[start..end])
+        .line_start(file.source.position(start).line)
+        .path(file.source.name())
+        .annotation(AnnotationKind::Primary.span(inside(&span)))
+        .annotations(marks)
 }
 
 fn summary(files: &[FileReport<'_>]) -> String {

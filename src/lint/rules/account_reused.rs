@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::AccountIndex;
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{Related, Site};
+use crate::plan::{Related, Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ACCOUNT_REUSED,

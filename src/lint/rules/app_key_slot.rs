@@ -1,9 +1,7 @@
 //! A key slot of the web and mobile apps is used.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Network;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Network, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::APP_KEY_SLOT,

@@ -1,9 +1,7 @@
 //! The deadlines are not in order: wait < max_naked < entry_deadline < expires_in.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{Related, format_duration};
+use crate::plan::{Related, Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::DEADLINE_ORDER,

@@ -6,7 +6,7 @@ use crate::plan::{Severity, codes};
 pub(super) const RULE: Rule = Rule {
     id: codes::EMPTY_PLAN,
     severity: Severity::Error,
-    suppressible: true,
+    suppressible: false,
     summary: "The file holds nothing.",
     reason: "An empty file is no plan without findings: it is usually a failed copy or an unset variable in a script.",
     bad: Example::Whole("# nothing but a comment\n"),

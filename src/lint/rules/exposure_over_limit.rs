@@ -2,9 +2,7 @@
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::Usdc;
-use crate::plan::Related;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::EXPOSURE_OVER_LIMIT,
@@ -28,6 +26,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
     let tightest = input.pairs().map(|(index, pair)| (pair.risk.max_exposure, index)).min();
     let Some((limit, index)) = tightest else { return };
     if total > limit {
+        let (total, limit) = (format_usdc(total), format_usdc(limit));
         let message =
             format!("all legs together are {total} USDC, over `risk.max_exposure_usdc`, {limit} USDC");
         let finding = report.add(&RULE, input.site(index, "risk/max_exposure_usdc"), message);

@@ -1,8 +1,7 @@
 //! The guard key is the leg's own key slot.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::GUARD_KEY_SAME,

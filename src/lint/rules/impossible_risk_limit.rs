@@ -1,8 +1,7 @@
 //! Two limits contradict each other.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::codes;
-use crate::plan::{Related, Severity};
+use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::IMPOSSIBLE_RISK_LIMIT,
@@ -50,6 +49,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
         ];
         for (inner, amount, outer, bound, severity) in limits {
             let Some(amount) = amount.filter(|amount| *amount > bound) else { continue };
+            let (amount, bound) = (format_usdc(amount), format_usdc(bound));
             let message =
                 format!("{amount} USDC can never be reached: `{}` is {bound} USDC", outer.replace('/', "."));
             let bounding = input.site(index, outer);

@@ -6,7 +6,7 @@ use crate::plan::{Severity, codes};
 pub(super) const RULE: Rule = Rule {
     id: codes::KEY_MATERIAL,
     severity: Severity::Error,
-    suppressible: true,
+    suppressible: false,
     summary: "A private key is written in the plan.",
     reason: "Plans are shared, stored with their runs and printed in reviews. Whoever has the key can trade the account. Replace the key at the venue: it has been in a file.",
     bad: Example::Fragment(

@@ -1,9 +1,7 @@
 //! Two legs take their key from the same place.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{KeySource, Related, Site};
+use crate::plan::{KeySource, Related, Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::KEY_SHARED,

@@ -1,8 +1,7 @@
 //! The leverage is more than the market allows.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::LEVERAGE_TOO_HIGH,

@@ -2,9 +2,7 @@
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::Side;
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{Related, liquidation};
+use crate::plan::{Related, Severity, codes, format_usdc, liquidation};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::LIQUIDATION_DISTANCE,
@@ -35,7 +33,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let leg = if side == Side::Buy { "long" } else { "short" };
             let message = format!(
                 "with {} USDC the {leg} leg is {}% from liquidation, and the plan asks for {wanted}%",
-                pair.minimum_usdc,
+                format_usdc(pair.minimum_usdc),
                 distance.round_dp(1)
             );
             let minimum = input.site(index, "minimum_usdc");

@@ -1,9 +1,7 @@
 //! `minimum_usdc` does not cover the margin of a leg.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{Related, initial_margin};
+use crate::plan::{Related, Severity, codes, format_usdc, initial_margin};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MARGIN_OVER_MINIMUM,
@@ -28,9 +26,10 @@ fn check(input: &Input<'_>, report: &mut Report) {
         };
         let margin = initial_margin(pair, market, buy.max(sell), size);
         if margin > pair.minimum_usdc {
+            let margin = format_usdc(margin);
             let message = format!(
                 "a leg takes {margin} USDC of margin, and wallets are only asked for {}",
-                pair.minimum_usdc
+                format_usdc(pair.minimum_usdc)
             );
             let size = input.size_site(index);
             let finding = report.add(&RULE, input.site(index, "minimum_usdc"), message);

@@ -1,8 +1,7 @@
 //! The message budget cannot carry the plan.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::codes;
-use crate::plan::{Severity, messages_in_worst_minute};
+use crate::plan::{Severity, codes, messages_in_worst_minute};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MESSAGE_BUDGET,

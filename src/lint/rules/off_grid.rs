@@ -4,8 +4,7 @@ use rust_decimal::Decimal;
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::{Market, Price, Rounding, Side, Size};
-use crate::plan::codes;
-use crate::plan::{PriceSpec, Severity, Site, SizeSpec, price_at};
+use crate::plan::{PriceSpec, Severity, Site, SizeSpec, codes, price_at};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::OFF_GRID,

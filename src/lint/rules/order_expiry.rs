@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::format_duration;
+use crate::plan::{Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ORDER_EXPIRY,

@@ -2,9 +2,7 @@
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::Usdc;
-use crate::plan::Related;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ORDER_OVER_LIMIT,
@@ -29,6 +27,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
         ];
         if let Some((path, limit)) = limits.into_iter().find(|(_, limit)| notional > *limit) {
             let site = input.site(index, path);
+            let (notional, limit) = (format_usdc(notional), format_usdc(limit));
             let message =
                 format!("a leg of {notional} USDC is over `{}`, {limit} USDC", path.replace('/', "."));
             let finding = report.add(&RULE, input.size_site(index), message);

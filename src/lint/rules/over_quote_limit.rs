@@ -2,8 +2,7 @@
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::Usdc;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::OVER_QUOTE_LIMIT,
@@ -31,7 +30,8 @@ fn check(input: &Input<'_>, report: &mut Report) {
         };
         let notional = Usdc::notional(size, sell, market);
         if notional > market.order_quote_limit {
-            let limit = market.order_quote_limit;
+            let limit = format_usdc(market.order_quote_limit);
+            let notional = format_usdc(notional);
             let message =
                 format!("an order of {notional} USDC is over the limit of {}, {limit} USDC", market.symbol);
             report.add(&RULE, input.size_site(index), message).help = Some("split the pair".to_owned());

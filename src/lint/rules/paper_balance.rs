@@ -1,9 +1,7 @@
 //! The paper wallets start with less than `minimum_usdc`.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Related;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PAPER_BALANCE,
@@ -22,11 +20,12 @@ fn check(input: &Input<'_>, report: &mut Report) {
         if paper.usdc < pair.minimum_usdc {
             let message = format!(
                 "paper wallets start with {} USDC, and the pair asks for {}",
-                paper.usdc, pair.minimum_usdc
+                format_usdc(paper.usdc),
+                format_usdc(pair.minimum_usdc)
             );
             let minimum = input.site(index, "minimum_usdc");
             let finding = report.add(&RULE, input.document.place("/paper/usdc"), message);
-            finding.help = Some(format!("at least {}", pair.minimum_usdc));
+            finding.help = Some(format!("at least {}", format_usdc(pair.minimum_usdc)));
             finding.related.push(Related {
                 pointer: minimum.pointer,
                 span: minimum.span,

@@ -1,9 +1,7 @@
 //! `key: paper` stands in a plan that does not run on paper.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{KeySource, Network, Related, is_loopback};
+use crate::plan::{KeySource, Network, Related, Severity, codes, is_loopback};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PAPER_KEY,

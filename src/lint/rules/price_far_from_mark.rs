@@ -3,8 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::codes;
-use crate::plan::{PriceSpec, Related, Severity};
+use crate::plan::{PriceSpec, Related, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PRICE_FAR_FROM_MARK,

@@ -1,9 +1,7 @@
 //! The retry times are not in order: initial ≤ max ≤ budget.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{Related, format_duration};
+use crate::plan::{Related, Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::RETRY_ORDER,

@@ -1,8 +1,7 @@
 //! The file does not name its schema, or names another version.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::codes;
-use crate::plan::{Severity, Site};
+use crate::plan::{Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SCHEMA_HEADER,

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::lint::rule::{Example, Input, Report, Rule};
 use crate::model::Side;
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{PriceSpec, Related, price_at};
+use crate::plan::{PriceSpec, Related, Severity, codes, price_at};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SELF_CROSS,

@@ -1,9 +1,7 @@
 //! A hedge may be filled further from mark than an entry may be placed.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Related;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Related, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SLIPPAGE_BEYOND_COLLAR,

@@ -1,9 +1,7 @@
 //! An entry at a fixed price goes on after a downtime.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
-use crate::plan::{MissedPlace, PairPlan, PriceSpec};
+use crate::plan::{MissedPlace, PairPlan, PriceSpec, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::STALE_ENTRY,

@@ -1,9 +1,7 @@
 //! A stop leaves orders and positions as they are.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::OnStop;
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{OnStop, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::STOP_LEAVES_ORDERS,

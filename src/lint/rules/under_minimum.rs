@@ -1,8 +1,7 @@
 //! An order is smaller than the market's minimum at its own price.
 
 use crate::lint::rule::{Example, Input, Report, Rule};
-use crate::plan::Severity;
-use crate::plan::codes;
+use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::UNDER_MINIMUM,

@@ -6,7 +6,7 @@ use crate::plan::{Severity, codes};
 pub(super) const RULE: Rule = Rule {
     id: codes::YAML_SYNTAX,
     severity: Severity::Error,
-    suppressible: true,
+    suppressible: false,
     summary: "The file is no YAML.",
     reason: "Nothing can be checked in a file that cannot be read; a plan that cannot be read is never run.",
     bad: Example::Text("hedge: { wait: 20s"),

@@ -234,7 +234,8 @@ pub(crate) fn change_allowed(before: &Margin, after: &Margin) -> bool {
     }
     // value / maintenance must not fall; compared crosswise, in units of 1e-6 USDC so that the product fits.
     let coarse = |e12: i128| e12 / E12_PER_MICRO;
-    coarse(after.value) * coarse(before.maintenance) >= coarse(before.value) * coarse(after.maintenance)
+    coarse(after.value).saturating_mul(coarse(before.maintenance))
+        >= coarse(before.value).saturating_mul(coarse(after.maintenance))
 }
 
 #[cfg(test)]

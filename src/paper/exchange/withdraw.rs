@@ -9,6 +9,9 @@ use super::api::{ExchangeEvent, WithdrawalRecord};
 use crate::model::margin::E12_PER_MICRO;
 use crate::model::{AccountIndex, Timestamp, Usdc, WithdrawStatus};
 
+/// How often a withdrawal that is held up looks whether it may go on.
+const HELD_UP_EVERY: Duration = Duration::from_secs(1);
+
 /// Withdrawals under way and the totals.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct MoneyState {
@@ -113,7 +116,11 @@ impl Exchange {
         let claim_at = self.now.after(self.money.claim_delay);
         let Some(owner) = self.accounts.get_mut(&account) else { return };
         let Some(record) = owner.withdrawals.get_mut(row) else { return };
-        let Some(next) = self.money.after(record.status) else { return };
+        let Some(next) = self.money.after(record.status) else {
+            // Held up: it goes on when the behaviour is set back.
+            self.money.due.insert((self.now.after(HELD_UP_EVERY), account, row));
+            return;
+        };
         record.status = next;
         match next {
             WithdrawStatus::Claimable => {

@@ -108,6 +108,7 @@ fn before(fault: Fault, line: &Cutter) -> Option<Response> {
         }
         Fault::RateLimit => Some(Refusal::RateLimited.into_response()),
         Fault::Blocked => Some((StatusCode::METHOD_NOT_ALLOWED, "<html>blocked</html>").into_response()),
+        Fault::HttpStatus { status } => Some(html(status)),
         Fault::ServerError => Some(Refusal::Gone.into_response()),
         _ => None,
     }
@@ -121,10 +122,10 @@ async fn after(fault: Option<Fault>, line: &Cutter, answer: Result<String, Refus
             StatusCode::BAD_GATEWAY.into_response()
         }
         Some(Fault::ServerErrorAfter) => Refusal::Gone.into_response(),
-        Some(Fault::Html) => html(),
+        Some(Fault::Html) => html(502),
         Some(Fault::TruncatedJson) => match answer {
             Ok(mut text) => {
-                text.truncate(text.len() / 2);
+                text.truncate(text.floor_char_boundary(text.len() / 2));
                 json_response(StatusCode::OK, text)
             }
             Err(refusal) => refusal.into_response(),
@@ -141,7 +142,9 @@ fn finish(answer: Result<String, Refusal>) -> Response {
     answer.map_or_else(IntoResponse::into_response, |text| json_response(StatusCode::OK, text))
 }
 
-fn html() -> Response {
-    let page = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>";
-    (StatusCode::BAD_GATEWAY, [(header::CONTENT_TYPE, "text/html")], page).into_response()
+/// Returns a page as a proxy makes it.
+fn html(status: u16) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let page = format!("<html><head><title>{status}</title></head><body>{status}</body></html>");
+    (status, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }

@@ -9,6 +9,9 @@ use super::json::Json;
 use crate::model::{AccountIndex, MarketId, Order, OrderIndex};
 use crate::paper::exchange::{ExchangeEvent, NoticeRecord, TradeRecord, TxRecord};
 
+/// Renders one frame for a channel, if it has something to say.
+type Render<'a> = &'a dyn Fn(&Channel) -> Option<Json>;
+
 /// The changes of one step.
 #[derive(Default)]
 pub(crate) struct Changes {
@@ -62,7 +65,7 @@ impl Changes {
     /// positions, although clients must not count on it.
     pub(crate) fn frames(&self, view: &View<'_>, heard: &dyn Fn(&Channel) -> bool) -> Vec<(Channel, Json)> {
         let mut out = Vec::new();
-        let mut say = |channel: Channel, frame: &dyn Fn(&Channel) -> Option<Json>| {
+        let mut say = |channel: Channel, frame: Render<'_>| {
             if heard(&channel)
                 && let Some(frame) = frame(&channel)
             {
@@ -104,11 +107,7 @@ impl Changes {
     }
 
     /// Returns the frames of accounts whose numbers, orders or fills changed.
-    fn account_frames(
-        &self,
-        view: &View<'_>,
-        say: &mut dyn FnMut(Channel, &dyn Fn(&Channel) -> Option<Json>),
-    ) {
+    fn account_frames(&self, view: &View<'_>, say: &mut dyn FnMut(Channel, Render<'_>)) {
         let touched: BTreeSet<AccountIndex> =
             self.accounts.iter().chain(self.orders.keys()).copied().chain(self.traders()).collect();
         for account in touched {

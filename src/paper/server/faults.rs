@@ -12,8 +12,8 @@ use crate::rt::SplitMix64;
 const ALL_CONNECTIONS: &str = "connections";
 
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fault {
     /// The request never reaches the exchange; the connection is cut.
     DropRequest,
@@ -33,6 +33,11 @@ pub enum Fault {
     RateLimit,
     /// HTTP 405 from the edge, not JSON; nothing takes effect.
     Blocked,
+    /// This HTTP status with a page of HTML; nothing takes effect.
+    HttpStatus {
+        /// The status.
+        status: u16,
+    },
     /// HTTP 500 with code 29500; nothing takes effect.
     ServerError,
     /// The request takes effect; the answer is HTTP 500.
@@ -45,6 +50,16 @@ pub enum Fault {
     Lose,
     /// A frame is not sent, as if the network had lost it.
     DropFrame,
+    /// A frame is sent twice.
+    DuplicateFrame,
+    /// The server announces a planned close after the frame, and closes the socket when the time is up.
+    Shutdown {
+        /// In how many real milliseconds.
+        ms: u64,
+    },
+    /// A transaction over the WebSocket is refused with 29500 in the other of the venue's two forms: code and message
+    /// at the top level. Nothing takes effect.
+    OtherForm,
     /// The socket is cut.
     Close,
     /// The socket stays open but silent: nothing is read and nothing is written.
@@ -59,22 +74,99 @@ pub enum Fault {
 /// Places are REST endpoints by name (`sendTx`, `nextNonce`), `ws/connect`, `ws/sendtx`, `ws/sendtxbatch`, and
 /// `ws/frame/FAMILY` for pushed frames (`ws/frame/order_book`). A trailing `*` stands for any ending. A rule for
 /// `connections` cuts every open connection as soon as it is due.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// In JSON and in a world's file a rule is one object: `kind` is the fault in snake case, `endpoint` the place, and
+/// `ms`, `status`, `skip`, `count` and `per_mille` as needed. `{kind: close_sockets}` alone is a rule for all
+/// connections.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawRule")]
 pub struct FaultRule {
     /// Where.
     pub place: String,
     /// What.
     pub fault: Fault,
     /// How many occasions pass unharmed first.
-    #[serde(default)]
     pub skip: u32,
     /// How many times it happens.
-    #[serde(default = "once")]
     pub count: u32,
     /// How likely it is on each occasion, in 1/1000.
-    #[serde(default = "always")]
     pub per_mille: u16,
+}
+
+/// A rule as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    kind: Kind,
+    endpoint: Option<String>,
+    ms: Option<u64>,
+    status: Option<u16>,
+    #[serde(default)]
+    skip: u32,
+    #[serde(default = "once")]
+    count: u32,
+    #[serde(default = "always")]
+    per_mille: u16,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    DropRequest,
+    DropReply,
+    Delay,
+    DelayReply,
+    RateLimit,
+    Blocked,
+    HttpStatus,
+    ServerError,
+    ServerErrorAfter,
+    Html,
+    TruncatedJson,
+    Lose,
+    DropFrame,
+    DuplicateFrame,
+    Shutdown,
+    OtherForm,
+    #[serde(alias = "close_sockets")]
+    Close,
+    Stall,
+}
+
+/// A rule lacks a field that its kind needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this kind of fault needs `{0}`")]
+struct Missing(&'static str);
+
+impl TryFrom<RawRule> for FaultRule {
+    type Error = Missing;
+
+    fn try_from(raw: RawRule) -> Result<Self, Missing> {
+        let ms = || raw.ms.ok_or(Missing("ms"));
+        let fault = match raw.kind {
+            Kind::DropRequest => Fault::DropRequest,
+            Kind::DropReply => Fault::DropReply,
+            Kind::Delay => Fault::Delay { ms: ms()? },
+            Kind::DelayReply => Fault::DelayReply { ms: ms()? },
+            Kind::RateLimit => Fault::RateLimit,
+            Kind::Blocked => Fault::Blocked,
+            Kind::HttpStatus => Fault::HttpStatus { status: raw.status.ok_or(Missing("status"))? },
+            Kind::ServerError => Fault::ServerError,
+            Kind::ServerErrorAfter => Fault::ServerErrorAfter,
+            Kind::Html => Fault::Html,
+            Kind::TruncatedJson => Fault::TruncatedJson,
+            Kind::Lose => Fault::Lose,
+            Kind::DropFrame => Fault::DropFrame,
+            Kind::DuplicateFrame => Fault::DuplicateFrame,
+            Kind::Shutdown => Fault::Shutdown { ms: ms()? },
+            Kind::OtherForm => Fault::OtherForm,
+            Kind::Close => Fault::Close,
+            Kind::Stall => Fault::Stall { ms: ms()? },
+        };
+        let everywhere = matches!(fault, Fault::Close).then(|| ALL_CONNECTIONS.to_owned());
+        let place = raw.endpoint.or(everywhere).ok_or(Missing("endpoint"))?;
+        Ok(Self { place, fault, skip: raw.skip, count: raw.count, per_mille: raw.per_mille })
+    }
 }
 
 const fn once() -> u32 {
@@ -219,9 +311,29 @@ mod tests {
     }
 
     #[test]
-    fn rules_read_from_json() {
-        let rule: FaultRule =
-            serde_json::from_str(r#"{"place":"sendTx","fault":{"kind":"delay","ms":50}}"#).unwrap();
+    fn rules_are_read_flat() {
+        let read = |text: &str| serde_json::from_str::<FaultRule>(text);
+        let rule = read(r#"{"kind":"delay","endpoint":"sendTx","ms":50}"#).unwrap();
         assert_eq!(rule, FaultRule::next("sendTx", Fault::Delay { ms: 50 }));
+        let rule = read(r#"{"kind":"close_sockets"}"#).unwrap();
+        assert_eq!(rule, FaultRule::next("connections", Fault::Close));
+        for wrong in [
+            r#"{"kind":"delay","endpoint":"sendTx"}"#,
+            r#"{"kind":"drop_reply"}"#,
+            r#"{"kind":"drop_reply","endpoint":"sendTx","often":1}"#,
+            r#"{"kind":"nothing","endpoint":"sendTx"}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_world_of_faults_is_understood() {
+        let text = include_str!("../../../tests/fixtures/worlds/faults.yaml");
+        let world = crate::paper::world::WorldSpec::parse(text).unwrap();
+        assert!(!world.faults.is_empty());
+        for entry in world.faults {
+            serde_json::from_value::<FaultRule>(entry.fault).unwrap();
+        }
     }
 }

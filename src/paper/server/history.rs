@@ -11,6 +11,7 @@ use crate::paper::exchange::MarketStats;
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+const MAX_MS: i64 = 253_402_300_800_000;
 
 /// Trades of one span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +114,10 @@ impl History {
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<Candle> {
-        let first = from.as_millis().div_euclid(span_ms) * span_ms / MINUTE_MS;
-        let last = to.as_millis().div_euclid(MINUTE_MS);
+        // Clients ask for any range at all; before the epoch and after the year 10000 nothing is traded.
+        let clamped = |at: Timestamp| at.as_millis().clamp(0, MAX_MS);
+        let first = clamped(from).div_euclid(span_ms) * span_ms / MINUTE_MS;
+        let last = clamped(to).div_euclid(MINUTE_MS);
         let mut candles: Vec<Candle> = Vec::new();
         if first > last {
             return candles;

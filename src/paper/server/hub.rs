@@ -257,3 +257,36 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Market;
+    use crate::paper::exchange::{Exchange, ExchangeConfig, Tier};
+    use crate::paper::server::history::History;
+
+    /// A reader that does not read is dropped instead of being kept in memory.
+    #[test]
+    fn a_slow_reader_is_dropped() {
+        let mut exchange = Exchange::new(ExchangeConfig {
+            chain_id: 304,
+            markets: vec![Market::example()],
+            tier: Tier::Standard,
+            withdrawal_delay: Duration::ZERO,
+            claim_delay: Duration::ZERO,
+            start: Timestamp::from_millis(0),
+        });
+        let (history, mut hub) = (History::default(), Hub::default());
+        let (id, mut frames) = hub.connect();
+        hub.subscribe(&View { exchange: &exchange, history: &history }, id, Channel::Height);
+        for tick in 1..=i64::try_from(OUTBOX).unwrap() {
+            assert_eq!(hub.connections(), 1, "dropped at tick {tick}");
+            exchange.advance(Timestamp::from_millis(tick * 500));
+            hub.publish(&View { exchange: &exchange, history: &history }, &[]);
+        }
+        assert_eq!(hub.connections(), 0);
+        let delivered = std::iter::from_fn(|| frames.try_recv().ok()).count();
+        assert_eq!(delivered, OUTBOX);
+        assert!(frames.is_closed());
+    }
+}

@@ -1,7 +1,7 @@
 //! Connections that can be cut from the server's side, over TCP or anything else that carries bytes.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,6 +19,13 @@ struct Switch {
 }
 
 impl Switch {
+    fn cut(&self) {
+        self.cut.store(true, Ordering::SeqCst);
+        for waker in self.lock().iter_mut().filter_map(Option::take) {
+            waker.wake();
+        }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, [Option<Waker>; 2]> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,10 +41,7 @@ pub(crate) struct Cutter {
 impl Cutter {
     /// Cuts the connection, also in the middle of an answer.
     pub(crate) fn cut(&self) {
-        self.switch.cut.store(true, Ordering::SeqCst);
-        for waker in self.switch.lock().iter_mut().filter_map(Option::take) {
-            waker.wake();
-        }
+        self.switch.cut();
     }
 
     /// Returns whether the connection was cut.
@@ -102,25 +106,21 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Line<T> {
 
 /// All open connections of a server; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<(Weak<Switch>, IpAddr)>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<Weak<Switch>>>>);
 
 impl Lines {
-    fn add<T>(&self, io: T, peer: IpAddr) -> Line<T> {
+    fn add<T>(&self, io: T) -> Line<T> {
         let switch = Arc::new(Switch::default());
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(line, _)| line.strong_count() > 0);
-        open.push((Arc::downgrade(&switch), peer));
+        open.retain(|line| line.strong_count() > 0);
+        open.push(Arc::downgrade(&switch));
         Line { io, switch }
     }
 
     /// Cuts every open connection.
     pub(crate) fn cut_all(&self) {
         let open = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (line, peer) in open {
-            if let Some(switch) = line.upgrade() {
-                Cutter { switch, peer }.cut();
-            }
-        }
+        open.iter().filter_map(Weak::upgrade).for_each(|switch| switch.cut());
     }
 }
 
@@ -148,7 +148,7 @@ impl Listener for TcpLines {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        (self.lines.add(stream, peer.ip()), peer)
+        (self.lines.add(stream), peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -162,13 +162,6 @@ impl Connected<IncomingStream<'_, TcpLines>> for Cutter {
     }
 }
 
-/// Returns a cutter of nothing, where a request came over no connection of ours.
-impl Default for Cutter {
-    fn default() -> Self {
-        Self { switch: Arc::default(), peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -179,7 +172,7 @@ mod tests {
     async fn a_cut_wakes_a_waiting_reader_and_stops_a_writer() {
         let lines = Lines::default();
         let (ours, mut theirs) = tokio::io::duplex(64);
-        let mut line = lines.add(ours, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let mut line = lines.add(ours);
         theirs.write_all(b"x").await.unwrap();
         assert_eq!(line.read_u8().await.unwrap(), b'x');
         let (read, ()) = tokio::join!(line.read_u8(), async { lines.cut_all() });

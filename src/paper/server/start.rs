@@ -138,7 +138,7 @@ impl PaperServer {
         let listener = listener.map_err(|source| PaperError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| PaperError::Listen { address, source })?;
         let (sim, clock) = open(&config)?;
-        Ok(serve(config, sim, clock, listener, addr)?)
+        serve(config, sim, clock, listener, addr)
     }
 }
 

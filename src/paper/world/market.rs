@@ -19,6 +19,8 @@ const LEVELS: i64 = 10;
 const FADE: i64 = 60;
 /// Period of the slow swing, in ms: both legs of a plan near the touch get their turn within a minute.
 const SWING_MS: i64 = 24_000;
+/// Height of the slow swing, in halves of the volatility.
+const SWING_HALVES: i64 = 5;
 /// Typical deviation from the anchor, in basis points, when the scenario does not say.
 const VOLATILITY_BPS: i64 = 12;
 /// Takers come once in this many steps.
@@ -104,7 +106,7 @@ impl MarketWorld {
         self.moving = Some(Move { from: self.anchor, to: price.ticks() * FINE, begun: now, over });
     }
 
-    /// Returns the price without the grid's rounding.
+    /// Makes one step: price, quotes, takers.
     pub(super) fn step(
         &mut self,
         exchange: &mut Exchange,
@@ -154,7 +156,7 @@ impl MarketWorld {
             Pace::Coarse => 0,
         };
         self.deviation = kept + rng.between(-width, width) + rng.between(-width, width);
-        let ticks = (self.anchor + self.deviation + swing(passed, spread)) / FINE;
+        let ticks = (self.anchor + self.deviation + swing(passed, spread * SWING_HALVES / 2)) / FINE;
         Price::from_ticks(ticks.clamp(1, Price::MAX.ticks()))
     }
 

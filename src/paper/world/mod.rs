@@ -4,6 +4,8 @@ mod market;
 mod script;
 mod spec;
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 
 pub use spec::{Action, Duration, FaultEntry, MarketSpec, ScriptEntry, TakerSide, WorldError, WorldSpec};
@@ -48,8 +50,8 @@ pub struct World {
     next: Timestamp,
     rng: SplitMix64,
     markets: Vec<MarketWorld>,
-    /// How many script entries have run; they are sorted by time.
-    script_done: usize,
+    /// What the script still has to do, by time.
+    agenda: VecDeque<ScriptEntry>,
 }
 
 impl World {
@@ -69,8 +71,8 @@ impl World {
         let markets = market::build(&spec, exchange)?;
         script::check(&spec, exchange)?;
         let start = exchange.now();
-        let mut world =
-            Self { spec, start, next: start, rng: SplitMix64::new(seed), markets, script_done: 0 };
+        let agenda = spec.script.iter().cloned().collect();
+        let mut world = Self { spec, start, next: start, rng: SplitMix64::new(seed), markets, agenda };
         world.step(exchange, Pace::Fine);
         Ok(world)
     }
@@ -99,13 +101,14 @@ impl World {
     }
 
     fn run_script(&mut self, exchange: &mut Exchange) {
-        while let Some(entry) = self.spec.script.get(self.script_done) {
-            if self.start.after(entry.at.0) > self.next {
-                return;
-            }
-            let entry = entry.clone();
-            self.script_done += 1;
+        let due = |entry: &ScriptEntry, world: &Self| world.start.after(entry.at.0) <= world.next;
+        while self.agenda.front().is_some_and(|entry| due(entry, self)) {
+            let Some(entry) = self.agenda.pop_front() else { return };
             self.act(exchange, entry.market.as_deref(), &entry.action);
+            if let Some(again) = entry.again() {
+                let place = self.agenda.partition_point(|other| other.at <= again.at);
+                self.agenda.insert(place, again);
+            }
         }
     }
 

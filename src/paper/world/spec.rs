@@ -108,7 +108,7 @@ pub struct MarketSpec {
     /// First mark price; the listed one when absent.
     #[serde(default)]
     pub price: Option<Decimal>,
-    /// Typical distance of the price from its anchor, in basis points; 0 holds it still.
+    /// Typical noise of the price around its anchor, in basis points; 0 holds it still.
     #[serde(default)]
     pub volatility_bps: Option<u32>,
     /// Percent of the usual size that makers quote per level.
@@ -128,11 +128,24 @@ pub struct MarketSpec {
 pub struct ScriptEntry {
     /// When, counted from the start.
     pub at: Duration,
+    /// How long until it happens again, and again.
+    #[serde(default)]
+    pub every: Option<Duration>,
     /// Where; actions without a market need none.
     #[serde(default)]
     pub market: Option<String>,
     /// What.
     pub action: Action,
+}
+
+impl ScriptEntry {
+    /// Returns the entry as it stands after it has run: later, if it repeats.
+    pub(super) fn again(mut self) -> Option<Self> {
+        // Never sooner than a step, or time would not get past it.
+        let every = self.every?.0.max(super::STEP);
+        self.at = Duration(self.at.0.saturating_add(every));
+        Some(self)
+    }
 }
 
 /// Which side a taker of the script takes.

@@ -39,12 +39,13 @@ pub(super) struct Call<'a> {
     pub(super) token: Option<&'a str>,
 }
 
-/// How long a request of `class` waits for budget, in venue time: a fraction of the time its transaction lives.
+/// How long a request of `class` waits for budget, in venue time: a fraction of the time its transaction lives; for
+/// reads longer than the window in which the venue counts, so that a burst of them is spread and not refused.
 const fn queue_limit(class: Class) -> Duration {
     Duration::from_secs(match class {
         Class::Emergency | Class::Cancel | Class::Hedge => 4,
         Class::Place => 10,
-        Class::Read => 30,
+        Class::Read => 90,
     })
 }
 

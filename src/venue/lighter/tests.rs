@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::client::LighterVenue;
 use super::testing::{ACCOUNT, MARKETS, Reply, Seen, http_stub, json, nobody, signed, venue};
-use crate::model::{ApiKeyIndex, MarketId, Nonce, Position, Timestamp, TradeId, TxHash};
+use crate::model::{ApiKeyIndex, MarketId, Nonce, Position, Timestamp, TxHash};
 use crate::rt::Tasks;
 use crate::venue::{Accepted, Class, Retry, Tier, Venue, VenueError};
 
@@ -167,7 +167,10 @@ async fn r_18_a_bad_answer_to_a_read_is_never_empty() {
             "{reply:?}"
         );
         assert!(
-            venue.trades_after(ACCOUNT, MARKET, None).await.is_err_and(|error| malformed(&error)),
+            venue
+                .trades_since(ACCOUNT, MARKET, Timestamp::from_millis(0))
+                .await
+                .is_err_and(|error| malformed(&error)),
             "{reply:?}"
         );
     }
@@ -215,9 +218,9 @@ async fn every_read_asks_as_the_venue_documents() {
     assert_eq!(venue.budget().tier(), Tier::Premium);
     assert_eq!(venue.active_orders(ACCOUNT, MARKET).await.unwrap().len(), 2);
     assert_eq!(venue.inactive_orders(ACCOUNT, MARKET).await.unwrap().len(), 2);
-    let trades = venue.trades_after(ACCOUNT, MARKET, Some(TradeId::new(36_388_615_592))).await.unwrap();
+    let trades = venue.trades_since(ACCOUNT, MARKET, Timestamp::from_millis(0)).await.unwrap();
     assert!(trades.len() == 2 && trades[0].id < trades[1].id);
-    let newer = venue.trades_after(ACCOUNT, MARKET, Some(trades[0].id)).await.unwrap();
+    let newer = venue.trades_since(ACCOUNT, MARKET, trades[1].timestamp).await.unwrap();
     assert_eq!(newer, [trades[1].clone()]);
     assert_eq!(venue.transaction(hash).await.unwrap().unwrap().nonce, Nonce::new(17));
     let withdrawals = venue.withdrawals(ACCOUNT).await.unwrap();
@@ -277,7 +280,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
 fn paged_trades(seen: &Seen) -> Reply {
     let trade = |id: u64| {
         format!(
-            r#"{{"trade_id":{id},"type":"trade","market_id":2,"size":"0.500","price":"101.000","ask_account_id":1001,"bid_account_id":7,"is_maker_ask":true,"timestamp":1790600000000}}"#
+            r#"{{"trade_id":{id},"type":"trade","market_id":2,"size":"0.500","price":"101.000","ask_account_id":1001,"bid_account_id":7,"is_maker_ask":true,"timestamp":179060000000{id}}}"#
         )
     };
     let page = |ids: [u64; 2], next: &str| {
@@ -308,9 +311,12 @@ async fn trades_are_followed_over_pages_and_come_once() {
     let venue = venue(&base, WS);
     let ids =
         |trades: Vec<crate::model::Trade>| trades.iter().map(|trade| trade.id.get()).collect::<Vec<_>>();
-    assert_eq!(ids(venue.trades_after(ACCOUNT, MARKET, None).await.unwrap()), [5, 6, 7, 8, 9]);
+    assert_eq!(
+        ids(venue.trades_since(ACCOUNT, MARKET, Timestamp::from_millis(0)).await.unwrap()),
+        [5, 6, 7, 8, 9]
+    );
     assert_eq!(*count.lock().unwrap(), 3);
-    let newer = venue.trades_after(ACCOUNT, MARKET, Some(TradeId::new(7))).await.unwrap();
+    let newer = venue.trades_since(ACCOUNT, MARKET, Timestamp::from_millis(1_790_600_000_008)).await.unwrap();
     assert_eq!((ids(newer), *count.lock().unwrap()), (vec![8, 9], 5));
 }
 

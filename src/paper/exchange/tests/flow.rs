@@ -7,35 +7,50 @@ use super::*;
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Step {
-    Place { who: usize, buy: bool, ticks: i64, lots: i64, tif: u8 },
-    Cancel { who: usize },
-    Mark { ticks: i64 },
-    Wait { ms: u64 },
-    Withdraw { who: usize },
+    /// Prices count from the mark.
+    Place {
+        who: usize,
+        buy: bool,
+        ticks: i64,
+        lots: i64,
+        tif: u8,
+    },
+    Cancel {
+        who: usize,
+    },
+    Mark {
+        ticks: i64,
+    },
+    Wait {
+        ms: u64,
+    },
+    Withdraw {
+        who: usize,
+    },
 }
 
 const ACCOUNTS: [AccountIndex; 3] = [A, B, C];
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..3_usize, any::<bool>(), -40..40_i64, 100..400_000_i64, 0..3_u8).prop_map(
-            |(who, buy, ticks, lots, tif)| Step::Place { who, buy, ticks: 100_000 + ticks * 10, lots, tif }
-        ),
+        8 => (0..3_usize, any::<bool>(), -40..40_i64, 10..1_500_i64, 0..3_u8)
+            .prop_map(|(who, buy, ticks, root, tif)| Step::Place { who, buy, ticks: ticks * 10, lots: root * root, tif }),
         1 => (0..3_usize).prop_map(|who| Step::Cancel { who }),
-        2 => (80_000..120_000_i64).prop_map(|ticks| Step::Mark { ticks }),
-        1 => (1..900_000_u64).prop_map(|ms| Step::Wait { ms }),
+        3 => (-5_000..5_000_i64).prop_map(|ticks| Step::Mark { ticks }),
+        1 => (1..300_000_u64).prop_map(|ms| Step::Wait { ms }),
         1 => (0..3_usize).prop_map(|who| Step::Withdraw { who }),
     ]
 }
 
 fn apply(bench: &mut Bench, step: &Step) {
     let expires_in = |tif: u8| if tif == 0 { 0 } else { 600_000 };
+    let mark = bench.exchange.stats(SOL).and_then(|stats| stats.mark).unwrap().ticks();
     match *step {
         Step::Place { who, buy, ticks, lots, tif } => {
             let side = if buy { Side::Buy } else { Side::Sell };
             let extra = Extra { tif, expires_in: expires_in(tif), ..GTT };
             // Refusals are part of the flow.
-            let _ = bench.order(ACCOUNTS[who], side, ticks, lots, extra);
+            let _ = bench.order(ACCOUNTS[who], side, mark + ticks, lots, extra);
             bench.run(300);
         }
         Step::Cancel { who } => {
@@ -43,7 +58,8 @@ fn apply(bench: &mut Bench, step: &Step) {
             bench.run(300);
         }
         Step::Mark { ticks } => {
-            bench.exchange.set_prices(SOL, Price::from_ticks(ticks), Price::from_ticks(ticks));
+            let price = Price::from_ticks((mark + ticks).max(10_000));
+            bench.exchange.set_prices(SOL, price, price);
         }
         Step::Wait { ms } => bench.run(ms),
         Step::Withdraw { who } => {
@@ -62,6 +78,21 @@ fn apply(bench: &mut Bench, step: &Step) {
 fn play(steps: &[Step]) -> Bench {
     let mut bench = Bench::with(ExchangeConfig { tier: Tier::Premium, ..config() });
     bench.exchange.check_signatures(false);
+    bench.unsigned = true;
+    for account in ACCOUNTS {
+        let (account_index, api_key_index) = (account.get(), SLOT.get());
+        // As high as it goes, so that accounts get liquidated.
+        let body = crate::tx::UpdateLeverage {
+            account_index,
+            api_key_index,
+            market_index: 2,
+            initial_margin_fraction: 400,
+            // One of them isolated.
+            margin_mode: u8::from(account == C),
+        };
+        bench.send(body).unwrap();
+        bench.run(1);
+    }
     for (i, step) in steps.iter().enumerate() {
         apply(&mut bench, step);
         bench.assert_sound(&format!("after step {i} {step:?}"));
@@ -82,6 +113,46 @@ fn money_is_conserved_positions_add_up_and_the_book_never_crosses() {
             prop_assert_eq!(bench.exchange.active_orders(account, None).len(), record.total_order_count as usize);
         }
     });
+}
+
+/// Long seeded flows reach what short random ones seldom do; the counts prove that they did.
+#[test]
+fn long_flows_with_liquidations_conserve_money_too() {
+    let (mut trades, mut liquidations, mut take_overs, mut withdrawals) = (0, 0, 0, 0);
+    for seed in 1..=12 {
+        let mut rng = crate::rt::SplitMix64::new(seed);
+        let steps: Vec<_> = (0..150).map(|_| seeded_step(&mut rng)).collect();
+        let bench = play(&steps);
+        trades += bench.exchange.trades(TradeFilter::default(), 1_000).len();
+        for account in ACCOUNTS {
+            let rows = bench.exchange.liquidations(account);
+            take_overs += rows.iter().filter(|row| row.deleverage).count();
+            liquidations += rows.iter().filter(|row| !row.deleverage).count();
+            withdrawals += bench.exchange.withdrawals(account).len();
+        }
+    }
+    let seen = (trades, liquidations, take_overs, withdrawals);
+    assert!(trades > 100 && liquidations > 0 && take_overs > 0 && withdrawals > 10, "{seen:?}");
+}
+
+fn seeded_step(rng: &mut crate::rt::SplitMix64) -> Step {
+    let who = usize::try_from(rng.below(3)).unwrap();
+    match rng.below(14) {
+        0..8 => {
+            let root = rng.between(10, 1_200);
+            Step::Place {
+                who,
+                buy: rng.below(2) == 0,
+                ticks: rng.between(-40, 40) * 10,
+                lots: root * root,
+                tif: u8::try_from(rng.below(3)).unwrap(),
+            }
+        }
+        8 => Step::Cancel { who },
+        9..12 => Step::Mark { ticks: rng.between(-3_000, 3_000) },
+        12 => Step::Wait { ms: rng.below(300_000) },
+        _ => Step::Withdraw { who },
+    }
 }
 
 #[test]

@@ -55,6 +55,21 @@ fn a_failed_withdrawal_gives_the_money_back() {
 }
 
 #[test]
+fn a_stuck_withdrawal_goes_on_when_it_may() {
+    let mut bench = Bench::new();
+    bench.exchange.set_withdraw_behaviour(WithdrawBehaviour::Stuck);
+    bench.send(withdraw(25_000_000)).unwrap();
+    bench.run(500_000);
+    assert_eq!(statuses(&bench), [WithdrawStatus::Pending]);
+    bench.exchange.set_withdraw_behaviour(WithdrawBehaviour::Unclaimed);
+    bench.run(500_000);
+    assert_eq!(statuses(&bench), [WithdrawStatus::Claimable]);
+    bench.exchange.set_withdraw_behaviour(WithdrawBehaviour::Normal);
+    bench.run(2_000);
+    assert_eq!(statuses(&bench), [WithdrawStatus::Completed]);
+}
+
+#[test]
 fn withdrawals_have_a_minimum_and_end_at_the_available_balance() {
     let mut bench = Bench::new();
     assert_eq!(code(bench.send(withdraw(999_999))), 21116);

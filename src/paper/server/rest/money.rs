@@ -53,8 +53,10 @@ pub(super) fn withdrawal_delay(view: &View<'_>) -> Json {
 }
 
 pub(super) fn transfer_fee(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
-    authorize(view, params.token(), params.account()?)?;
-    Ok(ok().put("transfer_fee_usdc", &0).json())
+    let from = params.account()?;
+    authorize(view, params.token(), from)?;
+    let to = params.int("to_account_index")?.filter(|to| *to >= 0).map(AccountIndex::new);
+    Ok(ok().put("transfer_fee_usdc", &view.exchange.transfer_fee(from, to)).json())
 }
 
 pub(super) fn fast_withdrawal(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {

@@ -49,7 +49,10 @@ async fn answers_that_are_no_answers() {
         // All of them took effect.
         assert_eq!(rig.executed(&order).await["status"], 2);
     }
-    for (fault, status) in [(Fault::RateLimit, 429), (Fault::Blocked, 405), (Fault::ServerError, 500)] {
+    let unavailable = Fault::HttpStatus { status: 503 };
+    for (fault, status) in
+        [(unavailable, 503), (Fault::RateLimit, 429), (Fault::Blocked, 405), (Fault::ServerError, 500)]
+    {
         let order = rig.order(LONG, 9, 500, 100_500, GTT);
         strike(&rig, "sendTx", fault);
         assert_eq!(rig.post(&order).await.unwrap().status().as_u16(), status);
@@ -109,12 +112,75 @@ async fn r_20_sockets_are_cut() {
     while socket.next().await.is_some() {}
 
     let (mut one, mut two) = (rig.socket().await, rig.socket().await);
-    let rule = json!({"place": "connections", "fault": {"kind": "close"}});
+    let rule = json!({"kind": "close_sockets"});
     let request = rig.http.post(rig.url("/paper/faults"));
     // The request's own connection is cut, too, so its answer may not arrive.
     drop(request.header("Content-Type", "application/json").body(rule.to_string()).send().await);
     assert!(one.next().await.is_none() && two.next().await.is_none());
     assert_eq!(rig.get("/").await.0, 200);
+}
+
+/// F-09: the same fills may arrive twice.
+#[tokio::test]
+async fn f_09_a_frame_is_repeated() {
+    let rig = Rig::start().await;
+    let mut socket = rig.socket().await;
+    socket.subscribe("account_tx/1001", Some(rig.token(LONG))).await;
+    strike(&rig, "ws/frame/account_tx", Fault::DuplicateFrame);
+    assert_eq!(rig.send(&rig.order(LONG, 1, 500, 100_500, GTT)).await.0, 200);
+    let (once, twice) = (socket.kind("update/account_tx").await, socket.kind("update/account_tx").await);
+    assert_eq!(once, twice);
+}
+
+#[tokio::test]
+async fn a_planned_close_is_announced() {
+    let rig = Rig::start().await;
+    let mut socket = rig.socket().await;
+    strike(&rig, "ws/frame/height", Fault::Shutdown { ms: 20 });
+    socket.say(json!({"type": "subscribe", "channel": "height"})).await;
+    assert_eq!(socket.next().await.unwrap(), json!({"type": "shutdown", "close_in_ms": 20}));
+    assert!(socket.next().await.is_none());
+}
+
+/// The command log makes the exchange outlive its process.
+#[tokio::test]
+async fn a_server_goes_on_where_its_log_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let config =
+        || crate::paper::server::PaperConfig { log: Some(dir.path().join("log")), ..super::rig::config() };
+    let rig = Rig::with(config()).await;
+    let order = rig.order(LONG, 5, 500, 100_500, GTT);
+    assert_eq!(rig.send(&order).await.0, 200);
+    rig.executed(&order).await;
+    let before = rig.running.clock.now();
+    rig.running.shutdown().await;
+
+    let rig = Rig::with(config()).await;
+    assert!(rig.running.clock.now() >= before);
+    assert_eq!(live(&rig).await, 1);
+    assert_eq!(rig.executed(&order).await["status"], 2);
+    let (_, nonce) = rig.get("/api/v1/nextNonce?account_index=1001&api_key_index=4").await;
+    assert_eq!(nonce["nonce"], 1);
+}
+
+#[tokio::test]
+async fn the_control_plane_moves_the_price() {
+    let rig = Rig::start().await;
+    let post = async |path: &str, body: serde_json::Value| {
+        let request = rig.http.post(rig.url(path)).header("Content-Type", "application/json");
+        request.body(body.to_string()).send().await.unwrap().status().as_u16()
+    };
+    let action = json!({"market": "SOL", "action": {"do": "set_price", "price": "90.000"}});
+    assert_eq!(post("/paper/act", action).await, 200);
+    assert_eq!(post("/paper/deposit", json!({"account": LONG, "micros": 5_000_000})).await, 200);
+    // The world moves prices in its next step.
+    let moved = |stats: &serde_json::Value| stats["index_price"].as_str().unwrap().starts_with("90.");
+    let mut socket = rig.socket().await;
+    if !moved(&socket.subscribe("market_stats/2", None).await["market_stats"]) {
+        socket.until(|f| f["type"] == "update/market_stats" && moved(&f["market_stats"])).await;
+    }
+    let (_, account) = rig.get("/api/v1/account?by=index&value=1001").await;
+    assert_eq!(account["accounts"][0]["collateral"], "10005.000000");
 }
 
 /// The dump proves what a crash test must know: every order and transaction there ever was.

@@ -1,8 +1,13 @@
 //! Reads: shapes, tokens and refusals.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::rig::{GTT, LONG, Rig, SHORT};
+use super::rig::{GTT, LONG, Rig, SEED, SHORT, SLOT};
+use crate::model::{AccountIndex, ApiKeyIndex};
+use crate::paper::server::key;
+use crate::tx::auth::AuthToken;
 
 #[tokio::test]
 async fn public_reads_have_the_venues_shape() {
@@ -150,4 +155,42 @@ async fn history_is_read_page_by_page() {
         }
     }
     assert_eq!(found, [5, 4, 3, 2, 1]);
+}
+
+/// F-26: a token ends, and one that would last longer than eight hours is none.
+#[tokio::test]
+async fn f_26_tokens_end() {
+    let rig = Rig::start().await;
+    let index = AccountIndex::new(LONG);
+    let slot = ApiKeyIndex::new(SLOT);
+    let now = rig.running.clock.now();
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    for (deadline, status) in
+        [(now.before(hours(1)), 400), (now.after(hours(1)), 200), (now.after(hours(9)), 400)]
+    {
+        let token = AuthToken::make(&key(SEED, index, slot), index, slot, deadline);
+        let path = format!("/api/v1/accountLimits?account_index=1001&auth={token}");
+        assert_eq!(rig.get(&path).await.0, status, "{deadline}");
+    }
+}
+
+/// No request may bring the exchange down, however little sense it makes.
+#[tokio::test]
+async fn senseless_requests_are_survived() {
+    let rig = Rig::start().await;
+    let (min, max) = (i64::MIN, i64::MAX);
+    for path in [
+        format!("candles?market_id=2&resolution=1w&start_timestamp={min}&end_timestamp={max}&count_back=9"),
+        format!("candles?market_id=2&resolution=1m&start_timestamp={max}&end_timestamp={min}&count_back=0"),
+        format!("trades?sort_by=timestamp&limit=1&from={max}&cursor=eyJpbmRleCI6OTk5OTk5OTk5fQ=="),
+        "trades?sort_by=timestamp&limit=1&cursor=%00".to_owned(),
+        format!("account?by=index&value={min}"),
+        format!("txs?limit=100&index={}", u64::MAX),
+        "orderBookOrders?market_id=-1&limit=1".to_owned(),
+        "apikeys?account_index=1001&api_key_index=256".to_owned(),
+    ] {
+        let (status, body) = rig.get(&format!("/api/v1/{path}")).await;
+        assert!(status == 200 || status == 400, "{path}: {status} {body}");
+    }
+    assert_eq!(rig.get("/").await.0, 200);
 }

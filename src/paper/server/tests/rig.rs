@@ -28,7 +28,11 @@ pub(super) const IOC: u8 = 0;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A market with nobody in it but the tests.
-const QUIET: &str = "name: quiet\nabout: nobody trades but the tests\nmarkets: []\n";
+const QUIET: &str = "
+name: quiet
+about: nobody trades but the tests
+markets: [{ market: SOL, volatility_bps: 0, makers: false, takers: false }]
+";
 
 pub(super) fn config() -> PaperConfig {
     let accounts = [LONG, SHORT].map(|account| PaperSlots {

@@ -17,7 +17,6 @@ async fn an_order_over_rest_fills_one_over_the_socket_and_both_show_everywhere()
         ("account_all_trades/1001", LONG),
         ("account_all_positions/1002", SHORT),
         ("user_stats/1001", LONG),
-        ("account_tx/1001", LONG),
         ("account_all/1002", SHORT),
         ("account_market/2/1001", LONG),
         ("account_all_assets/1001", LONG),
@@ -54,7 +53,6 @@ async fn an_order_over_rest_fills_one_over_the_socket_and_both_show_everywhere()
         "update/account_all_trades",
         "update/account_market",
         "update/account_orders",
-        "update/account_tx",
         "update/trade",
         "update/user_stats",
     ];

@@ -102,12 +102,26 @@ impl Session {
                 real_sleep(Duration::from_millis(ms)).await;
             }
             Some(Fault::TruncatedJson) => {
-                let half: String = frame.text.chars().take(frame.text.len() / 2).collect();
+                let half = frame.text[..frame.text.floor_char_boundary(frame.text.len() / 2)].to_owned();
                 return continue_if(socket.send(WsMessage::text(half)).await);
             }
+            Some(Fault::DuplicateFrame) => {
+                // The second one below; when the socket is gone it says so there.
+                drop(socket.send(WsMessage::text(frame.text.to_string())).await);
+            }
+            Some(Fault::Shutdown { ms }) => return self.go_down(socket, ms).await,
             _ => {}
         }
         continue_if(socket.send(WsMessage::text(frame.text.to_string())).await)
+    }
+
+    /// Announces a planned close and carries it out.
+    async fn go_down(&self, socket: &mut WebSocket, ms: u64) -> Next {
+        let notice = object! { "type": "shutdown", "close_in_ms": ms };
+        if send(socket, &notice).await.is_ok() {
+            real_sleep(Duration::from_millis(ms)).await;
+        }
+        Next::Close
     }
 
     async fn receive(&mut self, socket: &mut WebSocket, message: WsMessage) -> Next {
@@ -211,8 +225,12 @@ impl Session {
                 return None;
             }
             Some(Fault::RateLimit) => return Some(message::error(&Refusal::RateLimited.error(), None)),
-            Some(Fault::ServerError | Fault::Blocked) => {
+            Some(Fault::ServerError | Fault::Blocked | Fault::HttpStatus { .. }) => {
                 return Some(message::error(&Refusal::Gone.error(), None));
+            }
+            Some(Fault::OtherForm) => {
+                let error = Refusal::Gone.error();
+                return Some(object! { "type": kind, "code": error.code, "message": error.message });
             }
             _ => {}
         }

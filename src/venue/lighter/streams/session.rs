@@ -210,12 +210,12 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
 
     async fn subscribe_if_due(&mut self, index: usize) -> Result<(), End> {
         let Phase::Due { unsubscribe } = self.channels[index].phase else { return Ok(()) };
-        let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
         let Some(message) = self.subscribe_message(index) else {
             let feed = self.channels[index].feed;
             self.emitter.down(feed, "no key of this account is here to make its token");
             return Ok(());
         };
+        let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
         if unsubscribe {
             let name = self.channels[index].name.clone();
             self.shared.pacer.sent();
@@ -255,8 +255,11 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
                 Err(End::Broken(reason))
             }
             Freshness::Probe => {
-                let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
+                let renew_at = channel.renew_at;
                 let Some(message) = self.subscribe_message(index) else { return Ok(()) };
+                // The running subscription keeps the token that it was made with.
+                self.channels[index].renew_at = renew_at;
+                let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
                 self.channels[index].probe = Some(permit);
                 self.send(message).await
             }

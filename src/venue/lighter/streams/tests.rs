@@ -151,7 +151,7 @@ async fn until<T>(events: &mut Receiver<VenueEvent>, pick: impl Fn(&VenueEvent) 
             if let Some(picked) = pick(&event) {
                 return picked;
             }
-            passed.push(format!("{event:.200?}"));
+            passed.push(format!("{event:?}").chars().take(200).collect::<String>());
         }
     };
     match real_timeout(LONG, wait).await {

@@ -1,0 +1,201 @@
+//! What the compiler does not check about the sources: which part may use which, and where time and randomness are read.
+
+#![expect(missing_docs, reason = "a test binary has no readers of its docs")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part may use besides itself. A part that is missing here fails the test, so that a new one gets its place.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("rt", &["model"]),
+    // Randomness for keys and nonces comes from `rt`, and nothing else from outside.
+    ("signing", &["rt"]),
+    ("tx", &["signing", "model", "rt"]),
+    ("plan", &["model"]),
+    ("graph", &["plan", "model"]),
+    ("lint", &["plan", "model", "graph"]),
+    ("journal", &["model", "rt"]),
+    ("venue", &["tx", "signing", "model", "rt", "plan"]),
+    ("paper", &["tx", "signing", "model", "rt", "venue"]),
+    ("engine", &["graph", "journal", "lint", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
+    ("report", &["engine", "journal", "graph", "model", "plan", "rt"]),
+    (
+        "cli",
+        &[
+            "engine", "graph", "journal", "lint", "model", "paper", "plan", "report", "rt", "signing", "tx",
+            "venue",
+        ],
+    ),
+];
+
+/// Of a part that is used for one thing only: the names that may be taken from it.
+const ONLY: &[(&str, &str, &[&str])] = &[("venue", "plan", &["KeySource"])];
+
+/// Readers of time and randomness, and spawners: all in `rt`.
+const ONLY_IN_RT: &[&str] = &[
+    "Instant::now",
+    "SystemTime::now",
+    "tokio::spawn",
+    "task::spawn",
+    "thread::spawn",
+    "thread::sleep",
+    "time::sleep",
+    "getrandom::",
+    "rand::",
+];
+
+/// The longest file that needs no reason.
+const LINES: usize = 900;
+
+/// Longer files, each with its reason.
+const LONG: &[(&str, &str)] = &[];
+
+struct Source {
+    /// From the package's root.
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// Returns its lines with their numbers, without comments and without the unit tests at its end.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
+        let lines = self.text[..end].lines().enumerate().map(|(i, line)| (i + 1, line));
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    fn is_test(&self) -> bool {
+        let is_test = |name: &str| name == "tests" || name.ends_with("_tests");
+        self.path.with_extension("").components().any(|part| part.as_os_str().to_str().is_some_and(is_test))
+    }
+
+    /// Returns the part it belongs to; `None` for `lib.rs` and `main.rs`.
+    fn part(&self) -> Option<&str> {
+        let inside = self.path.strip_prefix("src").ok()?;
+        inside.parent()?.components().next()?.as_os_str().to_str()
+    }
+
+    fn at(&self, line: usize) -> String {
+        format!("{}:{line}", self.path.display())
+    }
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push(Source { path: path.strip_prefix(root).unwrap().to_owned(), text });
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    walk(root, &root.join(folder), &mut found);
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Returns the parts that a line names, each with what follows it.
+fn uses(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    line.match_indices("crate::").filter_map(|(at, _)| {
+        let rest = &line[at + "crate::".len()..];
+        let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(rest.len());
+        // Macros and items of the crate's root are no parts.
+        (end > 0).then(|| (&rest[..end], rest[end..].trim_start_matches("::")))
+    })
+}
+
+#[test]
+fn dependencies_point_down() {
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        let Some(part) = source.part() else { continue };
+        let Some((_, allowed)) = MAY_USE.iter().find(|(name, _)| *name == part) else {
+            wrong.push(format!("{}: part `{part}` has no place in MAY_USE", source.path.display()));
+            continue;
+        };
+        for (number, line) in source.code() {
+            for (used, what) in uses(line) {
+                if used != part && !allowed.contains(&used) {
+                    wrong.push(format!("{}: `{part}` uses `{used}`", source.at(number)));
+                }
+                let only = ONLY.iter().find(|(from, to, _)| (*from, *to) == (part, used));
+                if only.is_some_and(|(_, _, names)| !names.iter().any(|name| what.starts_with(name))) {
+                    wrong.push(format!("{}: `{part}` uses more of `{used}` than it may", source.at(number)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_no_way_up() {
+    for (i, (part, allowed)) in MAY_USE.iter().enumerate() {
+        for used in *allowed {
+            let place = MAY_USE.iter().position(|(name, _)| name == used);
+            assert!(place.is_some_and(|place| place < i), "`{part}` may use `{used}`, which stands above it");
+        }
+    }
+}
+
+#[test]
+fn time_randomness_and_tasks_come_from_rt() {
+    let mut wrong = Vec::new();
+    for source in sources("src").iter().filter(|source| source.part() != Some("rt") && !source.is_test()) {
+        for (number, line) in source.code() {
+            for name in ONLY_IN_RT.iter().filter(|name| line.contains(*name)) {
+                wrong.push(format!("{}: `{name}` belongs in rt", source.at(number)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn long_files_have_a_reason() {
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        let lines = source.text.lines().count();
+        let path = source.path.display().to_string();
+        let reason = LONG.iter().find(|(long, _)| *long == path);
+        assert_eq!(lines > LINES, reason.is_some(), "{path} has {lines} lines");
+    }
+}
+
+#[test]
+fn every_integration_test_is_mounted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration");
+    // Read from the parent of each file: `main.rs` mounts its siblings, a `mod.rs` those beside it.
+    for source in sources("tests/integration") {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&source.path);
+        if path == root.join("main.rs") {
+            continue;
+        }
+        let is_mod = path.file_name().is_some_and(|name| name == "mod.rs");
+        let module = if is_mod { path.parent().unwrap() } else { &path };
+        let folder = module.parent().unwrap();
+        let name = module.file_stem().unwrap().to_string_lossy();
+        let parents = [folder.join("main.rs"), folder.join("mod.rs"), folder.with_extension("rs")];
+        let mounts = format!("mod {name};");
+        let is_mounted = |parent: &PathBuf| {
+            fs::read_to_string(parent)
+                .is_ok_and(|text| text.lines().any(|line| line.trim().ends_with(&mounts)))
+        };
+        assert!(parents.iter().any(is_mounted), "{} is not mounted", source.path.display());
+    }
+}
+
+#[test]
+fn no_test_is_left_out() {
+    // In two parts, so that this file does not name it.
+    let ignored = ["#[ig", "nore"].concat();
+    for source in sources("src").into_iter().chain(sources("tests")) {
+        assert!(!source.text.contains(&ignored), "{} leaves a test out", source.path.display());
+    }
+}
