@@ -11,10 +11,10 @@ use lighter_plan::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegView, OrderState, Pair,
     Proposal, SendResult, Step, View, decide, fold,
 };
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp};
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use lighter_plan::signing::Signature;
 use lighter_plan::tx::Envelope;
-use lighter_plan::venue::{Feed, MarketData, Retry, VenueEvent};
+use lighter_plan::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
 use super::link::{Bytes, Item, Link};
 use super::scenario::Scenario;
@@ -23,6 +23,7 @@ use super::watch::Watch;
 
 /// As in the driver.
 const RECONCILE_SPACING: Duration = Duration::from_secs(2);
+const POLL_SPACING: Duration = Duration::from_secs(10);
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const REST_FRESH: Duration = Duration::from_secs(8);
 const DECISIONS_MAX: usize = 64;
@@ -81,6 +82,7 @@ pub(crate) struct Life {
     wake: Timestamp,
     drawdown_told: bool,
     nonces_seen: BTreeSet<LegSide>,
+    resumed: bool,
 }
 
 /// One run, over any number of lives.
@@ -298,6 +300,7 @@ impl Run {
             wake: self.now.after(Duration::from_secs(1)),
             drawdown_told: false,
             nonces_seen: BTreeSet::new(),
+            resumed,
         });
         self.watch.note(self.now, &format!("life {}", self.lives));
         self.link.process_starts(self.now);
@@ -578,7 +581,16 @@ impl Run {
         } else if !leg.live {
             leg.live = true;
             leg.blind_since = None;
-            self.reconcile(side, true);
+            let state = life.pair.leg(side);
+            let nothing_to_miss = !life.resumed
+                && state.orders.is_empty()
+                && state.unsettled.is_empty()
+                && state.trades.is_empty();
+            if nothing_to_miss {
+                leg.synced = true;
+            } else {
+                self.reconcile(side, true);
+            }
         }
         self.step(Event::Tick)
     }
@@ -775,18 +787,22 @@ impl Run {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        use lighter_plan::venue::Venue as _;
-        if !self.may_read(Read::Withdrawals(side), Duration::from_secs(5)) {
+        if !self.may_read(Read::Withdrawals(side), POLL_SPACING + ANSWER_LAG) {
             return;
         }
         let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
+        let known = self.life().view.leg(side).margin.unwrap_or_default().collateral;
         self.life().tasks.push(Box::pin(async move {
             let read = async {
                 let rows = venue.withdrawals(account).await?;
-                Ok::<_, lighter_plan::venue::VenueError>((rows, venue.account(account).await?))
+                let moved = rows.first().is_some_and(|row| row.status != WithdrawStatus::Pending);
+                let collateral = if moved { venue.account(account).await?.margin.collateral } else { known };
+                Ok::<_, VenueError>((rows, collateral))
             };
             match read.await {
-                Ok((rows, view)) => Input::Event(Box::new(Event::Withdrawals(side, rows, Box::new(view)))),
+                Ok((rows, collateral)) => {
+                    Input::Event(Box::new(Event::Withdrawals(side, rows, collateral)))
+                }
                 Err(_) => Input::ReadFailed(Read::Withdrawals(side)),
             }
         }));

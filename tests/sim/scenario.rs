@@ -279,7 +279,7 @@ impl Scenario {
     }
 
     fn script(&mut self, at: Duration, action: Action) {
-        self.world.script.push(ScriptEntry { at: Span(at), market: Some(SYMBOL.to_owned()), action });
+        self.world.script.push(ScriptEntry { at: Span(at), market: Some(SYMBOL.to_owned()), every: None, action });
     }
 
     fn vary_faults(&mut self, rng: &mut SplitMix64) {
