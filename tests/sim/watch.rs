@@ -161,7 +161,21 @@ impl Watch {
 
     /// Every entry, before it is applied.
     pub(crate) fn entry(&mut self, now: Timestamp, entry: &Entry, pair: &Pair, view: &View, venue: &Exchange) {
-        *self.kinds.entry(entry.kind().to_owned()).or_default() += 1;
+        let kind = match entry {
+            Entry::Intent(intent) => format!("intent {}", purpose(&intent.purpose)),
+            Entry::Settled { outcome, .. } => match outcome {
+                Outcome::Executed => "settled executed".to_owned(),
+                Outcome::Failed { code, .. } => format!("settled failed {code:?}"),
+                Outcome::Dead { code, .. } => format!("settled dead {code:?}"),
+            },
+            Entry::Order { status, .. } => format!("order {status:?}"),
+            Entry::Step { to, .. } => {
+                let text = format!("{to:?}");
+                format!("step {}", text.split(['{', '\"']).next().unwrap_or_default())
+            }
+            other => other.kind().to_owned(),
+        };
+        *self.kinds.entry(kind).or_default() += 1;
         match entry {
             Entry::Intent(intent) => {
                 let text = format!(
@@ -351,4 +365,9 @@ impl Watch {
             format!("{} leg: the fills make {expected}, the venue has {collateral}", side.name())
         });
     }
+}
+
+fn purpose(purpose: &Purpose) -> String {
+    let text = format!("{purpose:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
 }
