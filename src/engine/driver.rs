@@ -734,7 +734,7 @@ impl<V: Venue> Driver<V> {
         let (venue, clock) = (Arc::clone(&self.parts.venue), self.parts.clock.clone());
         let (account, inbox) = (self.parts.spec.leg(side).account, self.parts.self_inbox.clone());
         self.tasks.spawn("reconcile", async move {
-            let answer = match reads::snapshot(venue.as_ref(), &clock, account, &input).await {
+            let answer = match reads::snapshot(venue.as_ref(), || clock.now(), account, &input).await {
                 Ok(snapshot) => Input::Event(Event::Snapshot(side, Box::new(snapshot))),
                 Err(error) => {
                     tracing::warn!(%error, "reconciliation incomplete");

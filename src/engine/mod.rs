@@ -10,7 +10,8 @@ mod entry;
 mod event;
 mod ingest;
 mod market;
-mod reads;
+#[doc(hidden)]
+pub mod reads;
 mod run;
 mod sender;
 mod state;

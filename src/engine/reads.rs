@@ -12,12 +12,11 @@ use crate::model::{
     Side, Size, Timestamp, TxHash, Usdc,
 };
 use crate::plan::{PriceSpec, SizeSpec};
-use crate::rt::Clock;
 use crate::venue::{Venue, VenueError};
 
 /// Why a check did not pass.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckError {
+pub enum CheckError {
     /// A rule does not hold.
     #[error("{0}")]
     Rule(String),
@@ -28,7 +27,7 @@ pub(crate) enum CheckError {
 
 impl CheckError {
     /// Returns the exit code when it stays.
-    pub(crate) const fn code(&self) -> u8 {
+    pub const fn code(&self) -> u8 {
         match self {
             Self::Rule(_) => codes::RULE_STOPPED,
             Self::Venue(_) => codes::FAILED_BEFORE_SENDING,
@@ -41,18 +40,18 @@ fn rule<T>(text: String) -> Result<T, CheckError> {
 }
 
 /// What a run tells every check.
-pub(crate) struct CheckInput<'a> {
-    pub(crate) spec: &'a PairSpec,
-    pub(crate) market: Market,
+pub struct CheckInput<'a> {
+    pub spec: &'a PairSpec,
+    pub market: Market,
     /// Public keys of the slots used, long leg first, as 80 hexadecimal digits.
-    pub(crate) keys: [Vec<(ApiKeyIndex, String)>; 2],
-    pub(crate) now: Timestamp,
+    pub keys: [Vec<(ApiKeyIndex, String)>; 2],
+    pub now: Timestamp,
     /// What an earlier check of this run found: only the accounts are then read again.
-    pub(crate) before: Option<&'a Checked>,
+    pub before: Option<&'a Checked>,
 }
 
 /// Reads both accounts and holds them against every rule of the plan.
-pub(crate) async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checked, CheckError> {
+pub async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checked, CheckError> {
     let (spec, market) = (input.spec, &input.market);
     market_rules(market)?;
     let mark = market.mark_price.map(|mark| Price::rounded(mark, market, Rounding::Down)).transpose();
@@ -280,19 +279,19 @@ fn distance(
 }
 
 /// What a reconciliation asks about.
-pub(crate) struct SnapshotInput {
-    pub(crate) market: Market,
-    pub(crate) since: Timestamp,
-    pub(crate) unsettled: Vec<(IntentId, TxHash)>,
-    pub(crate) keys: Vec<ApiKeyIndex>,
+pub struct SnapshotInput {
+    pub market: Market,
+    pub since: Timestamp,
+    pub unsettled: Vec<(IntentId, TxHash)>,
+    pub keys: Vec<ApiKeyIndex>,
     /// Whether an own order may have ended unseen.
-    pub(crate) ended_orders: bool,
+    pub ended_orders: bool,
 }
 
 /// Reads everything about a leg: orders before trades before the account, so that no fill is missed in between.
-pub(crate) async fn snapshot<V: Venue>(
+pub async fn snapshot<V: Venue>(
     venue: &V,
-    clock: &Clock,
+    now: impl Fn() -> Timestamp + Send,
     account: crate::model::AccountIndex,
     input: &SnapshotInput,
 ) -> Result<LegSnapshot, VenueError> {
@@ -302,7 +301,7 @@ pub(crate) async fn snapshot<V: Venue>(
     for key in &input.keys {
         nonces.push((*key, venue.next_nonce(account, *key).await?));
     }
-    let at = clock.now();
+    let at = now();
     let mut transactions = Vec::with_capacity(input.unsettled.len());
     for (id, hash) in &input.unsettled {
         transactions.push((*id, venue.transaction(*hash).await?));

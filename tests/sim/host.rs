@@ -1,0 +1,817 @@
+//! The direct host: does for the engine what the driver does, in virtual time, over the link.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use lighter_plan::engine::reads::{self, CheckError, CheckInput, SnapshotInput};
+use lighter_plan::engine::{
+    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegView, OrderState, Pair,
+    Proposal, SendResult, Step, View, decide, fold,
+};
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use lighter_plan::signing::Signature;
+use lighter_plan::tx::Envelope;
+use lighter_plan::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
+
+use super::link::{Bytes, Item, Link};
+use super::scenario::Scenario;
+use super::venue::{Direct, PUBLIC_KEY, public_hex};
+use super::watch::Watch;
+
+/// As in the driver.
+const RECONCILE_SPACING: Duration = Duration::from_secs(2);
+const POLL_SPACING: Duration = Duration::from_secs(10);
+const ANSWER_LAG: Duration = Duration::from_millis(500);
+const REST_FRESH: Duration = Duration::from_secs(8);
+const DECISIONS_MAX: usize = 64;
+const ACCOUNT_FEEDS: usize = 6;
+const INVALID_NONCE: i64 = 21_104;
+
+/// What reaches the pair's task.
+pub(crate) enum Input {
+    Event(Box<Event>),
+    Feed(Box<VenueEvent>),
+    ReadFailed(Read),
+    Resend(IntentId, LegSide),
+    /// The sender of a slot has its answer.
+    Answered((LegSide, ApiKeyIndex), IntentId, SendResult),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Read {
+    Snapshot(LegSide),
+    Withdrawals(LegSide),
+    Check,
+}
+
+/// The process died.
+pub(crate) struct Died;
+
+#[derive(Default)]
+struct Memo {
+    in_doubt: bool,
+    on_the_way: bool,
+    tries: u32,
+    spent: Duration,
+}
+
+#[derive(Default)]
+struct Slot {
+    busy: bool,
+    jobs: VecDeque<(Intent, bool)>,
+}
+
+type Task = Pin<Box<dyn Future<Output = Input>>>;
+
+/// What a process knows; gone when it dies.
+pub(crate) struct Life {
+    pub(crate) pair: Pair,
+    pub(crate) view: View,
+    market: Market,
+    book: Option<BookTop>,
+    data: Option<MarketData>,
+    up: BTreeMap<LegSide, BTreeSet<Feed>>,
+    memos: BTreeMap<IntentId, Memo>,
+    reading: BTreeSet<Read>,
+    read_at: BTreeMap<Read, Timestamp>,
+    slots: BTreeMap<(LegSide, ApiKeyIndex), Slot>,
+    tasks: Vec<Task>,
+    wake: Timestamp,
+    drawdown_told: bool,
+    nonces_seen: BTreeSet<LegSide>,
+    resumed: bool,
+}
+
+/// One run, over any number of lives.
+pub(crate) struct Run {
+    pub(crate) scenario: Scenario,
+    pub(crate) direct: Direct,
+    pub(crate) link: Link,
+    pub(crate) start: Timestamp,
+    pub(crate) now: Timestamp,
+    pub(crate) life: Option<Life>,
+    pub(crate) lives: u32,
+    /// The journal, as text.
+    pub(crate) journal: Vec<String>,
+    pub(crate) watch: Watch,
+    kill_points: u32,
+    /// The state of a run that ended or stopped.
+    pub(crate) outcome: Option<Pair>,
+}
+
+impl Run {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        let direct =
+            Direct::open(scenario.market.clone(), scenario.world.clone(), scenario.seed, &scenario.accounts);
+        let start = direct.lock().exchange.now();
+        {
+            let mut shared = direct.lock();
+            shared.read_faults = scenario.rates.read;
+            shared.tx_lag_ms = scenario.tx_lag_ms;
+        }
+        let link = Link::new(&scenario, start);
+        let watch = Watch::new(&scenario);
+        let mut run = Self {
+            scenario,
+            direct,
+            link,
+            start,
+            now: start,
+            life: None,
+            lives: 0,
+            journal: Vec::new(),
+            watch,
+            kill_points: 0,
+            outcome: None,
+        };
+        run.schedule();
+        run
+    }
+
+    fn schedule(&mut self) {
+        let start = self.start;
+        self.link.push(start, Item::Restart);
+        for (at, lasts, streams) in self.scenario.outages.clone() {
+            self.link.push(start.after(at), Item::Outage(streams, lasts));
+        }
+        if let Some((at, mode)) = self.scenario.stop {
+            self.link.push(start.after(at), Item::Stop(mode));
+        }
+        if let Some(at) = self.scenario.foreign_at {
+            self.link.push(start.after(at), Item::Foreign);
+        }
+        self.link.push(start.after(self.scenario.faults_until), Item::Quiet);
+    }
+
+    /// Runs to the end and checks everything on the way; returns the last state.
+    pub(crate) fn go(mut self) -> Self {
+        while self.outcome.is_none() {
+            self.turn();
+            if self.now > self.start.after(self.scenario.end_by) {
+                let step = self.life.as_ref().map(|life| format!("{:?}", life.pair.step));
+                self.watch.fail(&format!("the run does not end; step {step:?}"));
+            }
+        }
+        // What is still on its way must do no harm any more.
+        while self.link.has_bytes() {
+            self.turn();
+        }
+        let pair = self.outcome.take().expect("the loop ended");
+        self.watch.finish(&pair, &self.journal, &self.direct.lock().exchange);
+        self.outcome = Some(pair);
+        self
+    }
+
+    fn turn(&mut self) {
+        let next = {
+            let shared = self.direct.lock();
+            let wake = self.life.as_ref().map(|life| life.wake);
+            [Some(shared.next_due()), shared.wakes.first().copied(), self.link.next_due(), wake]
+                .into_iter()
+                .flatten()
+                .min()
+                .expect("the world goes on")
+                .max(self.now)
+        };
+        self.now = next;
+        let events = {
+            let mut shared = self.direct.lock();
+            shared.advance(next);
+            while shared.wakes.first().is_some_and(|at| *at <= next) {
+                shared.wakes.pop_first();
+            }
+            shared.exchange.drain_events()
+        };
+        self.watch.venue_events(&events);
+        self.link.publish(next, &events, &self.direct.lock().exchange, self.life.is_some());
+        if self.work().is_err() {
+            self.crash();
+        }
+        self.watch.look(self.now, &self.direct.lock().exchange, self.life.as_ref());
+    }
+
+    fn work(&mut self) -> Result<(), Died> {
+        while let Some(item) = self.link.pop(self.now) {
+            self.item(item)?;
+        }
+        self.poll()?;
+        let due = self.life.as_ref().is_some_and(|life| life.wake <= self.now);
+        if due {
+            self.step(Event::Tick)?;
+            if let Some(life) = &mut self.life {
+                // The driver waits a second when nothing asks for less, and never spins.
+                life.wake = life.wake.max(self.now.after(Duration::from_millis(1)));
+            }
+        }
+        self.settle_end();
+        Ok(())
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Died> {
+        match item {
+            Item::Restart => self.restart(),
+            Item::Input(life, input) if life == self.lives && self.life.is_some() => self.take(*input),
+            Item::Input(..) => Ok(()),
+            Item::Arrive(bytes) => {
+                self.watch.bytes_arrive(&bytes.tx_info);
+                self.link.arrive(self.now, *bytes, &mut self.direct.lock().exchange);
+                Ok(())
+            }
+            Item::Frame(feed, generation, event) => {
+                if self.link.is_current(feed, generation) && self.life.is_some() {
+                    self.take(Input::Feed(event))?;
+                }
+                Ok(())
+            }
+            Item::Connect(feed) => {
+                self.link.connect(self.now, feed, &self.direct.lock().exchange);
+                Ok(())
+            }
+            Item::Outage(streams, lasts) => {
+                self.link.outage(self.now, streams, lasts);
+                Ok(())
+            }
+            Item::Stop(mode) if self.life.is_some() => self.step(Event::Stop(mode)),
+            Item::Stop(mode) => {
+                // An operator asks again when the process is there.
+                self.link.push(self.now.after(Duration::from_secs(2)), Item::Stop(mode));
+                Ok(())
+            }
+            Item::Foreign => {
+                self.link.foreign_hand(&mut self.direct.lock().exchange, &self.scenario.spec);
+                self.watch.foreign_hand();
+                Ok(())
+            }
+            Item::Quiet => {
+                self.link.quiet();
+                let mut shared = self.direct.lock();
+                shared.read_faults = 0;
+                Ok(())
+            }
+        }
+    }
+
+    fn crash(&mut self) {
+        let (_, down) = self.scenario.crashes.remove(0);
+        self.watch.note(self.now, &format!("crash, back in {down:?}"));
+        self.life = None;
+        self.link.process_is_gone();
+        self.link.push(self.now.after(down), Item::Restart);
+    }
+
+    /// Every point at which the process may die.
+    fn kill_point(&mut self) -> Result<(), Died> {
+        self.kill_points += 1;
+        match self.scenario.crashes.first() {
+            Some((at, _)) if *at <= self.kill_points => Err(Died),
+            _ => Ok(()),
+        }
+    }
+
+    /// A new process: state is what the journal holds, and nothing else is known.
+    fn restart(&mut self) -> Result<(), Died> {
+        self.lives += 1;
+        let entries: Vec<Entry> =
+            self.journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
+        let pair = fold(&entries).expect("the journal folds");
+        self.watch.folded(&pair);
+        let resumed = !entries.is_empty();
+        let blind = LegView { blind_since: Some(self.now), ..LegView::default() };
+        let mut memos: BTreeMap<IntentId, Memo> = BTreeMap::new();
+        for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
+            memos.insert(*id, Memo { in_doubt: true, ..Memo::default() });
+        }
+        let market = self.direct.lock().exchange.markets()[0].clone();
+        self.life = Some(Life {
+            pair,
+            view: View { long: blind.clone(), short: blind, ..View::default() },
+            market,
+            book: None,
+            data: None,
+            up: BTreeMap::new(),
+            memos,
+            reading: BTreeSet::new(),
+            read_at: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            tasks: Vec::new(),
+            wake: self.now.after(Duration::from_secs(1)),
+            drawdown_told: false,
+            nonces_seen: BTreeSet::new(),
+            resumed,
+        });
+        self.watch.note(self.now, &format!("life {}", self.lives));
+        self.link.process_starts(self.now);
+        if resumed {
+            self.step(Event::Resumed)?;
+        }
+        self.step(Event::Tick)
+    }
+
+    /// The driver's loop ends with the pair.
+    fn settle_end(&mut self) {
+        let Some(life) = &self.life else { return };
+        if life.pair.end().is_none() && !life.pair.stopped {
+            return;
+        }
+        let pair = life.pair.clone();
+        self.watch.note(self.now, &format!("ended: {:?}", pair.end()));
+        self.life = None;
+        self.link.process_is_gone();
+        let again = self.scenario.resume_after.take().filter(|_| pair.end().is_none());
+        match again {
+            Some(wait) => self.link.push(self.now.after(wait), Item::Restart),
+            None => self.outcome = Some(pair),
+        }
+    }
+
+    fn life(&mut self) -> &mut Life {
+        self.life.as_mut().expect("the process lives")
+    }
+
+    fn poll(&mut self) -> Result<(), Died> {
+        let Some(life) = &mut self.life else { return Ok(()) };
+        let mut ready = Vec::new();
+        let mut context = Context::from_waker(Waker::noop());
+        life.tasks.retain_mut(|task| match task.as_mut().poll(&mut context) {
+            Poll::Ready(input) => {
+                ready.push(input);
+                false
+            }
+            Poll::Pending => true,
+        });
+        for input in ready {
+            if self.life.is_some() {
+                self.take(input)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Died> {
+        match input {
+            Input::Event(event) => {
+                self.before(&event);
+                let synced = match *event {
+                    Event::Snapshot(side, _) => Some(side),
+                    _ => None,
+                };
+                self.step(*event)?;
+                if let Some(side) = synced {
+                    self.after_snapshot(side)?;
+                }
+                Ok(())
+            }
+            Input::Answered(slot, id, result) => {
+                self.kill_point()?;
+                if let Some(slot) = self.life().slots.get_mut(&slot) {
+                    slot.busy = false;
+                }
+                self.next_job(slot);
+                self.take(Input::Event(Box::new(Event::Sent(id, slot.0, result))))
+            }
+            Input::Feed(event) => self.feed(*event),
+            Input::ReadFailed(read) => {
+                self.life().reading.remove(&read);
+                self.step(Event::Tick)
+            }
+            Input::Resend(id, side) => {
+                self.resend(id, side);
+                Ok(())
+            }
+        }
+    }
+
+    fn before(&mut self, event: &Event) {
+        let now = self.now;
+        match event {
+            Event::Sent(id, side, result) => self.sent(*id, *side, result),
+            Event::Snapshot(side, snapshot) => {
+                let life = self.life();
+                life.reading.remove(&Read::Snapshot(*side));
+                if !snapshot.nonces.is_empty() {
+                    life.nonces_seen.insert(*side);
+                }
+                let market = life.market.id;
+                let leg = view_mut(&mut life.view, *side);
+                leg.margin = Some(snapshot.account.margin);
+                leg.synced_at = Some(snapshot.at);
+                if let Some(row) = snapshot.account.position(market) {
+                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
+                        leg.position = Some((row.position, now));
+                    }
+                    leg.liquidation_price = row.liquidation_price;
+                    leg.funding_paid = Some(row.funding_paid);
+                }
+            }
+            Event::Withdrawals(side, ..) => {
+                self.life().reading.remove(&Read::Withdrawals(*side));
+            }
+            Event::CheckPassed(_) | Event::CheckFailed(..) => {
+                self.life().nonces_seen.extend(LegSide::BOTH);
+                self.life().reading.remove(&Read::Check);
+            }
+            _ => {}
+        }
+    }
+
+    fn after_snapshot(&mut self, side: LegSide) -> Result<(), Died> {
+        let life = self.life();
+        let venue = life.view.leg(side).position.map(|(lots, _)| lots);
+        let agrees = venue.is_none_or(|lots| lots == life.pair.leg(side).position);
+        let leg = view_mut(&mut life.view, side);
+        leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
+        leg.synced = leg.mismatches == 0 || leg.mismatches > 3;
+        let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
+        for id in unsettled {
+            let memo = self.life().memos.entry(id).or_default();
+            if memo.in_doubt && !memo.on_the_way {
+                self.resend(id, side);
+            }
+        }
+        self.step(Event::Tick)
+    }
+
+    fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {
+        let (retry, now, lives) = (self.scenario.retry, self.now, self.lives);
+        let life = self.life();
+        let memo = life.memos.entry(id).or_default();
+        memo.on_the_way = false;
+        match result {
+            SendResult::Accepted => memo.in_doubt = false,
+            SendResult::Refused { code, .. } => {
+                if *code == INVALID_NONCE {
+                    view_mut(&mut life.view, side).synced = false;
+                }
+            }
+            SendResult::Unknown(_) | SendResult::NotSent(_) => {
+                memo.in_doubt |= matches!(result, SendResult::Unknown(_));
+                let delay = (retry.initial * 2_u32.saturating_pow(memo.tries)).min(retry.max);
+                memo.tries = (memo.tries + 1).min(16);
+                memo.spent += delay;
+                if memo.spent <= retry.budget {
+                    let item = Item::Input(lives, Box::new(Input::Resend(id, side)));
+                    self.link.push(now.after(delay), item);
+                }
+            }
+        }
+    }
+
+    fn resend(&mut self, id: IntentId, side: LegSide) {
+        let now = self.now;
+        let Some(intent) = self.life().pair.leg(side).unsettled.get(&id).cloned() else { return };
+        if now < intent.deadline {
+            self.dispatch(&intent);
+        }
+    }
+
+    fn dispatch(&mut self, intent: &Intent) {
+        let life = self.life();
+        let memo = life.memos.entry(intent.id).or_default();
+        if std::mem::replace(&mut memo.on_the_way, true) {
+            return;
+        }
+        let in_doubt = memo.in_doubt;
+        let slot = (intent.leg, intent.key);
+        life.slots.entry(slot).or_default().jobs.push_back((intent.clone(), in_doubt));
+        self.next_job(slot);
+    }
+
+    /// One at a time leaves a slot.
+    fn next_job(&mut self, slot: (LegSide, ApiKeyIndex)) {
+        let (now, lives) = (self.now, self.lives);
+        let Some(queue) = self.life().slots.get_mut(&slot).filter(|queue| !queue.busy) else { return };
+        let Some((intent, in_doubt)) = queue.jobs.pop_front() else { return };
+        queue.busy = true;
+        self.watch.sent(now, &intent);
+        let bytes = Bytes {
+            life: lives,
+            slot,
+            intent: intent.id,
+            tx_type: intent.tx_type,
+            tx_info: intent.tx_info,
+            in_doubt,
+            answer_after: None,
+            again_after: None,
+        };
+        self.link.send(now, bytes);
+    }
+
+    fn side_of(&self, account: AccountIndex) -> Option<LegSide> {
+        LegSide::BOTH.into_iter().find(|side| self.scenario.spec.leg(*side).account == account)
+    }
+
+    fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
+        let now = self.now;
+        let event = match event {
+            VenueEvent::Up(feed) => return self.feed_state(feed, true),
+            VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
+            VenueEvent::Orders(account, rows, _) => self.side_of(account).map(|side| Event::Orders(side, rows)),
+            VenueEvent::Trades(account, rows) => self.side_of(account).map(|side| Event::Trades(side, rows)),
+            VenueEvent::Txs(account, rows) => self.side_of(account).map(|side| Event::Txs(side, rows)),
+            VenueEvent::Notices(account, rows) => self.side_of(account).map(|side| Event::Notices(side, rows)),
+            VenueEvent::Positions(account, rows) => {
+                let Some(side) = self.side_of(account) else { return Ok(()) };
+                let life = self.life();
+                let market = life.market.id;
+                let leg = view_mut(&mut life.view, side);
+                for row in rows.iter().filter(|row| row.market == market) {
+                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
+                        leg.position = Some((row.position, now));
+                    }
+                    leg.liquidation_price = row.liquidation_price;
+                    leg.funding_paid = Some(row.funding_paid);
+                }
+                Some(Event::Tick)
+            }
+            VenueEvent::Margin(account, margin) => {
+                let Some(side) = self.side_of(account) else { return Ok(()) };
+                view_mut(&mut self.life().view, side).margin = Some(margin);
+                Some(Event::Tick)
+            }
+            VenueEvent::Book(_, book) => {
+                self.life().book = Some(book);
+                None
+            }
+            VenueEvent::Stats(_, data) => {
+                self.life().data = Some(data);
+                Some(Event::Tick)
+            }
+        };
+        match event {
+            Some(event) => self.step(event),
+            None => Ok(()),
+        }
+    }
+
+    fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), Died> {
+        let account = match feed {
+            Feed::Book(_) => {
+                if !is_up {
+                    self.life().book = None;
+                }
+                return Ok(());
+            }
+            Feed::Stats(_) => {
+                if !is_up {
+                    self.life().data = None;
+                }
+                return Ok(());
+            }
+            Feed::Orders(account)
+            | Feed::Trades(account)
+            | Feed::Positions(account)
+            | Feed::Margin(account)
+            | Feed::Txs(account)
+            | Feed::Notices(account) => account,
+        };
+        let Some(side) = self.side_of(account) else { return Ok(()) };
+        let now = self.now;
+        let life = self.life();
+        let feeds = life.up.entry(side).or_default();
+        if is_up { feeds.insert(feed) } else { feeds.remove(&feed) };
+        let live = feeds.len() == ACCOUNT_FEEDS;
+        let leg = view_mut(&mut life.view, side);
+        if !live {
+            leg.synced = false;
+            leg.live = false;
+            leg.blind_since.get_or_insert(now);
+        } else if !leg.live {
+            leg.live = true;
+            leg.blind_since = None;
+            let state = life.pair.leg(side);
+            let nothing_to_miss = !life.resumed
+                && state.orders.is_empty()
+                && state.unsettled.is_empty()
+                && state.trades.is_empty();
+            if nothing_to_miss {
+                leg.synced = true;
+            } else {
+                self.reconcile(side, true);
+            }
+        }
+        self.step(Event::Tick)
+    }
+
+    /// Decides, journals, evolves, acts, until nothing more follows.
+    fn step(&mut self, event: Event) -> Result<(), Died> {
+        let mut event = event;
+        for _ in 0..DECISIONS_MAX {
+            self.refresh();
+            let (spec, life) = (&self.scenario.spec, self.life.as_ref().expect("the process lives"));
+            let decision = decide(&life.pair, spec, &life.view, &event);
+            if !self.carry_out(decision)? {
+                return Ok(());
+            }
+            event = self.run_rule().unwrap_or(Event::Tick);
+        }
+        self.watch.fail("decisions do not come to rest");
+    }
+
+    fn refresh(&mut self) {
+        let now = self.now;
+        let life = self.life();
+        life.view.now = now;
+        life.view.lag = ANSWER_LAG;
+        life.view.book.clone_from(&life.book);
+        life.view.data = life.data;
+        for side in LegSide::BOTH {
+            let life = self.life();
+            let checked = life.pair.checked.is_some();
+            let asked = life.read_at.get(&Read::Snapshot(side)).copied();
+            let leg = view_mut(&mut life.view, side);
+            if !leg.live && checked {
+                leg.synced = leg.synced_at.is_some_and(|at| now.since(at) < REST_FRESH + ANSWER_LAG)
+                    && leg.mismatches == 0;
+                if asked.is_none_or(|at| now.since(at) >= RECONCILE_SPACING + ANSWER_LAG) {
+                    self.reconcile(side, false);
+                }
+            }
+        }
+    }
+
+    fn run_rule(&mut self) -> Option<Event> {
+        let limit = self.scenario.spec.plan.risk.max_drawdown.to_decimal();
+        let life = self.life();
+        let trading = matches!(life.pair.step, Step::Place | Step::Watch | Step::Hedge(_));
+        let mark = life.view.mark()?;
+        if trading && !life.drawdown_told && !life.pair.is_flat() && life.pair.net_result(mark) <= -limit {
+            life.drawdown_told = true;
+            return Some(Event::LeaveNow(ExitReason::Drawdown));
+        }
+        None
+    }
+
+    fn carry_out(&mut self, decision: Decision) -> Result<bool, Died> {
+        self.kill_point()?;
+        let intents = self.record(&decision);
+        self.kill_point()?;
+        for intent in &intents {
+            self.dispatch(intent);
+            self.kill_point()?;
+        }
+        for effect in &decision.effects {
+            self.effect(effect);
+        }
+        let later = self.now.after(Duration::from_secs(1));
+        self.life().wake = decision.wake.unwrap_or(later);
+        Ok(!decision.entries.is_empty() || !intents.is_empty())
+    }
+
+    fn record(&mut self, decision: &Decision) -> Vec<Intent> {
+        let life = self.life.as_ref().expect("the process lives");
+        let mut next = life.pair.clone();
+        for entry in &decision.entries {
+            next.evolve(entry).expect("a decision fits its state");
+        }
+        let intents = self.sign(&next, &decision.proposals);
+        let mut entries = decision.entries.clone();
+        entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
+        let now = self.now;
+        for entry in &entries {
+            self.journal.push(serde_json::to_string(entry).expect("an entry is JSON"));
+            let life = self.life.as_mut().expect("the process lives");
+            self.watch.entry(now, entry, &life.pair, &life.view, &self.direct.lock().exchange);
+            life.pair.evolve(entry).expect("an entry fits the state");
+            self.watch.state(&life.pair);
+        }
+        intents
+    }
+
+    fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
+        let (at, mut intents) = (self.now, Vec::new());
+        for proposal in proposals {
+            let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
+            let deadline = at.after(proposal.ttl);
+            let envelope = Envelope {
+                tx: proposal.tx.clone(),
+                expired_at: deadline.as_millis(),
+                nonce: nonce.get(),
+                attributes: proposal.attributes,
+            };
+            intents.push(Intent {
+                id: IntentId(pair.intents + 1 + u32::try_from(intents.len()).expect("a few")),
+                leg: proposal.leg,
+                purpose: proposal.purpose,
+                account: self.scenario.spec.leg(proposal.leg).account,
+                key: proposal.key,
+                nonce,
+                client_order_index: proposal.client_order_index,
+                order: proposal.order,
+                deadline,
+                at,
+                tx_type: envelope.tx_type(),
+                tx_info: envelope.to_json(&Signature::from_bytes(&[0; 80]), None),
+                hash: envelope.tx_hash(304),
+            });
+        }
+        intents
+    }
+
+    fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Check => self.start_check(),
+            Effect::Reconcile(side) => self.reconcile(*side, false),
+            Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
+            Effect::Pull(_) => self.watch.fail("there is no other pair"),
+        }
+    }
+
+    fn may_read(&mut self, read: Read, spacing: Duration) -> bool {
+        let now = self.now;
+        let life = self.life();
+        let recent = life.read_at.get(&read).is_some_and(|at| now.since(*at) < spacing);
+        if recent || !life.reading.insert(read) {
+            return false;
+        }
+        life.read_at.insert(read, now);
+        true
+    }
+
+    fn start_check(&mut self) {
+        if !self.may_read(Read::Check, Duration::from_secs(1)) {
+            return;
+        }
+        let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.now);
+        let keys = LegSide::BOTH.map(|side| {
+            let leg = spec.leg(side);
+            let slots = [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten();
+            slots.map(|slot| (slot, public_hex(&PUBLIC_KEY))).collect()
+        });
+        let (market, before) = (self.life().market.clone(), self.life().pair.checked.clone());
+        self.life().tasks.push(Box::pin(async move {
+            let input = CheckInput { spec: &spec, market, keys, now, before: before.as_deref() };
+            match reads::check(&venue, &input).await {
+                Ok(checked) => Input::Event(Box::new(Event::CheckPassed(Box::new(checked)))),
+                Err(CheckError::Venue(error)) if error.retry() != Retry::Never => {
+                    Input::ReadFailed(Read::Check)
+                }
+                Err(error) => {
+                    Input::Event(Box::new(Event::CheckFailed(error.code(), error.to_string())))
+                }
+            }
+        }));
+    }
+
+    fn reconcile(&mut self, side: LegSide, at_once: bool) {
+        let Some(checked) = self.life().pair.checked.clone() else { return };
+        let spacing = if at_once { Duration::ZERO } else { RECONCILE_SPACING + ANSWER_LAG };
+        if !self.may_read(Read::Snapshot(side), spacing) {
+            return;
+        }
+        let life = self.life();
+        let leg = life.pair.leg(side);
+        let input = SnapshotInput {
+            market: checked.market.clone(),
+            since: checked.at,
+            unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
+            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && life.nonces_seen.contains(&side) {
+                Vec::new()
+            } else {
+                leg.nonces.keys().copied().collect()
+            },
+            ended_orders: leg.orders.values().any(|order| {
+                !order.is_settled() || matches!(order.state, OrderState::InDoubt | OrderState::Executed)
+            }),
+        };
+        let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
+        self.life().tasks.push(Box::pin(async move {
+            let now = || venue.lock().exchange.now();
+            match reads::snapshot(&venue, now, account, &input).await {
+                Ok(snapshot) => Input::Event(Box::new(Event::Snapshot(side, Box::new(snapshot)))),
+                Err(_) => Input::ReadFailed(Read::Snapshot(side)),
+            }
+        }));
+    }
+
+    fn poll_withdrawals(&mut self, side: LegSide) {
+        if !self.may_read(Read::Withdrawals(side), POLL_SPACING + ANSWER_LAG) {
+            return;
+        }
+        let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
+        let known = self.life().view.leg(side).margin.unwrap_or_default().collateral;
+        self.life().tasks.push(Box::pin(async move {
+            let read = async {
+                let rows = venue.withdrawals(account).await?;
+                let moved = rows.first().is_some_and(|row| row.status != WithdrawStatus::Pending);
+                let collateral = if moved { venue.account(account).await?.margin.collateral } else { known };
+                Ok::<_, VenueError>((rows, collateral))
+            };
+            match read.await {
+                Ok((rows, collateral)) => {
+                    Input::Event(Box::new(Event::Withdrawals(side, rows, collateral)))
+                }
+                Err(_) => Input::ReadFailed(Read::Withdrawals(side)),
+            }
+        }));
+    }
+}
+
+fn view_mut(view: &mut View, side: LegSide) -> &mut LegView {
+    match side {
+        LegSide::Long => &mut view.long,
+        LegSide::Short => &mut view.short,
+    }
+}

@@ -1,0 +1,80 @@
+//! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
+
+mod host;
+mod link;
+mod scenario;
+mod venue;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use host::Run;
+use scenario::Scenario;
+
+/// Runs of the default test run.
+const SEEDS: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `LIGHTER_PLAN_SEEDS=N` runs N seeds, `LIGHTER_PLAN_SEED=S` the one seed S.
+#[test]
+fn seeds() {
+    if let Some(seed) = number("LIGHTER_PLAN_SEED") {
+        Run::new(Scenario::random(seed)).go();
+        return;
+    }
+    let seeds = number("LIGHTER_PLAN_SEEDS").unwrap_or(SEEDS);
+    let next = AtomicU64::new(1);
+    let failures = std::sync::Mutex::new(Vec::new());
+    let counts = std::sync::Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > seeds {
+                        return;
+                    }
+                    let run = AssertUnwindSafe(|| Run::new(Scenario::random(seed)).go());
+                    match catch_unwind(run) {
+                        Ok(run) => count(&mut counts.lock().expect("no one panics with it"), &run),
+                        Err(_) => failures.lock().expect("no one panics with it").push(seed),
+                    }
+                }
+            });
+        }
+    });
+    if std::env::var_os("LIGHTER_PLAN_COUNTS").is_some() {
+        eprintln!("{:#?}", counts.lock().expect("all threads are done"));
+    }
+    let failures = failures.into_inner().expect("all threads are done");
+    assert!(failures.is_empty(), "seeds {failures:?} of {seeds} failed; LIGHTER_PLAN_SEED=S runs one");
+}
+
+/// What happened in all runs: a simulation that never meets a thing proves nothing about it.
+fn count(counts: &mut BTreeMap<String, u32>, run: &Run) {
+    let end = run.outcome.as_ref().and_then(|pair| pair.end());
+    let (code, why) = end.map_or((21, "stopped"), |end| {
+        (end.code, end.summary.split(';').next().unwrap_or_default().split(':').next().unwrap_or_default())
+    });
+    for key in [format!("{} ends with {code}", run.scenario.name), format!("end {code} {why}")] {
+        *counts.entry(key).or_default() += 1;
+    }
+    for (kind, times) in &run.watch.kinds {
+        *counts.entry(format!("entry {kind}")).or_default() += times;
+    }
+    *counts.entry("lives".to_owned()).or_default() += run.lives;
+}
+
+/// Nothing goes wrong: the pair enters, holds, leaves and withdraws.
+#[test]
+fn a_calm_run_ends_with_0() {
+    let run = Run::new(Scenario::calm(1)).go();
+    let pair = run.outcome.expect("it ended");
+    assert_eq!(pair.end().map(|end| end.code), Some(0), "{:?}", pair.end());
+    assert_eq!(run.watch.emergencies, 0);
+}

@@ -1,0 +1,373 @@
+//! What must hold at every moment, whatever goes wrong (DESIGN §8).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use lighter_plan::engine::{
+    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, View, fold,
+};
+use lighter_plan::model::{
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, OrderIndex, Price, Side, Size, Timestamp, TradeKind,
+    TxHash, Usdc, WithdrawStatus,
+};
+use lighter_plan::paper::exchange::{Exchange, ExchangeEvent, TxOutcome};
+use rust_decimal::Decimal;
+
+use super::host::Life;
+use super::scenario::{LONG, SHORT, Scenario};
+
+/// Rows of the trace that a failure shows.
+const TRACE: usize = 120;
+/// More sendings than this in one run are a loop.
+const SENDINGS_MAX: u32 = 1_500;
+/// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
+const NOTICE: Duration = Duration::from_secs(15);
+
+pub(crate) struct Watch {
+    spec: PairSpec,
+    name: String,
+    seed: u64,
+    trace: VecDeque<String>,
+    /// Signed bytes that the journal holds.
+    journaled: BTreeSet<String>,
+    executed: BTreeMap<TxHash, u32>,
+    nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
+    clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
+    sendings: u32,
+    foreign: bool,
+    last_state: String,
+    venue_naked: Duration,
+    told: bool,
+    looked_at: Option<Timestamp>,
+    pub(crate) emergencies: u32,
+    pub(crate) alerts: u32,
+    pub(crate) kinds: BTreeMap<String, u32>,
+}
+
+impl Watch {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self {
+            spec: scenario.spec.clone(),
+            name: scenario.name.clone(),
+            seed: scenario.seed,
+            trace: VecDeque::new(),
+            journaled: BTreeSet::new(),
+            executed: BTreeMap::new(),
+            nonces: BTreeSet::new(),
+            clients: BTreeMap::new(),
+            sendings: 0,
+            foreign: false,
+            last_state: String::new(),
+            venue_naked: Duration::ZERO,
+            told: false,
+            looked_at: None,
+            emergencies: 0,
+            alerts: 0,
+            kinds: BTreeMap::new(),
+        }
+    }
+
+    /// Stops the test with what led here.
+    pub(crate) fn fail(&self, what: &str) -> ! {
+        let trace: Vec<_> = self.trace.iter().map(String::as_str).collect();
+        panic!("seed {} ({}): {what}\n{}", self.seed, self.name, trace.join("\n"));
+    }
+
+    fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(&what());
+        }
+    }
+
+    pub(crate) fn note(&mut self, now: Timestamp, text: &str) {
+        if self.trace.len() == TRACE {
+            self.trace.pop_front();
+        }
+        let at = now.to_string();
+        self.trace.push_back(format!("{} {text}", at.get(11..23).unwrap_or(&at)));
+    }
+
+    pub(crate) const fn foreign_hand(&mut self) {
+        self.foreign = true;
+    }
+
+    /// 1. No byte leaves before its intent is durable.
+    pub(crate) fn sent(&mut self, now: Timestamp, intent: &Intent) {
+        self.note(now, &format!("  send {} {:?} {:?}", intent.id.0, intent.leg, intent.purpose));
+        self.must(self.journaled.contains(&intent.tx_info), || "bytes left without an intent".to_owned());
+        self.sendings += 1;
+        self.must(self.sendings < SENDINGS_MAX, || "endless sending".to_owned());
+    }
+
+    pub(crate) fn bytes_arrive(&self, tx_info: &str) {
+        self.must(self.journaled.contains(tx_info), || "bytes arrived without an intent".to_owned());
+    }
+
+    /// 2. and 3.: what the venue did.
+    pub(crate) fn venue_events(&mut self, events: &[ExchangeEvent]) {
+        for event in events {
+            match event {
+                ExchangeEvent::Tx(row) if [LONG, SHORT].contains(&row.account) => {
+                    let Some(at) = row.executed_at else { continue };
+                    self.note(at, &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome));
+                    let used = !matches!(row.outcome, TxOutcome::Failed { nonce_used: false, .. });
+                    let key = (row.account, row.api_key_index, row.nonce);
+                    if used {
+                        let first = self.nonces.insert(key);
+                        self.must(first, || format!("nonce {key:?} executed twice"));
+                    }
+                    if row.outcome == TxOutcome::Executed {
+                        let times = self.executed.entry(row.hash).or_default();
+                        *times += 1;
+                        let once = *times == 1;
+                        self.must(once, || format!("{} executed twice", row.hash));
+                    }
+                }
+                ExchangeEvent::Order(order) if [LONG, SHORT].contains(&order.owner) => {
+                    let text = format!(
+                        "    venue {} order {:?} {} {:?} filled {} of {}",
+                        order.owner,
+                        order.client_order_index.map(ClientOrderIndex::get),
+                        order.side,
+                        order.status,
+                        order.filled.lots(),
+                        order.initial.lots()
+                    );
+                    self.note(order.updated_at, &text);
+                    let Some(client) = order.client_order_index else { continue };
+                    let first = *self.clients.entry((order.owner, client)).or_insert(order.order_index);
+                    self.must(first == order.order_index, || format!("client order index {client} twice"));
+                }
+                ExchangeEvent::Trade(row) => {
+                    let trade = &row.trade;
+                    let ours = |account: AccountIndex| [LONG, SHORT].contains(&account);
+                    let both = ours(trade.ask_account) && ours(trade.bid_account);
+                    if ours(trade.ask_account) || ours(trade.bid_account) {
+                        let text = format!(
+                            "    venue trade {:?} ask {} bid {} {} lots",
+                            trade.kind,
+                            trade.ask_account,
+                            trade.bid_account,
+                            trade.size.lots()
+                        );
+                        self.note(trade.timestamp, &text);
+                    }
+                    self.must(!(both && trade.kind == TradeKind::Trade), || "own accounts traded".to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Every entry, before it is applied.
+    pub(crate) fn entry(&mut self, now: Timestamp, entry: &Entry, pair: &Pair, view: &View, venue: &Exchange) {
+        let kind = match entry {
+            Entry::Intent(intent) => format!("intent {}", purpose(&intent.purpose)),
+            Entry::Settled { outcome, .. } => match outcome {
+                Outcome::Executed => "settled executed".to_owned(),
+                Outcome::Failed { code, .. } => format!("settled failed {code:?}"),
+                Outcome::Dead { code, .. } => format!("settled dead {code:?}"),
+            },
+            Entry::Order { status, .. } => format!("order {status:?}"),
+            Entry::Step { to, .. } => {
+                let text = format!("{to:?}");
+                format!("step {}", text.split(['{', '\"']).next().unwrap_or_default())
+            }
+            other => other.kind().to_owned(),
+        };
+        *self.kinds.entry(kind).or_default() += 1;
+        match entry {
+            Entry::Intent(intent) => {
+                let text = format!(
+                    "intent {} {:?} {:?} nonce {} {:?}",
+                    intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
+                );
+                self.note(now, &text);
+                self.journaled.insert(intent.tx_info.clone());
+                self.intent(intent, pair, view, venue);
+            }
+            Entry::Emergency { .. } => {
+                self.emergencies += 1;
+                self.told = true;
+                self.note(now, &format!("{entry:?}"));
+            }
+            Entry::Alert { .. } => {
+                self.alerts += 1;
+                self.must(self.alerts < 200, || "endless alerts".to_owned());
+                self.note(now, &format!("{entry:?}"));
+            }
+            Entry::Checked(_) => self.note(now, "checked"),
+            other => self.note(now, &format!("{other:?}")),
+        }
+        if let Entry::Settled { intent, leg, outcome, .. } = entry {
+            self.settled(*intent, *leg, outcome, pair);
+        }
+    }
+
+    /// What counts as dead was not executed, and what counts as executed was.
+    fn settled(&self, id: IntentId, leg: LegSide, outcome: &Outcome, pair: &Pair) {
+        let Some(intent) = pair.leg(leg).unsettled.get(&id) else { return };
+        let executed = self.executed.contains_key(&intent.hash);
+        match outcome {
+            Outcome::Executed => self.must(executed, || format!("intent {} was not executed", id.0)),
+            Outcome::Failed { .. } | Outcome::Dead { .. } => {
+                self.must(!executed, || format!("intent {} was executed, yet {outcome:?}", id.0));
+            }
+        }
+    }
+
+    fn intent(&self, intent: &Intent, pair: &Pair, view: &View, venue: &Exchange) {
+        if let Some(terms) = &intent.order {
+            self.order(intent, terms, pair, view);
+        }
+        if matches!(intent.purpose, Purpose::Withdraw(_)) {
+            let held = venue.account(intent.account).expect("own account");
+            let flat = held.positions.iter().all(|row| row.position.is_flat());
+            self.must(flat && pair.is_flat(), || "a withdrawal from an account that is not flat".to_owned());
+            let once = !matches!(
+                pair.leg(intent.leg).withdrawal,
+                Some(LegWithdrawal::Sent { .. } | LegWithdrawal::Seen { .. })
+            );
+            self.must(once, || "a second withdrawal".to_owned());
+        }
+    }
+
+    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        let range = Price::MIN.ticks()..=Price::MAX.ticks();
+        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || "off the grid".to_owned());
+        self.must(terms.reduce_only || !pair.only_reduces(), || {
+            format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
+        });
+        let leg = pair.leg(intent.leg);
+        if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
+            let Some(mark) = view.mark() else { self.fail("an immediate order without a mark price") };
+            let hedge = &self.spec.plan.hedge;
+            let bps =
+                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
+            let bound = mark.worsened(terms.side, bps);
+            let inside = match terms.side {
+                Side::Buy => terms.price <= bound,
+                Side::Sell => terms.price >= bound,
+            };
+            self.must(inside, || format!("intent {} is beyond its slippage bound", intent.id.0));
+            let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
+            self.must(!other, || format!("intent {} while another one of its leg is out", intent.id.0));
+            let twice = intent.purpose == Purpose::Hedge
+                && LegSide::BOTH.iter().any(|side| {
+                    pair.leg(*side).live_orders().any(|(_, order)| order.purpose == Purpose::Hedge)
+                });
+            self.must(!twice, || format!("intent {} is a second hedge (R-32)", intent.id.0));
+        }
+        self.must(!terms.reduce_only || terms.size <= leg.position.size(), || {
+            format!("intent {} reduces more than there is", intent.id.0)
+        });
+        if let Some(checked) = pair.checked.as_ref().filter(|_| !terms.reduce_only) {
+            let held = leg.position.size().plus(leg.pending(terms.side)).plus(terms.size);
+            self.must(held <= checked.size, || {
+                format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
+            });
+        }
+        let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
+        let fresh = intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
+        self.must(fresh, || "a client order index twice".to_owned());
+    }
+
+    /// The state after an entry.
+    pub(crate) fn state(&mut self, pair: &Pair) {
+        self.last_state = format!("{pair:?}");
+    }
+
+    /// 12. Folding the journal again gives the same state.
+    pub(crate) fn folded(&self, pair: &Pair) {
+        if !self.last_state.is_empty() {
+            let folded = format!("{pair:?}");
+            self.must(folded == self.last_state, || {
+                format!("the journal folds to another state\n{folded}\n{}", self.last_state)
+            });
+        }
+    }
+
+    /// 4. Nobody is naked for long without being told; by the venue's own positions, while the process lives.
+    pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
+        let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
+        let Some(checked) = life.and_then(|life| life.pair.checked.as_ref()) else { return };
+        let market = checked.market.id;
+        let held = |account| {
+            let record = venue.account(account).expect("own account");
+            record.positions.iter().find(|row| row.market == market).map_or(0, |row| row.position.lots())
+        };
+        let (long, short) = (held(LONG), held(SHORT));
+        if (long + short).abs() <= checked.tolerance.lots() {
+            self.venue_naked = Duration::ZERO;
+            self.told = false;
+            return;
+        }
+        self.venue_naked += passed;
+        let told = self.told || life.is_some_and(|life| life.pair.effort.emergency);
+        let limit = self.spec.plan.hedge.max_naked + NOTICE;
+        self.must(told || self.venue_naked <= limit, || {
+            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.venue_naked)
+        });
+    }
+
+    /// 8., 9., 11., 12. at the end.
+    pub(crate) fn finish(&self, pair: &Pair, journal: &[String], venue: &Exchange) {
+        let entries: Vec<Entry> =
+            journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
+        self.folded(&fold(&entries).expect("the journal folds"));
+        let Some(checked) = &pair.checked else { return };
+        let code = pair.end().map(|end| end.code);
+        self.must(code != Some(25) || self.foreign, || "nobody else signed".to_owned());
+        if code == Some(25) || self.foreign {
+            return;
+        }
+        for side in LegSide::BOTH {
+            let account = self.spec.leg(side).account;
+            let record = venue.account(account).expect("own account");
+            let row = record.positions.iter().find(|row| row.market == checked.market.id);
+            let held = row.map_or(0, |row| row.position.lots());
+            let leg = pair.leg(side);
+            self.must(held == leg.position.lots(), || {
+                format!("{} leg: the venue has {held} lots, the journal {}", side.name(), leg.position.lots())
+            });
+            let open = venue.active_orders(account, Some(checked.market.id)).len();
+            if code.is_some() {
+                self.must(held == 0, || format!("{} leg ends with {held} lots", side.name()));
+                self.must(open == 0, || format!("{} leg ends with {open} orders open", side.name()));
+            } else {
+                let known = leg.live_orders().count();
+                self.must(open == known, || format!("{} leg: {open} orders open, {known} known", side.name()));
+            }
+            self.money(side, pair, &record.collateral, row.map_or(0, |row| row.funding_paid), venue);
+        }
+        if code.is_none() {
+            self.must(!pair.is_naked(), || "stopped while naked".to_owned());
+        }
+        self.must(venue.conservation().residue() == 0, || "the exchange made or lost money".to_owned());
+    }
+
+    /// 9. Fills add up to the balance, to the last unit.
+    fn money(&self, side: LegSide, pair: &Pair, collateral: &i128, funding: i128, venue: &Exchange) {
+        let leg = pair.leg(side);
+        if !leg.position.is_flat() {
+            return;
+        }
+        let e12 = |amount: Usdc| i128::from(amount.micros()) * 1_000_000;
+        let withdrawn: i128 = venue
+            .withdrawals(self.spec.leg(side).account)
+            .iter()
+            .filter(|row| !matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded))
+            .map(|row| e12(row.amount))
+            .sum();
+        let fees = i128::try_from((leg.fees * Decimal::new(1_000_000_000_000, 0)).trunc()).expect("a fee");
+        let expected = e12(leg.baseline.collateral) + e12(leg.cash) - fees - withdrawn - funding;
+        self.must(expected == *collateral, || {
+            format!("{} leg: the fills make {expected}, the venue has {collateral}", side.name())
+        });
+    }
+}
+
+fn purpose(purpose: &Purpose) -> String {
+    let text = format!("{purpose:?}");
+    text.split('(').next().unwrap_or_default().to_owned()
+}
