@@ -34,7 +34,7 @@ fn whole(host: Host, scene: Scene) -> &'static Whole {
     let place = 2 * usize::from(host == Host::Embedded) + usize::from(scene == Scene::LongFills);
     WHOLE[place].get_or_init(|| {
         let _slot = Slot::take();
-        let stage = Stage::new(host, scene).unwrap();
+        let stage = Stage::new(host, scene).unwrap_or_else(|failure| panic!("{failure}"));
         let clock = Clock::system();
         let result = stage.go(&Kill::None).and_then(|ended| {
             let took = clock.elapsed();
@@ -130,19 +130,19 @@ fn every_commit_and_every_send_is_a_kill_point() {
     }
 }
 
-/// Killed at every commit and around every send, the exchange lives on.
+/// F-01, F-02, F-04, U-01, U-02: killed at every commit and around every send, the exchange lives on.
 #[test]
 fn killed_at_a_point_the_exchange_lives_on() {
     prove(at_points(Host::Apart, Scene::BothFill, 16));
 }
 
-/// Killed at every commit and around every send, the exchange dies too.
+/// killed at every commit and around every send, the exchange dies too.
 #[test]
 fn killed_at_a_point_the_exchange_dies_too() {
     prove(at_points(Host::Embedded, Scene::BothFill, 6));
 }
 
-/// Killed at random moments, the exchange lives on.
+/// U-01: killed at random moments, the exchange lives on.
 #[test]
 fn killed_at_a_random_moment_the_exchange_lives_on() {
     prove(at_moments(Host::Apart, Scene::BothFill, if everything() { MOMENTS } else { 8 }));
@@ -154,7 +154,7 @@ fn killed_at_a_random_moment_the_exchange_dies_too() {
     prove(at_moments(Host::Embedded, Scene::BothFill, if everything() { MOMENTS / 3 } else { 4 }));
 }
 
-/// Killed in the middle of a hedge: no naked leg is left, and nothing is hedged twice.
+/// F-28: killed in the middle of a hedge, no naked leg is left, and nothing is hedged twice.
 #[test]
 fn killed_around_a_hedge() {
     let mut cases = at_points(Host::Apart, Scene::LongFills, 10);

@@ -46,6 +46,9 @@ pub(crate) fn sound(stage: &Stage) -> Result<Evidence, Failure> {
             account.position
         );
     }
+    entered_once(&evidence)?;
+    within_bounds(&evidence.journal)?;
+    within_message_budget(&evidence.journal)?;
     nakedness_was_told(&evidence.journal)?;
     stops_only_reduce(&evidence.journal)?;
     no_secret_in(stage.directory())?;
@@ -242,7 +245,46 @@ fn withdrawn_once(account: &Account) -> Result<(), Failure> {
     let rows: Vec<_> = account.withdrawals.iter().map(|row| (&row.id, row.status.as_str())).collect();
     ensure!(rows.len() == 1, "withdrawals: {rows:?}");
     ensure!(matches!(rows[0].1, "claimable" | "completed"), "withdrawals: {rows:?}");
+    // DESIGN §8.16: only from a flat account.
+    let last_trade = account.trades.iter().map(|trade| trade.at).max();
+    let first = account.withdrawals.iter().map(|row| row.at).min();
+    ensure!(last_trade <= first, "withdrawn at {first:?}, traded at {last_trade:?}");
     ensure!(account.collateral < Decimal::ONE, "{} USDC is left behind", account.collateral);
+    Ok(())
+}
+
+/// Fixed prices are quoted once: of all entry orders of a leg that were ever signed, the exchange took one at most.
+fn entered_once(evidence: &Evidence) -> Result<(), Failure> {
+    let intents = evidence.journal.intents();
+    for account in &evidence.accounts {
+        let entry =
+            |tx: &&VenueTx| intents.get(&tx.hash).is_some_and(|intent| intent.purpose == Purpose::Entry);
+        let taken = account.transactions.iter().filter(|tx| tx.executed && !tx.failed).filter(entry).count();
+        ensure!(taken <= 1, "account {} entered {taken} times", account.index);
+    }
+    Ok(())
+}
+
+/// DESIGN §8.7: in these worlds the mark stands at 100, so every price is within the plan's 100 bps of that.
+fn within_bounds(journal: &Journaled) -> Result<(), Failure> {
+    let Some(checked) = journal.checked() else { return Ok(()) };
+    for intent in journal.intents().values() {
+        if let Some(order) = intent.order {
+            let price = order.price.to_decimal(&checked.market);
+            let apart = (price - Decimal::ONE_HUNDRED).abs();
+            ensure!(apart <= Decimal::ONE, "intent {} has a price of {price}", intent.id.0);
+        }
+    }
+    Ok(())
+}
+
+/// DESIGN §8.14: never more transactions in a minute than `max_messages_per_minute`.
+fn within_message_budget(journal: &Journaled) -> Result<(), Failure> {
+    const MOST: usize = 60;
+    let mut times: Vec<i64> = journal.intents().values().map(|intent| intent.at.as_millis()).collect();
+    times.sort_unstable();
+    let burst = times.windows(MOST + 1).find(|window| window[MOST] - window[0] < 60_000);
+    ensure!(burst.is_none(), "more than {MOST} transactions within a minute");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lighter_plan::engine::{Checked, Entry, Fill, Intent, IntentId, LegSide, Outcome, Pair, fold};
-use lighter_plan::journal::{EventRow, RunRow, StateDir, Store, verify};
+use lighter_plan::journal::{RunRow, StateDir, Store, verify};
 
 use crate::stage::Stage;
 use crate::{Failure, ensure};
@@ -12,7 +12,6 @@ use crate::{Failure, ensure};
 #[derive(Debug)]
 pub(crate) struct Journaled {
     pub(crate) run: RunRow,
-    pub(crate) events: Vec<EventRow>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) pair: Pair,
 }
@@ -38,7 +37,7 @@ impl Journaled {
         // DESIGN §8.12: folding again gives the same.
         let again = fold(&entries).map_err(|error| failed("fold", &error))?;
         ensure!(format!("{pair:?}") == format!("{again:?}"), "two folds of one journal differ");
-        Ok(Self { run, events, entries, pair })
+        Ok(Self { run, entries, pair })
     }
 
     /// Returns every intent, by hash.

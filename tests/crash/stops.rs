@@ -1,14 +1,15 @@
-//! Signals and locks: a run that is stopped, left at once, or wanted by two.
+//! Runs that are stopped, left at once, wanted by two, or away while the exchange goes on.
 
 use std::time::Duration;
 
-use lighter_plan::engine::{Entry, LegSide};
+use lighter_plan::engine::{Entry, LegSide, Purpose};
 use rustix::process::Signal;
 
 use crate::case::Slot;
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, until};
 use crate::proof;
 use crate::stage::{Host, Kill, LIMIT, Scene, Stage};
+use crate::venue::Account;
 use crate::{Failure, ensure};
 
 /// Stopped on request and within policy.
@@ -52,9 +53,9 @@ fn started(stage: &Stage, place: Place) -> Result<Process, Failure> {
 }
 
 /// Runs `play` on a stage of its own and tells all there is to know when it fails.
-fn prove(name: &str, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
+fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
     let _slot = Slot::take();
-    let stage = Stage::new(Host::Apart, Scene::BothFill).unwrap();
+    let stage = Stage::new(Host::Apart, scene).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     if let Err(failure) = play(&stage) {
         panic!("{name}: {failure}\n{}", stage.tails());
     }
@@ -98,25 +99,27 @@ fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
     }
 }
 
-/// the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
+/// U-08: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
 #[test]
 fn one_interrupt_stops_within_policy() {
     for place in Place::ALL {
-        prove(&format!("SIGINT at {place:?}"), |stage| one_signal(stage, place, Signal::INT));
+        prove(&format!("SIGINT at {place:?}"), Scene::BothFill, |stage| {
+            one_signal(stage, place, Signal::INT)
+        });
     }
 }
 
 /// SIGTERM is the same request.
 #[test]
 fn one_termination_stops_within_policy() {
-    prove("SIGTERM", |stage| one_signal(stage, Place::Resting, Signal::TERM));
+    prove("SIGTERM", Scene::BothFill, |stage| one_signal(stage, Place::Resting, Signal::TERM));
 }
 
 /// Two signals at once: the process leaves, says whether it leaves exposure, and `resume` finishes the run.
 #[test]
 fn two_interrupts_leave_at_once() {
     for place in Place::ALL {
-        prove(&format!("SIGINT twice at {place:?}"), |stage| {
+        prove(&format!("SIGINT twice at {place:?}"), Scene::BothFill, |stage| {
             let mut process = started(stage, place)?;
             process.signal(Signal::INT)?;
             // The second one must find the first one heard: two that are pending at once are one.
@@ -129,10 +132,10 @@ fn two_interrupts_leave_at_once() {
     }
 }
 
-/// While a run is live, its keys are locked: neither a second `apply` nor a `resume` gets near the exchange.
+/// U-03: while a run is live, its keys are locked: neither a second `apply` nor a `resume` gets near the exchange.
 #[test]
 fn a_live_run_locks_others_out() {
-    prove("locked", |stage| {
+    prove("locked", Scene::BothFill, |stage| {
         let mut live = started(stage, Place::Resting)?;
         let second = stage.apply(&[])?.wait(LIMIT)?;
         ensure!(second == LOCKED, "a second apply ended with {second:?}");
@@ -145,10 +148,10 @@ fn a_live_run_locks_others_out() {
     });
 }
 
-/// Of two that resume a killed run at the same time, one goes on and the other is told 25.
+/// U-13: of two that resume a killed run at the same time, one goes on and the other is told 25.
 #[test]
 fn of_two_resumes_one_goes_on() {
-    prove("two resumes", |stage| {
+    prove("two resumes", Scene::BothFill, |stage| {
         let ended = stage.go(&Kill::Point("send.after:5".to_owned()))?;
         ensure!(ended == Ended::Killed, "the first process ended with {ended:?}");
         let run = stage.run_id().ok_or("no run")?;
@@ -157,5 +160,50 @@ fn of_two_resumes_one_goes_on() {
         ends.sort_by_key(|end| *end == LOCKED);
         ensure!(ends == [Ended::Code(0), LOCKED], "two resumes ended with {ends:?}");
         proof::finished(stage, 0).map(drop)
+    });
+}
+
+/// Waits until the exchange's record is as `wanted`, however long the market takes.
+fn exchange_shows(stage: &Stage, wanted: impl Fn(&[Account]) -> bool) -> Result<(), Failure> {
+    let mut failure = None;
+    let shown = until(LIMIT, || match stage.accounts() {
+        Ok(accounts) => wanted(&accounts),
+        Err(error) => {
+            failure = Some(error);
+            true
+        }
+    });
+    failure.map_or(Ok(()), Err)?;
+    ensure!(shown, "the exchange never came to what was waited for");
+    Ok(())
+}
+
+/// F-10, R-04: the long leg fills while nobody runs; the resumed run counts it and hedges what was really filled.
+#[test]
+fn what_filled_while_away_is_hedged() {
+    prove("filled while away", Scene::LongFills, |stage| {
+        // Both entries are accepted, and nobody has heard of a fill.
+        let ended = stage.go(&Kill::Point("send.after:4".to_owned()))?;
+        ensure!(ended == Ended::Killed, "the first process ended with {ended:?}");
+        exchange_shows(stage, |accounts| !accounts[0].position.is_zero())?;
+        finish(stage, &[0])?;
+        let evidence = proof::sound(stage)?;
+        let hedged = evidence.journal.intents().values().any(|intent| intent.purpose == Purpose::Hedge);
+        ensure!(hedged, "nothing was hedged");
+        Ok(())
+    });
+}
+
+/// F-12, R-26: a withdrawal that completes while nobody runs is found, not repeated.
+#[test]
+fn what_was_withdrawn_while_away_is_not_withdrawn_again() {
+    prove("withdrawn while away", Scene::BothFill, |stage| {
+        let mut process = started(stage, Place::Withdrawing)?;
+        exchange_shows(stage, |accounts| accounts.iter().any(|account| !account.withdrawals.is_empty()))?;
+        process.kill();
+        let came_through =
+            |account: &Account| account.withdrawals.iter().all(|row| row.status == "completed");
+        exchange_shows(stage, |accounts| accounts.iter().all(came_through))?;
+        finish(stage, &[0])
     });
 }

@@ -100,6 +100,8 @@ pub(crate) struct VenueTrade {
     pub(crate) ask_account: i64,
     pub(crate) bid_client: u64,
     pub(crate) ask_client: u64,
+    /// In milliseconds of venue time.
+    pub(crate) at: i64,
 }
 
 impl VenueTrade {
@@ -128,6 +130,8 @@ pub(crate) struct VenueWithdrawal {
     pub(crate) id: String,
     pub(crate) amount: Decimal,
     pub(crate) status: String,
+    /// In milliseconds of venue time.
+    pub(crate) at: i64,
 }
 
 impl Account {
@@ -183,6 +187,7 @@ impl VenueTrade {
             ask_account: integer(row, "ask_account_id")?,
             bid_client: natural(row, "bid_client_id")?,
             ask_client: natural(row, "ask_client_id")?,
+            at: integer(row, "timestamp")?,
         })
     }
 }
@@ -204,7 +209,12 @@ impl VenueTx {
 
 impl VenueWithdrawal {
     fn read(row: &Value) -> Result<Self, Failure> {
-        Ok(Self { id: text_of(row, "id")?, amount: decimal(row, "amount")?, status: text_of(row, "status")? })
+        Ok(Self {
+            id: text_of(row, "id")?,
+            amount: decimal(row, "amount")?,
+            status: text_of(row, "status")?,
+            at: integer(row, "timestamp")?,
+        })
     }
 }
 
