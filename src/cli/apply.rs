@@ -11,7 +11,9 @@ use super::plan::report;
 use super::session::{self, PaperFiles, SessionError};
 use super::{Context, Exit, Variables, out};
 use crate::graph;
-use crate::journal::{Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_run};
+use crate::journal::{
+    Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
+};
 use crate::lint::check;
 use crate::model::{RunId, snapshot_markets};
 use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
@@ -237,6 +239,10 @@ pub(crate) fn lock_all(
         Network::Paper => format!("paper-{run}"),
         _ => network_name(&plan.network),
     };
+    let markets: std::collections::BTreeSet<_> = plan.pairs.iter().map(|pair| pair.market.as_str()).collect();
+    for market in markets {
+        locks.push(lock_market(state, &network, market, command)?);
+    }
     for pair in &plan.pairs {
         for leg in [&pair.long, &pair.short] {
             for slot in [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten() {

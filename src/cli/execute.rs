@@ -111,10 +111,9 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     tasks.shutdown().await;
     let venue_result = venue_result(session.venue.as_ref(), &outcomes).await;
     let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
-    let status = if code == Exit::STOPPED.code() { "stopped" } else { "ended" };
-    journal.set_status(&run, status, Some(code), clock.now()).await?;
-    let wanted = run.clone();
-    let head = journal.read(move |store| store.run(&wanted)).await??.head_hash.to_string();
+    // A run is over when every pair is; else `resume` has something to go on with.
+    let over = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
+    let head = close_record(&journal, &run, if over { "ended" } else { "stopped" }, code, &clock).await;
     let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result);
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
@@ -122,6 +121,26 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     }
     journal.close().await;
     Ok(Exit::of_run(code))
+}
+
+/// Writes the last status. A journal that cannot be written must not hide how the pairs ended (F-19).
+async fn close_record(
+    journal: &Journal,
+    run: &RunId,
+    status: &str,
+    code: u8,
+    clock: &crate::rt::Clock,
+) -> String {
+    let wanted = run.clone();
+    let written = async {
+        journal.set_status(run, status, Some(code), clock.now()).await?;
+        let row = journal.read(move |store| store.run(&wanted)).await??;
+        Ok::<_, JournalError>(row.head_hash.to_string())
+    };
+    written.await.unwrap_or_else(|error| {
+        out::error(&error);
+        "not written".to_owned()
+    })
 }
 
 /// The second signal leaves at once; the journal has it all. Exposed or not is told by the journal, not by hope.

@@ -101,6 +101,9 @@ impl SessionError {
 /// The largest difference of clocks that a run starts with, in venue time; the venue tells whole seconds (F-13).
 const SKEW_MAX: Duration = Duration::from_secs(5);
 
+/// The venue cuts its clock to whole seconds; on average half of one is missing.
+const HALF_A_SECOND_MS: i64 = 500;
+
 /// Everything around a run.
 pub(crate) struct Session {
     pub(crate) venue: Arc<LighterVenue>,
@@ -166,13 +169,16 @@ async fn hold_against_venue(
     if clock.scale() > 1 {
         // A server whose time runs faster has an anchor of its own; its clock is the one that counts.
         if plan.paper.is_none() {
-            clock.shift(offset);
+            clock.shift(offset + HALF_A_SECOND_MS);
         }
         return Ok(());
     }
     let apart = Duration::from_millis(offset.unsigned_abs());
     if apart > SKEW_MAX + Duration::from_secs(1) {
         return Err(SessionError::Skew { apart, limit: SKEW_MAX });
+    }
+    if apart > Duration::from_secs(1) {
+        clock.shift(offset + HALF_A_SECOND_MS);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the pairs of a run know of each other: own quotes and takers (the gate), exposure, results.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rust_decimal::Decimal;
@@ -29,11 +30,22 @@ struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     rows: Mutex<BTreeMap<PairId, Row>>,
+    halted: AtomicBool,
 }
 
 impl Board {
     fn rows(&self) -> MutexGuard<'_, BTreeMap<PairId, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Two own orders met: every pair of the run leaves.
+    pub(crate) fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the run is halted.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
     }
 
     /// Publishes a pair's live orders, exposure and result.

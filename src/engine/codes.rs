@@ -4,6 +4,8 @@
 pub const OK: u8 = 0;
 /// Failed before anything was sent.
 pub const FAILED_BEFORE_SENDING: u8 = 1;
+/// Tool or I/O fault, with nothing at stake.
+pub const FAULT: u8 = 3;
 /// Stopped on request and within policy.
 pub const STOPPED: u8 = 21;
 /// Failed after something was sent; flat.
@@ -19,10 +21,21 @@ pub const RULE_STOPPED: u8 = 28;
 
 /// Returns the code of a run from the codes of its pairs: the highest in the order 27, 25, 24, 23, 26, 28, 22, 21, 1, 0.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
-    const ORDER: [u8; 10] =
-        [27, EXPOSED_OR_LOCK, UNKNOWN, EXPOSED, 26, RULE_STOPPED, FAILED_FLAT, STOPPED, 1, OK];
-    const EXPOSED_OR_LOCK: u8 = FOREIGN_SIGNER;
-    let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len());
+    const ORDER: [u8; 11] = [
+        27,
+        FOREIGN_SIGNER,
+        UNKNOWN,
+        EXPOSED,
+        26,
+        RULE_STOPPED,
+        FAILED_FLAT,
+        STOPPED,
+        FAULT,
+        FAILED_BEFORE_SENDING,
+        OK,
+    ];
+    // A code that nobody knows is not good news.
+    let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(0);
     codes.into_iter().min_by_key(|code| rank(*code)).unwrap_or(OK)
 }
 
@@ -35,6 +48,7 @@ mod tests {
         assert_eq!(worst([0, 21, 22]), 22);
         assert_eq!(worst([28, 23, 0]), 23);
         assert_eq!(worst([24, 25, 23]), 25);
+        assert_eq!(worst([0, 3]), 3);
         assert_eq!(worst([]), 0);
     }
 }

@@ -25,6 +25,10 @@ pub struct PairSpec {
     pub plan: PairPlan,
     /// What a stop leaves.
     pub on_stop: OnStop,
+    /// All accounts of the run: no trade may have two of them.
+    pub own_accounts: std::collections::BTreeSet<crate::model::AccountIndex>,
+    /// Whether another pair of the run trades in the same market.
+    pub shares_market: bool,
     /// Whether an entry whose deadline passed while the process was down gets its whole time again.
     pub restart_missed_entry: bool,
     /// Whether a withdrawal whose deadline passed while the process was down goes on.
@@ -125,7 +129,17 @@ impl Work<'_> {
         let proposed = self.out.proposals.iter().any(|other| other.leg == side && other.key == key);
         let Some(next) = leg.nonces.get(&key) else { return false };
         let blocked = leg.unsettled.values().any(|intent| intent.key == key && intent.nonce >= *next);
-        self.view.leg(side).synced && !blocked && !proposed
+        let view = self.view.leg(side);
+        // What adds risk needs to know everything; what reduces it must also go out half blind.
+        let seen = match purpose {
+            Purpose::Entry | Purpose::Leverage | Purpose::Withdraw(_) => view.synced,
+            Purpose::Cancel(_)
+            | Purpose::Hedge
+            | Purpose::Exit
+            | Purpose::ArmDeadMan(_)
+            | Purpose::ClearDeadMan => view.nonces_known,
+        };
+        seen && !blocked && !proposed
     }
 
     /// Proposes a transaction.

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::BackoffBuilder;
 use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
 use super::decide::{PairSpec, decide};
 use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, StopMode};
-use super::event::{Decision, Effect, Event, LegView, Proposal, SendResult, View};
+use super::event::{Decision, Effect, Event, LegSnapshot, LegView, Proposal, SendResult, View};
 use super::market::MarketState;
+use super::memory::Memory;
 use super::reads::{self, CheckError, CheckInput, SnapshotInput};
 use super::sender::{Job, Senders, Signer};
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
 use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, WithdrawStatus};
 use crate::plan::RetryPlan;
-use crate::rt::{Clock, SplitMix64, Tasks, random_u64, real_sleep};
+use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::{Envelope, SignedTx};
 use crate::venue::{Feed, Venue, VenueEvent};
 
@@ -109,28 +109,28 @@ const RECONCILE_SPACING: Duration = Duration::from_secs(2);
 const POLL_SPACING: Duration = Duration::from_secs(10);
 /// How long an answer or a frame may be on its way, in real time.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
-/// How old a reconciliation may be to stand in for streams that are down.
-const REST_FRESH: Duration = Duration::from_secs(8);
+/// How often a leg is read while its streams are down: four requests each, of 60 a minute for everything.
+const BLIND_SPACING: Duration = Duration::from_secs(12);
+/// How long a process that takes a run up may take to look before it judges by the clock.
+const RESUME_LOOK: Duration = Duration::from_secs(10);
+/// How long a quote stays away after it was pulled for another pair's taker.
+const KEEP_CLEAR: Duration = Duration::from_secs(5);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
 const DECISIONS_MAX: usize = 64;
-
-/// What is remembered of a sending; nothing of it needs to survive a crash.
-struct Memo {
-    in_doubt: bool,
-    delays: backon::ExponentialBackoff,
-    on_the_way: bool,
-}
 
 pub(crate) struct Driver<V> {
     parts: Parts<V>,
     view: View,
     up: BTreeMap<LegSide, BTreeSet<Feed>>,
-    memos: BTreeMap<IntentId, Memo>,
+    memory: Memory,
+    /// Since when all streams of a leg are up.
+    up_since: BTreeMap<LegSide, Timestamp>,
+    /// When this process took the pair up.
+    started: Timestamp,
     reading: BTreeSet<Read>,
     read_at: BTreeMap<Read, Timestamp>,
     senders: Senders,
     tasks: Tasks,
-    jitter: SplitMix64,
     wake: Option<Timestamp>,
     note: String,
     drawdown_told: bool,
@@ -152,12 +152,13 @@ impl<V: Venue> Driver<V> {
         Self {
             view,
             up: BTreeMap::new(),
-            memos: BTreeMap::new(),
+            memory: Memory::new(parts.retry, random_u64()),
+            up_since: BTreeMap::new(),
+            started: parts.clock.now(),
             reading: BTreeSet::new(),
             read_at: BTreeMap::new(),
             senders,
             tasks,
-            jitter: SplitMix64::new(random_u64()),
             wake: None,
             note: String::new(),
             drawdown_told: false,
@@ -181,8 +182,7 @@ impl<V: Venue> Driver<V> {
             for side in LegSide::BOTH {
                 let unsettled: Vec<_> = self.parts.pair.leg(side).unsettled.keys().copied().collect();
                 for id in unsettled {
-                    // Nobody knows how often these bytes left before the crash.
-                    self.memo(id).in_doubt = true;
+                    self.memory.found(id);
                 }
             }
             self.step(Event::Resumed).await?;
@@ -213,15 +213,15 @@ impl<V: Venue> Driver<V> {
         match input {
             Input::Event(event) => {
                 self.before(&event);
-                let synced = match &event {
-                    Event::Snapshot(side, _) => Some(*side),
+                let looked = match &event {
+                    Event::Snapshot(side, snapshot) => Some((*side, self.lost_in(*side, snapshot))),
                     _ => None,
                 };
                 self.step(event).await?;
-                if let Some(side) = synced {
-                    self.after_snapshot(side).await?;
+                match looked {
+                    Some((side, lost)) => self.after_snapshot(side, &lost).await,
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Input::Feed(event) => self.feed(event).await,
             Input::ReadFailed(read) => {
@@ -233,10 +233,7 @@ impl<V: Venue> Driver<V> {
                 self.reading.remove(&Read::Check);
                 self.step(Event::Tick).await
             }
-            Input::Resend(id, side) => {
-                self.resend(id, side).await;
-                Ok(())
-            }
+            Input::Resend(id, side) => self.resend(id, side).await,
         }
     }
 
@@ -248,6 +245,7 @@ impl<V: Venue> Driver<V> {
                 self.reading.remove(&Read::Snapshot(*side));
                 if !snapshot.nonces.is_empty() {
                     self.nonces_seen.insert(*side);
+                    self.view_mut(*side).nonces_known = true;
                 }
                 let market = self.parts.market.id;
                 let now = self.parts.clock.now();
@@ -262,30 +260,50 @@ impl<V: Venue> Driver<V> {
                     leg.funding_paid = Some(row.funding_paid);
                 }
             }
+            Event::Pull(_) => {
+                let until = self.parts.clock.now().after(KEEP_CLEAR + self.view.lag);
+                self.view.keep_clear_until = Some(until);
+            }
             Event::Withdrawals(side, ..) => {
                 self.reading.remove(&Read::Withdrawals(*side));
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
                 // The check reads keys and nonces.
                 self.nonces_seen.extend(LegSide::BOTH);
+                for side in LegSide::BOTH {
+                    self.view_mut(side).nonces_known = true;
+                }
                 self.reading.remove(&Read::Check);
             }
             _ => {}
         }
     }
 
+    /// Returns intents whose bytes the venue took in and lost: it does not know the hash, and waits for their nonce.
+    fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
+        let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
+        let next = |intent: &Intent| snapshot.nonces.iter().any(|row| *row == (intent.key, intent.nonce));
+        unknown.filter(|id| self.parts.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
+    }
+
     /// With everything read and counted, a leg is in sync again: in-doubt bytes that the venue never saw go out again.
-    async fn after_snapshot(&mut self, side: LegSide) -> Result<(), DriverError> {
+    async fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), DriverError> {
         let venue = self.view.leg(side).position.map(|(lots, _)| lots);
         let agrees = venue.is_none_or(|lots| lots == self.parts.pair.leg(side).position);
         let leg = self.view_mut(side);
         leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
-        leg.synced = leg.mismatches == 0 || leg.mismatches > 3;
+        let counted = leg.mismatches == 0 || leg.mismatches > 3;
+        let (live, read_at) = (leg.live, leg.synced_at);
+        // What was read before the streams came up may miss what happened in between.
+        let whole = self.up_since.get(&side).is_some_and(|since| read_at.is_some_and(|at| at >= *since));
+        self.view_mut(side).synced = counted && live && whole;
+        if live && !whole {
+            self.reconcile(side, true);
+        }
+        lost.iter().for_each(|id| self.memory.lost(*id));
         let unsettled: Vec<_> = self.parts.pair.leg(side).unsettled.keys().copied().collect();
         for id in unsettled {
-            if self.memo(id).in_doubt && !self.memo(id).on_the_way {
-                self.resend(id, side).await;
-            }
+            self.resend(id, side).await?;
         }
         self.step(Event::Tick).await
     }
@@ -297,72 +315,56 @@ impl<V: Venue> Driver<V> {
         }
     }
 
-    fn memo(&mut self, id: IntentId) -> &mut Memo {
-        let retry = self.parts.retry;
-        let seed = self.jitter.next_u64();
-        self.memos.entry(id).or_insert_with(|| Memo {
-            in_doubt: false,
-            on_the_way: false,
-            delays: backon::ExponentialBuilder::default()
-                .with_min_delay(retry.initial)
-                .with_max_delay(retry.max)
-                .with_total_delay(Some(retry.budget))
-                .without_max_times()
-                .with_jitter()
-                .with_jitter_seed(seed)
-                .build(),
-        })
-    }
-
     fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {
-        let clock = self.parts.clock.clone();
-        let inbox = self.parts.self_inbox.clone();
-        let memo = self.memo(id);
-        memo.on_the_way = false;
         match result {
-            SendResult::Accepted => memo.in_doubt = false,
+            SendResult::Accepted => {}
             SendResult::Refused { code, message, .. } => {
-                tracing::warn!(intent = id.0, code, message, "refused");
+                tracing::info!(intent = id.0, code, message, "refused");
                 if *code == super::ingest::INVALID_NONCE {
                     // Nothing is signed on a stream whose place is not known.
-                    self.view_mut(side).synced = false;
+                    let leg = self.view_mut(side);
+                    leg.synced = false;
+                    leg.nonces_known = false;
                 }
             }
-            SendResult::Unknown(reason) | SendResult::NotSent(reason) => {
-                memo.in_doubt |= matches!(result, SendResult::Unknown(_));
+            SendResult::Unknown(reason) | SendResult::NotSent { reason, .. } => {
                 tracing::warn!(intent = id.0, reason, "no answer");
-                if let Some(delay) = memo.delays.next() {
-                    self.note.clone_from(reason);
-                    self.tasks.spawn("resend", async move {
-                        clock.sleep(delay).await;
-                        let _ = inbox.send(Input::Resend(id, side)).await;
-                    });
-                }
+                self.note.clone_from(reason);
             }
+        }
+        if let Some(delay) = self.memory.answered(id, result) {
+            let (clock, inbox) = (self.parts.clock.clone(), self.parts.self_inbox.clone());
+            self.tasks.spawn("resend", async move {
+                clock.sleep(delay).await;
+                // A closed inbox means the pair has ended.
+                let _ = inbox.send(Input::Resend(id, side)).await;
+            });
         }
     }
 
     /// Sends the very same bytes again while they are unsettled and alive. Never a new signature.
-    async fn resend(&mut self, id: IntentId, side: LegSide) {
-        let Some(intent) = self.parts.pair.leg(side).unsettled.get(&id).cloned() else { return };
-        if self.parts.clock.now() >= intent.deadline {
-            return;
+    async fn resend(&mut self, id: IntentId, side: LegSide) -> Result<(), DriverError> {
+        let Some(intent) = self.parts.pair.leg(side).unsettled.get(&id).cloned() else { return Ok(()) };
+        if self.parts.clock.now() >= intent.deadline || !self.memory.is_wanted(id) {
+            return Ok(());
+        }
+        if intent.adds_risk() && self.parts.pair.only_reduces() && self.memory.never_left(id) {
+            let reason = "nothing that adds risk starts any more".to_owned();
+            let result = SendResult::NotSent { reason, in_doubt: false };
+            return self.step(Event::Sent(id, side, result)).await;
         }
         self.dispatch(&intent).await;
+        Ok(())
     }
 
     async fn dispatch(&mut self, intent: &Intent) {
-        let emergency = self.parts.pair.effort.emergency;
-        let memo = self.memo(intent.id);
-        if std::mem::replace(&mut memo.on_the_way, true) {
-            return;
-        }
+        let Some(in_doubt) = self.memory.goes(intent.id) else { return };
         let job = Job {
             intent: intent.id,
             leg: intent.leg,
             tx: SignedTx { tx_type: intent.tx_type, tx_info: intent.tx_info.clone(), hash: intent.hash },
-            class: Proposal::class(&intent.purpose, emergency),
-            in_doubt: memo.in_doubt,
+            class: Proposal::class(&intent.purpose, self.parts.pair.effort.emergency),
+            in_doubt,
         };
         self.senders.send((intent.leg, intent.key), job).await;
     }
@@ -441,6 +443,7 @@ impl<V: Venue> Driver<V> {
         } else if !leg.live {
             leg.live = true;
             leg.blind_since = None;
+            self.up_since.insert(side, now);
             if self.nothing_to_miss(side) {
                 self.view_mut(side).synced = true;
             } else {
@@ -464,11 +467,15 @@ impl<V: Venue> Driver<V> {
             self.refresh();
             let decision = decide(&self.parts.pair, &self.parts.spec, &self.view, &event);
             let moved = self.carry_out(decision).await?;
-            if !moved {
-                self.publish();
-                return Ok(());
+            if moved {
+                event = Event::Tick;
+                continue;
             }
-            event = self.run_rule().unwrap_or(Event::Tick);
+            self.publish();
+            match self.run_rule() {
+                Some(rule) => event = rule,
+                None => return Ok(()),
+            }
         }
         tracing::error!(
             step = self.parts.pair.step.name(),
@@ -490,15 +497,15 @@ impl<V: Venue> Driver<V> {
         self.view.foreign = self.parts.board.quotes(&self.parts.spec.plan.id, self.parts.market.id);
         self.view.other_exposure = self.parts.board.other_exposure(&self.parts.spec.plan.id);
         let (now, lag) = (self.view.now, self.view.lag);
+        let looked = LegSide::BOTH.iter().all(|side| self.view.leg(*side).synced_at.is_some());
+        self.view.resuming = self.parts.resumed && !looked && now.since(self.started) < RESUME_LOOK + lag;
         for side in LegSide::BOTH {
             let checked = self.parts.pair.checked.is_some();
-            let leg = self.view_mut(side);
-            if !leg.live && checked {
-                // Streams down: a recent complete read stands in for them.
-                leg.synced =
-                    leg.synced_at.is_some_and(|at| now.since(at) < REST_FRESH + lag) && leg.mismatches == 0;
+            let live = self.view.leg(side).live;
+            if !live && checked {
+                // Streams down: complete reads stand in for them, as often as a Standard account can afford.
                 let asked = self.read_at.get(&Read::Snapshot(side)).copied();
-                if asked.is_none_or(|at| now.since(at) >= RECONCILE_SPACING + lag) {
+                if asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + lag) {
                     self.reconcile(side, false);
                 }
             }
@@ -509,6 +516,9 @@ impl<V: Venue> Driver<V> {
     fn run_rule(&mut self) -> Option<Event> {
         let limit = self.parts.spec.plan.risk.max_drawdown.to_decimal();
         let trading = matches!(self.parts.pair.step, Step::Place | Step::Watch | Step::Hedge(_));
+        if trading && self.parts.board.is_halted() && !self.parts.pair.self_trade {
+            return Some(Event::LeaveNow(ExitReason::SelfTrade));
+        }
         if trading && !self.drawdown_told && self.parts.board.result() <= -limit && !self.parts.pair.is_flat()
         {
             self.drawdown_told = true;
@@ -554,7 +564,7 @@ impl<V: Venue> Driver<V> {
         let appended = self.append(priority, &decision.entries).await;
         let intents = match appended {
             // Full disk: what adds exposure is not started; what happened is still recorded (F-20).
-            Err(JournalError::DiskLow { .. }) if places => {
+            Err(JournalError::DiskLow { .. } | JournalError::DiskFull) if places => {
                 self.note = "the disk is nearly full: no new orders".to_owned();
                 decision.entries.truncate(facts);
                 if !decision.entries.is_empty() {
@@ -692,8 +702,7 @@ impl<V: Venue> Driver<V> {
                 .collect::<Vec<(ApiKeyIndex, String)>>()
         });
         let before = self.parts.pair.checked.clone();
-        let first_at = *self.read_at.get(&Read::Check).unwrap_or(&self.view.now);
-        let budget_over = clock.now().since(first_at) > retry.budget;
+        let budget_over = clock.now().since(self.started) > retry.budget;
         self.tasks.spawn("check", async move {
             let input = CheckInput { spec: &spec, market, keys, now: clock.now(), before: before.as_deref() };
             let answer = match reads::check(venue.as_ref(), &input).await {
@@ -719,7 +728,8 @@ impl<V: Venue> Driver<V> {
         let leg = self.parts.pair.leg(side);
         let input = SnapshotInput {
             market: checked.market.clone(),
-            since: checked.at,
+            // Clocks may differ by seconds; trades that are not of this run are sorted out by their order.
+            since: checked.at.before(Duration::from_secs(10)),
             unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
             // A stream at rest needs no look; one in doubt, refused or taken over from a crash does.
             keys: if leg.unsettled.is_empty() && leg.refusals == 0 && self.nonces_seen.contains(&side) {
@@ -789,6 +799,9 @@ impl<V: Venue> Driver<V> {
         let mark = self.view.mark();
         let (id, pair) = (&self.parts.spec.plan.id, &self.parts.pair);
         self.parts.board.publish(id, pair, mark);
+        if pair.self_trade {
+            self.parts.board.halt();
+        }
         let market = &self.parts.market;
         let lots = |side: LegSide| pair.leg(side).position.to_decimal(market).to_string();
         let available = LegSide::BOTH.map(|side| {

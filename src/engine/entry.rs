@@ -119,6 +119,13 @@ pub struct Intent {
     pub hash: TxHash,
 }
 
+impl Intent {
+    /// Returns whether it can make a position larger.
+    pub fn adds_risk(&self) -> bool {
+        self.order.is_some_and(|order| !order.reduce_only)
+    }
+}
+
 /// What became of an intent. There is no fourth possibility; until one is proved, it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -226,6 +233,7 @@ pub enum ExitReason {
     LostSight(LegSide),
     PositionChanged(LegSide),
     SelfTrade,
+    Unwound,
     Stop,
     Emergency,
 }
@@ -376,6 +384,15 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// A trade had accounts of this run on both sides.
+    SelfTrade {
+        /// Whose.
+        leg: LegSide,
+        /// What was seen.
+        what: String,
+        /// When.
+        at: Timestamp,
+    },
     /// With nothing under way, the venue expects a lower nonce: an executed failure left it unused.
     NonceFreed {
         /// Whose.
@@ -464,6 +481,7 @@ impl Entry {
             Self::Emergency { .. } => "emergency",
             Self::Liquidated { .. } => "liquidated",
             Self::Foreign { .. } => "foreign",
+            Self::SelfTrade { .. } => "self-trade",
             Self::NonceFreed { .. } => "nonce-freed",
             Self::PositionAdopted { .. } => "position-adopted",
             Self::WithdrawSkipped { .. } => "withdraw-skipped",

@@ -15,7 +15,7 @@ use crate::venue::{Class, MarketData, Notice, TxView};
 pub enum SendResult {
     /// Taken in.
     Accepted,
-    /// Refused with the venue's code; `in_doubt` when an earlier sending of the same bytes was never answered.
+    /// Refused with the venue's code; `in_doubt` when an earlier sending of the same bytes may have been taken in.
     Refused {
         /// The venue's code.
         code: i64,
@@ -26,8 +26,13 @@ pub enum SendResult {
     },
     /// No answer that says anything.
     Unknown(String),
-    /// It never left.
-    NotSent(String),
+    /// This sending never left; `in_doubt` when an earlier one of the same bytes may have.
+    NotSent {
+        /// What stopped it.
+        reason: String,
+        /// Whether other copies of the bytes may still be under way.
+        in_doubt: bool,
+    },
 }
 
 /// Everything the venue says about one leg, read in an order that makes it consistent: orders, trades, account.
@@ -98,8 +103,10 @@ pub struct ForeignQuote {
 /// What is known of a leg at this moment and not journaled.
 #[derive(Clone, Debug, Default)]
 pub struct LegView {
-    /// Whether a reconciliation has succeeded since the streams last came up.
+    /// Whether everything about it is known: its streams are up and it was reconciled since.
     pub synced: bool,
+    /// Whether the places of its nonce streams are known; what reduces needs no more than that.
+    pub nonces_known: bool,
     /// When the last reconciliation was read.
     pub synced_at: Option<Timestamp>,
     /// Whether all its streams are up.
@@ -123,6 +130,10 @@ pub struct LegView {
 pub struct View {
     /// Venue time.
     pub now: Timestamp,
+    /// The process has just taken the run up and has not looked at both legs yet: nothing is judged by the clock.
+    pub resuming: bool,
+    /// No quote is placed anew before this: another pair's taker asked for room.
+    pub keep_clear_until: Option<Timestamp>,
     /// How much venue time passes while an answer may be on its way: half a real second.
     pub lag: Duration,
     /// The book, unless it is stale.

@@ -72,7 +72,16 @@ fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
 /// A reply is a hint, except a refusal of bytes of which no other copy can be under way.
 fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
     match result {
-        SendResult::Accepted | SendResult::NotSent(_) => {}
+        SendResult::Accepted => {}
+        SendResult::NotSent { in_doubt, .. } => {
+            // Bytes that never left are dead, and after a stop nothing that adds risk leaves for the first time.
+            let adds_risk = work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| intent.adds_risk());
+            if !in_doubt && adds_risk && work.pair.only_reduces() {
+                let proof =
+                    "it never left this process, and nothing that adds risk starts any more".to_owned();
+                settle(work, id, side, Outcome::Dead { code: None, proof });
+            }
+        }
         SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
             work.out.effect(Effect::Reconcile(side));
         }
@@ -194,6 +203,11 @@ fn fill(
         counterparty,
         at: row.timestamp,
     }));
+    if work.spec.own_accounts.contains(&counterparty) {
+        let at = work.now();
+        let what = format!("trade {} with own account {counterparty}", row.id);
+        work.record(Entry::SelfTrade { leg: side, what, at });
+    }
     match (ours, row.kind) {
         (None, TradeKind::Trade) => {
             foreign(work, side, format!("trade {} that this run did not make", row.id))
@@ -229,8 +243,9 @@ fn notice(work: &mut Work<'_>, side: LegSide, row: &Notice) {
         return;
     }
     let leg = work.pair.leg(side);
-    let unexplained = work.view.leg(side).position.is_some_and(|(position, _)| position != leg.position);
-    if unexplained && !leg.liquidated {
+    let venue = work.view.leg(side).position;
+    let shrunk = venue.is_some_and(|(position, _)| position.size() < leg.position.size());
+    if shrunk && !leg.liquidated && !work.view.resuming {
         liquidated(work, side, format!("notification {} and the position", row.id));
     }
     work.out.effect(Effect::Reconcile(side));
@@ -285,10 +300,16 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at:
     let idle = !leg.unsettled.values().any(|intent| intent.key == key);
     if next > known && work.pair.end().is_none() {
         let at = work.now();
-        let summary = format!(
+        let mut summary = format!(
             "key {key} of account {} stands at nonce {next}, this journal knows {known}: somebody else signs with it",
             work.spec.leg(side).account
         );
+        if !work.pair.is_flat() || work.pair.has_live_orders() {
+            let orders: usize =
+                LegSide::BOTH.iter().map(|side| work.pair.leg(*side).live_orders().count()).sum();
+            let (long, short) = (work.pair.long.position.lots(), work.pair.short.position.lots());
+            summary += &format!("; LEFT OPEN: long {long} lots, short {short} lots, {orders} orders");
+        }
         work.alert("stuck", summary.clone());
         let end = PairEnd { code: crate::engine::codes::FOREIGN_SIGNER, summary };
         work.record(Entry::Step { to: Step::Done(end), at });

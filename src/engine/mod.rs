@@ -10,6 +10,7 @@ mod entry;
 mod event;
 mod ingest;
 mod market;
+mod memory;
 #[doc(hidden)]
 pub mod reads;
 mod run;
@@ -24,6 +25,7 @@ pub use entry::{
     Outcome, PairEnd, Purpose, Step, StopMode,
 };
 pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Proposal, SendResult, View};
+pub use memory::Memory;
 pub use run::{PairOutcome, Run, RunInput, StartError, StopHandle};
 pub use sender::Signer;
 pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};

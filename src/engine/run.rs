@@ -142,6 +142,7 @@ impl<V: Venue> Run<V> {
         tasks.spawn("router", route(self.subscribe(&ids), states, self.accounts()));
         let (done, mut outcomes) = mpsc::channel(self.pairs.len().max(1));
         let pairs = std::mem::take(&mut self.pairs);
+        let all = pairs.clone();
         for (plan, market) in pairs {
             let Some(parts) = self.parts(&plan, &market, &board, &receivers) else { continue };
             let done = done.clone();
@@ -156,6 +157,7 @@ impl<V: Venue> Run<V> {
         while let Some(outcome) = outcomes.recv().await {
             ended.push(outcome);
         }
+        ended.extend(broken_off(&all, &ended));
         tasks.shutdown().await;
         ended.sort_by(|a, b| a.id.cmp(&b.id));
         ended
@@ -176,6 +178,10 @@ impl<V: Venue> Run<V> {
                 run: input.run.clone(),
                 plan: plan.clone(),
                 on_stop: input.plan.on_stop,
+                own_accounts: pairs_of(&input.plan)
+                    .flat_map(|pair| [pair.long.account, pair.short.account])
+                    .collect(),
+                shares_market: pairs_of(&input.plan).filter(|pair| pair.market == plan.market).count() > 1,
                 restart_missed_entry: input.plan.on_missed.place == MissedPlace::Continue,
                 continue_missed_withdrawal: input.plan.on_missed.withdraw == MissedWithdraw::Continue,
             },
@@ -216,6 +222,10 @@ impl<V: Venue> Run<V> {
     }
 }
 
+fn pairs_of(plan: &Plan) -> impl Iterator<Item = &PairPlan> {
+    plan.pairs.iter()
+}
+
 /// Shares the streams out: prices replace older ones, account news queue.
 async fn route(
     mut events: mpsc::Receiver<VenueEvent>,
@@ -252,6 +262,21 @@ async fn route(
             let _ = inbox.send(Input::Feed(event)).await;
         }
     }
+}
+
+/// A pair whose task gave no outcome broke down: nobody knows what it left (F-29).
+fn broken_off(all: &[(PairPlan, Market)], ended: &[PairOutcome]) -> Vec<PairOutcome> {
+    let missing = all.iter().filter(|(plan, _)| ended.iter().all(|outcome| outcome.id != plan.id));
+    let broken = |(plan, market): &(PairPlan, Market)| PairOutcome {
+        id: plan.id.clone(),
+        market: market.clone(),
+        pair: Pair::default(),
+        end: PairEnd {
+            code: codes::EXPOSED,
+            summary: "the pair's task broke down, a fault of this program; `resume` goes on".to_owned(),
+        },
+    };
+    missing.map(broken).collect()
 }
 
 fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, id: MarketId, event: &VenueEvent) {

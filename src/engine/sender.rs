@@ -35,7 +35,7 @@ pub(crate) struct Job {
     pub(crate) leg: LegSide,
     pub(crate) tx: SignedTx,
     pub(crate) class: Class,
-    /// Whether an earlier sending of the same bytes was never answered.
+    /// Whether an earlier sending of the same bytes may have been taken in.
     pub(crate) in_doubt: bool,
 }
 
@@ -85,7 +85,7 @@ async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mp
                 error @ (VenueError::NotSent { .. }
                 | VenueError::Throttled { .. }
                 | VenueError::Blocked { .. }),
-            ) => SendResult::NotSent(error.to_string()),
+            ) => SendResult::NotSent { reason: error.to_string(), in_doubt: job.in_doubt },
             Err(error @ (VenueError::OutcomeUnknown { .. } | VenueError::Malformed { .. })) => {
                 SendResult::Unknown(error.to_string())
             }

@@ -154,6 +154,8 @@ pub struct Leg {
     pub withdrawal: Option<LegWithdrawal>,
     /// Refusals of the entry order, in words.
     pub entry_refused: Option<String>,
+    /// Refusals of the withdrawal.
+    pub withdraw_refusals: u32,
     /// Refusals since the last progress, any purpose, with the last reason.
     pub refusals: u32,
     /// The last of them.
@@ -255,6 +257,10 @@ pub struct Pair {
     pub exit_reason: Option<super::entry::ExitReason>,
     /// Alerts so far.
     pub alerts: u32,
+    /// When the last one was given.
+    pub last_alert: Option<Timestamp>,
+    /// Times that the check's reads were taken.
+    pub checks: u32,
 }
 
 impl Default for Pair {
@@ -278,6 +284,8 @@ impl Default for Pair {
             foreign: None,
             exit_reason: None,
             alerts: 0,
+            last_alert: None,
+            checks: 0,
         }
     }
 }
@@ -386,6 +394,7 @@ impl Pair {
             }
             Entry::Liquidated { leg, .. } => self.leg_mut(*leg).liquidated = true,
             Entry::Foreign { leg, .. } => self.foreign = self.foreign.or(Some(*leg)),
+            Entry::SelfTrade { .. } => self.self_trade = true,
             Entry::NonceFreed { leg, key, next } => {
                 self.leg_mut(*leg).nonces.insert(*key, *next);
             }
@@ -401,12 +410,20 @@ impl Pair {
                     collateral: *collateral,
                 });
             }
-            Entry::Alert { .. } => self.alerts += 1,
+            Entry::Alert { at, .. } => {
+                self.alerts += 1;
+                self.last_alert = Some(*at);
+            }
             Entry::Stop { mode, .. } => self.stop = self.stop.max(Some(*mode)),
             Entry::Stopped { .. } => self.stopped = true,
             Entry::Resumed { at, restart_entry } => {
                 self.stop = None;
                 self.stopped = false;
+                // What was checked before a crash may hold no more; nothing was placed, so it is checked again.
+                if self.placed_at.is_none() && matches!(self.step, Step::Check | Step::Place) {
+                    self.step = Step::Check;
+                    self.checked = None;
+                }
                 if *restart_entry && self.placed_at.is_some() && self.entry_live() {
                     self.placed_at = Some(*at);
                 }
@@ -429,6 +446,7 @@ impl Pair {
                 leg.nonces = found.keys.iter().copied().collect();
             }
         }
+        self.checks += 1;
         self.checked = Some(Box::new(checked.clone()));
     }
 
@@ -551,7 +569,10 @@ impl Pair {
                 }
                 match intent.purpose {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
-                    Purpose::Withdraw(_) => leg.withdrawal = None,
+                    Purpose::Withdraw(_) => {
+                        leg.withdrawal = None;
+                        leg.withdraw_refusals += 1;
+                    }
                     _ => {}
                 }
             }
@@ -621,8 +642,6 @@ impl Pair {
         }
         self.effort.fruitless = 0;
         self.naked.peak = self.naked.peak.max(self.delta().size());
-        let others = self.checked.as_ref().map(|checked| checked.legs.each_ref().map(|leg| leg.account));
-        self.self_trade |= others.is_some_and(|accounts| accounts.contains(&fill.counterparty));
         Ok(())
     }
 

@@ -118,6 +118,17 @@ pub fn lock_key(
     take(&state.locks().join(file), format!("key {key} of account {account} on {network}"), command)
 }
 
+/// Takes the lock of one market of one network: the gate that keeps own orders apart knows the orders of one process
+/// only, so two runs never trade in the same market at once.
+///
+/// # Errors
+///
+/// [`LockError::Held`], or I/O.
+pub fn lock_market(state: &StateDir, network: &str, market: &str, command: &str) -> Result<Lock, LockError> {
+    let file = format!("market-{}-{}.lock", file_part(network), file_part(market));
+    take(&state.locks().join(file), format!("market {market} on {network}"), command)
+}
+
 /// Returns what the lock files say, without taking a lock.
 ///
 /// # Errors

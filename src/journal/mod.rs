@@ -24,7 +24,7 @@ pub use chain::EventHash;
 pub use error::JournalError;
 pub use export::{event_line, export};
 pub use handle::{Journal, Priority};
-pub use lock::{Holder, Lock, LockError, LockRow, list_locks, lock_key, lock_run};
+pub use lock::{Holder, Lock, LockError, LockRow, list_locks, lock_key, lock_market, lock_run};
 pub use memory::MemoryStore;
 pub use sqlite::{FORMAT, Salvaged, SqliteStore, salvage};
 pub use state_dir::StateDir;

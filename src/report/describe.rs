@@ -47,6 +47,7 @@ pub fn describe(entry: &Entry, market: &Market) -> Option<String> {
         Entry::Liquidated { leg, signal, .. } => {
             Some(format!("{} is being liquidated ({signal})", leg.name()))
         }
+        Entry::SelfTrade { leg, what, .. } => Some(format!("{}: {what}", leg.name())),
         Entry::Foreign { leg, what, .. } => Some(format!("{}: {what}", leg.name())),
         Entry::PositionAdopted { leg, position, .. } => {
             Some(format!("{}: position is {} by the venue", leg.name(), position.to_decimal(market)))

@@ -26,6 +26,7 @@ struct Inner {
     start: Timestamp,
     scale: u32,
     offset_ms: AtomicI64,
+    asleep: Duration,
 }
 
 /// Tells venue time and sleeps in it. Monotonic inside a process: a step of the system's clock does not move it.
@@ -56,6 +57,7 @@ impl Clock {
             start: anchor.venue.after(passed),
             scale,
             offset_ms: AtomicI64::new(0),
+            asleep: asleep(),
         }))
     }
 
@@ -68,7 +70,12 @@ impl Clock {
 
     /// Returns venue time.
     pub fn now(&self) -> Timestamp {
-        let ms = self.0.start.after(self.elapsed().saturating_mul(self.0.scale)).as_millis();
+        // The monotonic clock stands still while the machine sleeps; the venue's does not (F-14).
+        let slept = asleep().saturating_sub(self.0.asleep);
+        // The two clocks behind it are read one after the other; a sleep is longer than that.
+        let slept = if slept < Duration::from_millis(500) { Duration::ZERO } else { slept };
+        let passed = self.elapsed() + slept;
+        let ms = self.0.start.after(passed.saturating_mul(self.0.scale)).as_millis();
         Timestamp::from_millis(ms.saturating_add(self.0.offset_ms.load(Ordering::Relaxed)))
     }
 
@@ -108,6 +115,24 @@ impl Clock {
             .await;
         }
     }
+}
+
+/// Returns how long this machine has slept since it started.
+fn asleep() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        let read = |id: ClockId| {
+            let time = clock_gettime(id);
+            let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+            whole + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+        };
+        // Monotonic first: what passes between the reads then never counts as sleep backwards.
+        let awake = read(ClockId::Monotonic);
+        read(ClockId::Boottime).saturating_sub(awake)
+    }
+    #[cfg(not(target_os = "linux"))]
+    Duration::ZERO
 }
 
 /// Sleeps for `wait` of real time: for network back-off and time-outs, never for a deadline of a plan.

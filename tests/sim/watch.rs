@@ -109,7 +109,10 @@ impl Watch {
             match event {
                 ExchangeEvent::Tx(row) if [LONG, SHORT].contains(&row.account) => {
                     let Some(at) = row.executed_at else { continue };
-                    self.note(at, &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome));
+                    self.note(
+                        at,
+                        &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome),
+                    );
                     let used = !matches!(row.outcome, TxOutcome::Failed { nonce_used: false, .. });
                     let key = (row.account, row.api_key_index, row.nonce);
                     if used {
@@ -160,7 +163,14 @@ impl Watch {
     }
 
     /// Every entry, before it is applied.
-    pub(crate) fn entry(&mut self, now: Timestamp, entry: &Entry, pair: &Pair, view: &View, venue: &Exchange) {
+    pub(crate) fn entry(
+        &mut self,
+        now: Timestamp,
+        entry: &Entry,
+        pair: &Pair,
+        view: &View,
+        venue: &Exchange,
+    ) {
         let kind = match entry {
             Entry::Intent(intent) => format!("intent {}", purpose(&intent.purpose)),
             Entry::Settled { outcome, .. } => match outcome {
@@ -234,7 +244,9 @@ impl Watch {
 
     fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
         let range = Price::MIN.ticks()..=Price::MAX.ticks();
-        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || "off the grid".to_owned());
+        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || {
+            "off the grid".to_owned()
+        });
         self.must(terms.reduce_only || !pair.only_reduces(), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
@@ -268,7 +280,8 @@ impl Watch {
             });
         }
         let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
-        let fresh = intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
+        let fresh =
+            intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
         self.must(fresh, || "a client order index twice".to_owned());
     }
 
@@ -336,7 +349,9 @@ impl Watch {
                 self.must(open == 0, || format!("{} leg ends with {open} orders open", side.name()));
             } else {
                 let known = leg.live_orders().count();
-                self.must(open == known, || format!("{} leg: {open} orders open, {known} known", side.name()));
+                self.must(open == known, || {
+                    format!("{} leg: {open} orders open, {known} known", side.name())
+                });
             }
             self.money(side, pair, &record.collateral, row.map_or(0, |row| row.funding_paid), venue);
         }

@@ -7,6 +7,8 @@ use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, PairEnd, Purpose, Step};
 use crate::engine::event::Effect;
 
+/// Times that the accounts are read before a leverage that does not show is given up.
+const READ_BACKS_MAX: u32 = 12;
 /// Refusals of the leverage transaction before the pair gives up.
 const REFUSALS_MAX: u32 = 3;
 
@@ -21,6 +23,11 @@ pub(crate) fn check(work: &mut Work<'_>) -> Flow {
             continue;
         }
         if leg.leverage_sent {
+            if work.pair.checks >= READ_BACKS_MAX {
+                let summary =
+                    format!("leverage was set on the {} leg, but the venue does not show it", side.name());
+                return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
+            }
             // Executed; now it is read back.
             work.out.effect(Effect::Check);
             continue;

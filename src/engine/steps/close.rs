@@ -74,7 +74,7 @@ pub(crate) fn counted(work: &mut Work<'_>) -> bool {
             work.out.wake_at(due);
         }
     }
-    agreed || work.pair.effort.emergency
+    agreed
 }
 
 /// Returns whether the pause after fruitless orders is over.
@@ -85,8 +85,11 @@ pub(crate) fn rested(work: &mut Work<'_>) -> bool {
     }
     let pause = Duration::from_millis(u64::from(250 * fruitless.min(8)));
     let due = work.pair.effort.last_at.after(pause);
-    work.out.wake_at(due);
-    work.now() >= due
+    let over = work.now() >= due;
+    if !over {
+        work.out.wake_at(due);
+    }
+    over
 }
 
 /// Returns the bound of the next immediate order of a taker on `side`, and how much the book holds within it.

@@ -14,7 +14,7 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     if !close::clear(work) || !close::counted(work) {
         return Flow::Wait;
     }
-    if work.pair.is_flat() {
+    if work.pair.is_flat() || is_dust(work) {
         return leave(work, reason);
     }
     let tries = work.spec.plan.hedge.attempts;
@@ -28,10 +28,18 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     Flow::Wait
 }
 
+/// A rest that the venue refuses to take and that is worth less than `dust_usdc` counts as flat.
+fn is_dust(work: &Work<'_>) -> bool {
+    let refused = LegSide::BOTH.iter().any(|side| work.pair.leg(*side).last_refusal.is_some());
+    let worth = |side: LegSide| work.notional_at_mark(work.pair.leg(side).position.size());
+    let small = |side: LegSide| worth(side).is_some_and(|worth| worth <= work.spec.plan.hedge.dust);
+    refused && work.pair.effort.fruitless > 0 && LegSide::BOTH.into_iter().all(small)
+}
+
 /// Each leg for itself: one account may be unable to act, and the other must not wait for it.
 fn apart(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     let cleared = close::clear(work);
-    if cleared && work.pair.is_flat() {
+    if cleared && (work.pair.is_flat() || is_dust(work)) {
         return if close::counted(work) { leave(work, reason) } else { Flow::Wait };
     }
     let rested = close::rested(work);
@@ -130,6 +138,9 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
             (codes::FAILED_FLAT, format!("somebody else trades on the {} leg", leg.name()))
         }
         ExitReason::SelfTrade => (codes::FAILED_FLAT, "two own orders met".to_owned()),
+        ExitReason::Unwound => {
+            (codes::FAILED_FLAT, "a difference was unwound, no pair came about".to_owned())
+        }
         ExitReason::Emergency => (codes::FAILED_FLAT, "an emergency was unwound".to_owned()),
     };
     let code = if code == codes::OK && work.pair.had_emergency { codes::FAILED_FLAT } else { code };

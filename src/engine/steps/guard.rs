@@ -12,6 +12,12 @@ use crate::plan::OnStop;
 /// How long an outcome, a fill or a position may be missing before it is asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often an emergency that goes on is told again.
+const ALERT_AGAIN: Duration = Duration::from_secs(60);
+/// How old what is known of a leg with something at stake may get before it is read again, streams or not: a channel
+/// can be subscribed and silent.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// Starts and stops the naked clock, and raises the emergency when it reaches `max_naked`.
 pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
     let at = work.now();
@@ -20,7 +26,8 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
         (false, Some(_)) => work.record(Entry::NakedTo { at }),
         _ => {}
     }
-    let Some(since) = work.pair.naked.since else { return };
+    let Some(since) = work.pair.naked.since.filter(|_| !work.view.resuming) else { return };
+    remind(work);
     let cap = since.after(work.spec.plan.hedge.max_naked);
     if at < cap {
         work.out.wake_at(cap);
@@ -28,6 +35,18 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
         let lots = work.pair.delta().lots();
         let reason = format!("naked by {lots} lots for {:?}", at.since(since));
         emergency(work, reason);
+    }
+}
+
+/// An emergency that goes on is told again.
+fn remind(work: &mut Work<'_>) {
+    let Some(last) = work.pair.last_alert.filter(|_| work.pair.effort.emergency) else { return };
+    let due = last.after(ALERT_AGAIN);
+    if work.now() >= due && work.pair.end().is_none() {
+        let lots = work.pair.delta().lots();
+        work.alert("stuck", format!("EMERGENCY goes on: naked by {lots} lots"));
+    } else {
+        work.out.wake_at(due);
     }
 }
 
@@ -79,7 +98,8 @@ fn stop_trading(work: &mut Work<'_>, mode: StopMode) -> Flow {
     if work.pair.is_naked() {
         return work.go(Step::Hedge(HedgeReason::Stop));
     }
-    let leave = work.spec.on_stop == OnStop::Leave;
+    // An order that nobody watches would stand in the way of the other pairs' hedges.
+    let leave = work.spec.on_stop == OnStop::Leave && !work.spec.shares_market;
     if !leave && !close::clear(work) {
         return Flow::Wait;
     }
@@ -134,6 +154,8 @@ fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timest
         .map(|order| order.cancelled_at.unwrap_or(order.changed_at));
     let view = work.view.leg(side);
     let position = view.position.filter(|(lots, _)| *lots != leg.position).map(|(_, since)| since);
-    let blind = (!view.synced && view.live).then_some(work.pair.step_since);
-    intents.chain(orders).chain(position).chain(blind).min()
+    let blind = ((!view.synced && view.live) || !view.nonces_known).then_some(work.pair.step_since);
+    let stake = !leg.position.is_flat() || leg.live_orders().next().is_some();
+    let routine = view.synced_at.filter(|_| stake).map(|at| at.after(LOOK_AGAIN));
+    intents.chain(orders).chain(position).chain(blind).chain(routine).min()
 }

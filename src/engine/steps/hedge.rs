@@ -75,7 +75,16 @@ fn finish(work: &mut Work<'_>) -> Flow {
         return Flow::Wait;
     }
     if work.pair.is_flat() {
-        return work.go(Step::Exit(ExitReason::NeverFilled));
+        return work.go(Step::Exit(flat_reason(work)));
     }
     work.go(Step::Watch)
+}
+
+/// Returns why a pair that is flat before it was held leaves.
+pub(crate) fn flat_reason(work: &Work<'_>) -> ExitReason {
+    if let Some(side) = LegSide::BOTH.into_iter().find(|side| work.pair.leg(*side).liquidated) {
+        return ExitReason::Liquidation(side);
+    }
+    let traded = LegSide::BOTH.iter().any(|side| !work.pair.leg(*side).trades.is_empty());
+    if traded { ExitReason::Unwound } else { ExitReason::NeverFilled }
 }

@@ -7,7 +7,7 @@ use crate::engine::codes;
 use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, OrderTerms, PairEnd, Purpose, Step};
 use crate::engine::state::OrderState;
-use crate::model::{Price, Side, TimeInForce, Usdc};
+use crate::model::{Price, Side, Size, TimeInForce, Usdc};
 use crate::plan::{PegReference, PriceSpec};
 
 pub(crate) fn place(work: &mut Work<'_>) -> Flow {
@@ -112,7 +112,7 @@ pub(crate) fn quote(work: &Work<'_>, side: LegSide) -> Option<Price> {
     (Price::MIN.ticks()..=Price::MAX.ticks()).contains(&passive).then(|| Price::from_ticks(passive))
 }
 
-fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), String> {
+pub(crate) fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), String> {
     let limit = work.spec.plan.risk.max_price_deviation_bps;
     let apart = i128::from((price.ticks() - mark.ticks()).abs()) * 10_000;
     if apart > i128::from(mark.ticks()) * i128::from(limit) {
@@ -147,6 +147,17 @@ fn within_limits(work: &Work<'_>, buy: Price, sell: Price) -> Result<(), String>
         return Err(over("risk.max_exposure_usdc", all, risk.max_exposure));
     }
     Ok(())
+}
+
+/// Returns whether a quote that is placed anew would break a limit.
+pub(crate) fn rest_exceeds(work: &Work<'_>, rest: Size, price: Price) -> bool {
+    let Some(checked) = &work.pair.checked else { return true };
+    let risk = &work.spec.plan.risk;
+    let worth = Usdc::notional(rest, price, &checked.market);
+    let held = [LegSide::Long, LegSide::Short]
+        .map(|side| Usdc::notional(work.pair.leg(side).position.size(), price, &checked.market));
+    let all = held[0].plus(held[1]).plus(worth).plus(work.view.other_exposure);
+    worth > risk.max_order || all > risk.max_exposure
 }
 
 /// Returns whether a quote would meet another pair's quote.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Flow, close, place};
+use super::{Flow, close, hedge, place};
 use crate::engine::decide::Work;
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::OrderState;
@@ -39,7 +39,7 @@ pub(crate) fn watch(work: &mut Work<'_>) -> Flow {
         return Flow::Wait;
     }
     if work.pair.is_flat() {
-        return work.go(Step::Exit(ExitReason::NeverFilled));
+        return work.go(Step::Exit(hedge::flat_reason(work)));
     }
     if work.pair.held_since.is_none() {
         return work.go(Step::Watch);
@@ -108,7 +108,7 @@ fn peg_pending(work: &Work<'_>) -> bool {
 }
 
 fn hedge_due(work: &mut Work<'_>) -> Option<HedgeReason> {
-    let since = work.pair.naked.since?;
+    let since = work.pair.naked.since.filter(|_| !work.view.resuming)?;
     let (leading, lagging) = leading(work);
     if work.pair.leg(leading).liquidated || work.pair.leg(lagging).liquidated {
         return Some(HedgeReason::Liquidation);
@@ -188,7 +188,7 @@ fn keep_dead_man(work: &mut Work<'_>, side: LegSide) {
         if let Some(origin) = work.origin(side, &purpose) {
             work.propose(side, purpose, origin.dead_man(Some(until)), None);
         }
-    } else if let Some(at) = renew_at {
+    } else if let Some(at) = renew_at.filter(|at| work.now() < *at) {
         work.out.wake_at(at);
     }
 }
@@ -223,7 +223,12 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     let rest = checked.size.saturating_sub(leg.position.size());
     let settled = leg.orders.values().all(crate::engine::state::OwnOrder::is_settled);
     let too_small = rest < checked.market.min_size_at(price);
-    if !settled || too_small || work.pair.naked.since.is_some() || work.pair.only_reduces() {
+    let kept_clear = work.view.keep_clear_until.is_some_and(|until| work.now() < until);
+    if !settled || too_small || kept_clear || work.pair.naked.since.is_some() || work.pair.only_reduces() {
+        return;
+    }
+    let Some(mark) = work.view.mark().filter(|_| work.view.leg(side).live) else { return };
+    if place::within_collar(work, price, mark).is_err() || place::rest_exceeds(work, rest, price) {
         return;
     }
     let other_quote = work.pair.leg(side.other()).live_entry().map(|(_, order)| order.terms.price);

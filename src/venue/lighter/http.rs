@@ -76,8 +76,9 @@ fn judge(status: StatusCode, body: &[u8]) -> Judged {
     let message = || envelope.as_ref().and_then(|envelope| envelope.message.clone()).unwrap_or_default();
     match (status.as_u16(), code) {
         (_, Some(23_000..=23_005)) => Judged::Throttled,
-        // The venue's own "internal error" and "process timeout": the transaction may have got through.
-        (_, Some(29_500 | 29_501)) | (500.., _) => Judged::Unusable(quote(status, body)),
+        // The venue's own "internal error", "process timeout", "marshal tx failed" and "marshal event failed": the
+        // transaction may have got through (rules.md §10, class U).
+        (_, Some(29_500 | 29_501 | 21_502 | 21_503)) | (500.., _) => Judged::Unusable(quote(status, body)),
         (200, None | Some(0 | 200)) if envelope.is_some() => Judged::Good,
         // Reports of 2025 show the HTTP status as code of a nonce error.
         (400, Some(400)) if message().contains("invalid nonce") => {
