@@ -101,7 +101,9 @@ fn unsettled_done(work: &Work<'_>) -> bool {
 
 /// Asks the venue about everything that should be known by now and is not.
 pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
-    if matches!(work.pair.step, Step::Check | Step::Done(_)) && unsettled_done(work) {
+    // Before the first check there is nothing to ask about; after it a leg must come in sync again in every step.
+    let idle = work.pair.checked.is_none() || matches!(work.pair.step, Step::Done(_));
+    if idle && unsettled_done(work) {
         return;
     }
     for side in LegSide::BOTH {
