@@ -14,6 +14,7 @@ use super::event::{Decision, Effect, Event, LegView, Proposal, SendResult, View}
 use super::market::MarketState;
 use super::reads::{self, CheckError, CheckInput, SnapshotInput};
 use super::sender::{Job, Senders, Signer};
+use super::sending::Sending;
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
 use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, WithdrawStatus};
@@ -116,9 +117,8 @@ const DECISIONS_MAX: usize = 64;
 
 /// What is remembered of a sending; nothing of it needs to survive a crash.
 struct Memo {
-    in_doubt: bool,
+    sending: Sending,
     delays: backon::ExponentialBackoff,
-    on_the_way: bool,
 }
 
 pub(crate) struct Driver<V> {
@@ -182,7 +182,7 @@ impl<V: Venue> Driver<V> {
                 let unsettled: Vec<_> = self.parts.pair.leg(side).unsettled.keys().copied().collect();
                 for id in unsettled {
                     // Nobody knows how often these bytes left before the crash.
-                    self.memo(id).in_doubt = true;
+                    self.memo(id).sending = Sending::inherited();
                 }
             }
             self.step(Event::Resumed).await?;
@@ -283,7 +283,7 @@ impl<V: Venue> Driver<V> {
         leg.synced = leg.mismatches == 0 || leg.mismatches > 3;
         let unsettled: Vec<_> = self.parts.pair.leg(side).unsettled.keys().copied().collect();
         for id in unsettled {
-            if self.memo(id).in_doubt && !self.memo(id).on_the_way {
+            if self.memo(id).sending.is_in_doubt() {
                 self.resend(id, side).await;
             }
         }
@@ -301,8 +301,7 @@ impl<V: Venue> Driver<V> {
         let retry = self.parts.retry;
         let seed = self.jitter.next_u64();
         self.memos.entry(id).or_insert_with(|| Memo {
-            in_doubt: false,
-            on_the_way: false,
+            sending: Sending::default(),
             delays: backon::ExponentialBuilder::default()
                 .with_min_delay(retry.initial)
                 .with_max_delay(retry.max)
@@ -318,9 +317,9 @@ impl<V: Venue> Driver<V> {
         let clock = self.parts.clock.clone();
         let inbox = self.parts.self_inbox.clone();
         let memo = self.memo(id);
-        memo.on_the_way = false;
+        memo.sending.answered(result);
         match result {
-            SendResult::Accepted => memo.in_doubt = false,
+            SendResult::Accepted => {}
             SendResult::Refused { code, message, .. } => {
                 tracing::warn!(intent = id.0, code, message, "refused");
                 if *code == super::ingest::INVALID_NONCE {
@@ -329,7 +328,6 @@ impl<V: Venue> Driver<V> {
                 }
             }
             SendResult::Unknown(reason) | SendResult::NotSent(reason) => {
-                memo.in_doubt |= matches!(result, SendResult::Unknown(_));
                 tracing::warn!(intent = id.0, reason, "no answer");
                 if let Some(delay) = memo.delays.next() {
                     self.note.clone_from(reason);
@@ -345,7 +343,7 @@ impl<V: Venue> Driver<V> {
     /// Sends the very same bytes again while they are unsettled and alive. Never a new signature.
     async fn resend(&mut self, id: IntentId, side: LegSide) {
         let Some(intent) = self.parts.pair.leg(side).unsettled.get(&id).cloned() else { return };
-        if self.parts.clock.now() >= intent.deadline {
+        if self.parts.clock.now() >= intent.deadline || !self.memo(id).sending.wants_again() {
             return;
         }
         self.dispatch(&intent).await;
@@ -354,15 +352,13 @@ impl<V: Venue> Driver<V> {
     async fn dispatch(&mut self, intent: &Intent) {
         let emergency = self.parts.pair.effort.emergency;
         let memo = self.memo(intent.id);
-        if std::mem::replace(&mut memo.on_the_way, true) {
-            return;
-        }
+        let Some(in_doubt) = memo.sending.start() else { return };
         let job = Job {
             intent: intent.id,
             leg: intent.leg,
             tx: SignedTx { tx_type: intent.tx_type, tx_info: intent.tx_info.clone(), hash: intent.hash },
             class: Proposal::class(&intent.purpose, emergency),
-            in_doubt: memo.in_doubt,
+            in_doubt,
         };
         self.senders.send((intent.leg, intent.key), job).await;
     }

@@ -14,6 +14,8 @@ mod market;
 pub mod reads;
 mod run;
 mod sender;
+#[doc(hidden)]
+pub mod sending;
 mod state;
 mod steps;
 

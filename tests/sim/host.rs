@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use lighter_plan::engine::reads::{self, CheckError, CheckInput, SnapshotInput};
+use lighter_plan::engine::sending::Sending;
 use lighter_plan::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegView, OrderState, Pair,
     Proposal, SendResult, Step, View, decide, fold,
@@ -52,8 +53,7 @@ pub(crate) struct Died;
 
 #[derive(Default)]
 struct Memo {
-    in_doubt: bool,
-    on_the_way: bool,
+    sending: Sending,
     tries: u32,
     spent: Duration,
 }
@@ -282,7 +282,7 @@ impl Run {
         let blind = LegView { blind_since: Some(self.now), ..LegView::default() };
         let mut memos: BTreeMap<IntentId, Memo> = BTreeMap::new();
         for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
-            memos.insert(*id, Memo { in_doubt: true, ..Memo::default() });
+            memos.insert(*id, Memo { sending: Sending::inherited(), ..Memo::default() });
         }
         let market = self.direct.lock().exchange.markets()[0].clone();
         self.life = Some(Life {
@@ -427,7 +427,7 @@ impl Run {
         let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
         for id in unsettled {
             let memo = self.life().memos.entry(id).or_default();
-            if memo.in_doubt && !memo.on_the_way {
+            if memo.sending.is_in_doubt() {
                 self.resend(id, side);
             }
         }
@@ -438,16 +438,15 @@ impl Run {
         let (retry, now, lives) = (self.scenario.retry, self.now, self.lives);
         let life = self.life();
         let memo = life.memos.entry(id).or_default();
-        memo.on_the_way = false;
+        memo.sending.answered(result);
         match result {
-            SendResult::Accepted => memo.in_doubt = false,
+            SendResult::Accepted => {}
             SendResult::Refused { code, .. } => {
                 if *code == INVALID_NONCE {
                     view_mut(&mut life.view, side).synced = false;
                 }
             }
             SendResult::Unknown(_) | SendResult::NotSent(_) => {
-                memo.in_doubt |= matches!(result, SendResult::Unknown(_));
                 let delay = (retry.initial * 2_u32.saturating_pow(memo.tries)).min(retry.max);
                 memo.tries = (memo.tries + 1).min(16);
                 memo.spent += delay;
@@ -462,7 +461,8 @@ impl Run {
     fn resend(&mut self, id: IntentId, side: LegSide) {
         let now = self.now;
         let Some(intent) = self.life().pair.leg(side).unsettled.get(&id).cloned() else { return };
-        if now < intent.deadline {
+        let memo = self.life().memos.entry(id).or_default();
+        if now < intent.deadline && memo.sending.wants_again() {
             self.dispatch(&intent);
         }
     }
@@ -470,10 +470,7 @@ impl Run {
     fn dispatch(&mut self, intent: &Intent) {
         let life = self.life();
         let memo = life.memos.entry(intent.id).or_default();
-        if std::mem::replace(&mut memo.on_the_way, true) {
-            return;
-        }
-        let in_doubt = memo.in_doubt;
+        let Some(in_doubt) = memo.sending.start() else { return };
         let slot = (intent.leg, intent.key);
         life.slots.entry(slot).or_default().jobs.push_back((intent.clone(), in_doubt));
         self.next_job(slot);

@@ -183,8 +183,8 @@ impl Link {
             }
             Fate::BlackHole => return self.answer(there.after(back), &bytes, SendResult::Accepted),
             Fate::Refused => {
-                let (message, in_doubt) = ("too many pending transactions".to_owned(), bytes.in_doubt);
-                let result = SendResult::Refused { code: 21_506, message, in_doubt };
+                let (message, in_doubt) = ("market is not active".to_owned(), bytes.in_doubt);
+                let result = SendResult::Refused { code: 21_605, message, in_doubt };
                 return self.answer(there.after(back), &bytes, result);
             }
         }
