@@ -384,6 +384,8 @@ impl Link {
     }
 
     pub(crate) fn process_starts(&mut self, now: Timestamp) {
+        // A connection that was due while nobody was there is none.
+        self.process_is_gone();
         let feeds: Vec<_> = self.streams.keys().copied().collect();
         for feed in feeds {
             let at = now.after(self.random(50, 900));

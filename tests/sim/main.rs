@@ -24,7 +24,8 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn seeds() {
     if let Some(seed) = number("LIGHTER_PLAN_SEED") {
-        Run::new(Scenario::random(seed)).go();
+        let run = Run::new(Scenario::random(seed)).go();
+        eprintln!("{}", run.watch.trace());
         return;
     }
     let seeds = number("LIGHTER_PLAN_SEEDS").unwrap_or(SEEDS);

@@ -69,8 +69,13 @@ impl Watch {
 
     /// Stops the test with what led here.
     pub(crate) fn fail(&self, what: &str) -> ! {
-        let trace: Vec<_> = self.trace.iter().map(String::as_str).collect();
-        panic!("seed {} ({}): {what}\n{}", self.seed, self.name, trace.join("\n"));
+        panic!("seed {} ({}): {what}\n{}", self.seed, self.name, self.trace());
+    }
+
+    /// Returns what happened last, line by line.
+    pub(crate) fn trace(&self) -> String {
+        let rows: Vec<_> = self.trace.iter().map(String::as_str).collect();
+        rows.join("\n")
     }
 
     fn must(&self, holds: bool, what: impl FnOnce() -> String) {
