@@ -505,10 +505,14 @@ impl Run {
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true),
             VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
-            VenueEvent::Orders(account, rows, _) => self.side_of(account).map(|side| Event::Orders(side, rows)),
+            VenueEvent::Orders(account, rows, _) => {
+                self.side_of(account).map(|side| Event::Orders(side, rows))
+            }
             VenueEvent::Trades(account, rows) => self.side_of(account).map(|side| Event::Trades(side, rows)),
             VenueEvent::Txs(account, rows) => self.side_of(account).map(|side| Event::Txs(side, rows)),
-            VenueEvent::Notices(account, rows) => self.side_of(account).map(|side| Event::Notices(side, rows)),
+            VenueEvent::Notices(account, rows) => {
+                self.side_of(account).map(|side| Event::Notices(side, rows))
+            }
             VenueEvent::Positions(account, rows) => {
                 let Some(side) = self.side_of(account) else { return Ok(()) };
                 let life = self.life();
@@ -568,7 +572,11 @@ impl Run {
         let now = self.now;
         let life = self.life();
         let feeds = life.up.entry(side).or_default();
-        if is_up { feeds.insert(feed) } else { feeds.remove(&feed) };
+        if is_up {
+            feeds.insert(feed)
+        } else {
+            feeds.remove(&feed)
+        };
         let live = feeds.len() == ACCOUNT_FEEDS;
         let leg = view_mut(&mut life.view, side);
         if !live {
@@ -745,9 +753,7 @@ impl Run {
                 Err(CheckError::Venue(error)) if error.retry() != Retry::Never => {
                     Input::ReadFailed(Read::Check)
                 }
-                Err(error) => {
-                    Input::Event(Box::new(Event::CheckFailed(error.code(), error.to_string())))
-                }
+                Err(error) => Input::Event(Box::new(Event::CheckFailed(error.code(), error.to_string()))),
             }
         }));
     }
@@ -797,9 +803,7 @@ impl Run {
                 Ok::<_, VenueError>((rows, collateral))
             };
             match read.await {
-                Ok((rows, collateral)) => {
-                    Input::Event(Box::new(Event::Withdrawals(side, rows, collateral)))
-                }
+                Ok((rows, collateral)) => Input::Event(Box::new(Event::Withdrawals(side, rows, collateral))),
                 Err(_) => Input::ReadFailed(Read::Withdrawals(side)),
             }
         }));

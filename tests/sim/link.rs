@@ -83,8 +83,16 @@ const fn ms(value: u64) -> Duration {
 impl Link {
     pub(crate) fn new(scenario: &Scenario, start: Timestamp) -> Self {
         let market = scenario.market.id;
-        let account =
-            |a| [Feed::Orders(a), Feed::Trades(a), Feed::Positions(a), Feed::Margin(a), Feed::Txs(a), Feed::Notices(a)];
+        let account = |a| {
+            [
+                Feed::Orders(a),
+                Feed::Trades(a),
+                Feed::Positions(a),
+                Feed::Margin(a),
+                Feed::Txs(a),
+                Feed::Notices(a),
+            ]
+        };
         let feeds = [account(LONG), account(SHORT)].concat();
         let feeds = feeds.into_iter().chain([Feed::Book(market), Feed::Stats(market)]);
         let fresh = Stream { last_due: start, ..Stream::default() };
@@ -253,7 +261,13 @@ impl Link {
     }
 
     /// Turns what happened at the exchange into frames.
-    pub(crate) fn publish(&mut self, now: Timestamp, events: &[ExchangeEvent], exchange: &Exchange, up: bool) {
+    pub(crate) fn publish(
+        &mut self,
+        now: Timestamp,
+        events: &[ExchangeEvent],
+        exchange: &Exchange,
+        up: bool,
+    ) {
         if !up {
             return;
         }
@@ -270,8 +284,10 @@ impl Link {
             }
         }
         for account in accounts {
-            self.connected(Feed::Positions(account)).then(|| self.snapshot(now, Feed::Positions(account), exchange));
-            self.connected(Feed::Margin(account)).then(|| self.snapshot(now, Feed::Margin(account), exchange));
+            self.connected(Feed::Positions(account))
+                .then(|| self.snapshot(now, Feed::Positions(account), exchange));
+            self.connected(Feed::Margin(account))
+                .then(|| self.snapshot(now, Feed::Margin(account), exchange));
         }
         if stats {
             for feed in [Feed::Book(self.market), Feed::Stats(self.market)] {
@@ -365,7 +381,9 @@ impl Link {
         let noticed = now.after(self.random(0, 3_000));
         let feeds: Vec<_> = self.streams.keys().copied().filter(hit).collect();
         for feed in feeds {
-            let Some(stream) = self.streams.get_mut(&feed).filter(|stream| stream.connected) else { continue };
+            let Some(stream) = self.streams.get_mut(&feed).filter(|stream| stream.connected) else {
+                continue;
+            };
             stream.connected = false;
             stream.generation += 1;
             let generation = stream.generation;
@@ -392,5 +410,4 @@ impl Link {
             self.push(at, Item::Connect(feed));
         }
     }
-
 }

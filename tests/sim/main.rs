@@ -2,6 +2,7 @@
 
 mod host;
 mod link;
+mod named;
 mod scenario;
 mod venue;
 mod watch;
@@ -14,7 +15,7 @@ use host::Run;
 use scenario::Scenario;
 
 /// Runs of the default test run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

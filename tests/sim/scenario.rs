@@ -10,8 +10,8 @@ use lighter_plan::paper::exchange::WithdrawBehaviour;
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide, WorldSpec};
 use lighter_plan::plan::{
     HedgePlan, HedgePreference, KeySource, LegPlan, OnEntryTimeout, OnLiquidation, OnStop, PairPlan,
-    PegReference, PlacePlan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan, WithdrawRoute,
-    WithdrawWhen,
+    PegReference, PlacePlan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan,
+    WithdrawRoute, WithdrawWhen,
 };
 use lighter_plan::rt::SplitMix64;
 use rust_decimal::Decimal;
@@ -125,11 +125,7 @@ impl Scenario {
             name: "calm".to_owned(),
             market,
             spec,
-            retry: RetryPlan {
-                initial: Duration::from_millis(250),
-                max: secs(10),
-                budget: secs(120),
-            },
+            retry: RetryPlan { initial: Duration::from_millis(250), max: secs(10), budget: secs(120) },
             world: WorldSpec { withdrawal_delay: None, claim_delay: None, ..WorldSpec::default() },
             accounts: vec![
                 open(LONG, "0x00000000000000000000000000000000000000b1"),
@@ -166,7 +162,8 @@ impl Scenario {
         plan.sell = PriceSpec::Fixed(near(&market, bps(rng)));
         if chance(rng, 25) {
             let offset = i32::try_from(random(rng, 1, 8)).unwrap_or(1);
-            let peg = |offset_bps| PriceSpec::Peg { reference: PegReference::Mid, offset_bps, reprice_bps: 4 };
+            let peg =
+                |offset_bps| PriceSpec::Peg { reference: PegReference::Mid, offset_bps, reprice_bps: 4 };
             (plan.buy, plan.sell) = (peg(-offset), peg(offset));
         }
         plan.size = SizeSpec::Base(Decimal::new(i64::try_from(random(rng, 120, 9_000)).unwrap_or(500), 3));
@@ -196,8 +193,8 @@ impl Scenario {
         if chance(rng, 20) {
             self.accounts[1].1 = self.accounts[0].1.clone();
         }
-        self.spec.on_stop = [OnStop::Leave, OnStop::CancelOpen, OnStop::Flatten]
-            [usize::try_from(rng.below(3)).unwrap_or(0)];
+        self.spec.on_stop =
+            [OnStop::Leave, OnStop::CancelOpen, OnStop::Flatten][usize::try_from(rng.below(3)).unwrap_or(0)];
         self.spec.restart_missed_entry = chance(rng, 30);
     }
 
@@ -244,11 +241,9 @@ impl Scenario {
             }
             6 => {
                 self.name = "withdrawals".to_owned();
-                let behaviour = [
-                    WithdrawBehaviour::Stuck,
-                    WithdrawBehaviour::Fail,
-                    WithdrawBehaviour::Unclaimed,
-                ][usize::try_from(rng.below(3)).unwrap_or(0)];
+                let behaviour =
+                    [WithdrawBehaviour::Stuck, WithdrawBehaviour::Fail, WithdrawBehaviour::Unclaimed]
+                        [usize::try_from(rng.below(3)).unwrap_or(0)];
                 self.script(Duration::ZERO, Action::Withdrawals { behaviour });
             }
             _ => self.name = "swing".to_owned(),
@@ -279,7 +274,12 @@ impl Scenario {
     }
 
     fn script(&mut self, at: Duration, action: Action) {
-        self.world.script.push(ScriptEntry { at: Span(at), market: Some(SYMBOL.to_owned()), every: None, action });
+        self.world.script.push(ScriptEntry {
+            at: Span(at),
+            market: Some(SYMBOL.to_owned()),
+            every: None,
+            action,
+        });
     }
 
     fn vary_faults(&mut self, rng: &mut SplitMix64) {

@@ -134,8 +134,11 @@ impl Venue for Direct {
     async fn api_keys(&self, account: AccountIndex) -> Result<Vec<ApiKeyView>, VenueError> {
         self.request("apikeys").await?;
         let record = self.lock().exchange.account(account).expect("an account of the run");
-        let view =
-            |(index, public, nonce): (_, Vec<u8>, _)| ApiKeyView { index, public_key: public_hex(&public), nonce };
+        let view = |(index, public, nonce): (_, Vec<u8>, _)| ApiKeyView {
+            index,
+            public_key: public_hex(&public),
+            nonce,
+        };
         Ok(record.keys.into_iter().map(view).collect())
     }
 

@@ -114,7 +114,10 @@ impl Watch {
             match event {
                 ExchangeEvent::Tx(row) if [LONG, SHORT].contains(&row.account) => {
                     let Some(at) = row.executed_at else { continue };
-                    self.note(at, &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome));
+                    self.note(
+                        at,
+                        &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome),
+                    );
                     let used = !matches!(row.outcome, TxOutcome::Failed { nonce_used: false, .. });
                     let key = (row.account, row.api_key_index, row.nonce);
                     if used {
@@ -165,7 +168,14 @@ impl Watch {
     }
 
     /// Every entry, before it is applied.
-    pub(crate) fn entry(&mut self, now: Timestamp, entry: &Entry, pair: &Pair, view: &View, venue: &Exchange) {
+    pub(crate) fn entry(
+        &mut self,
+        now: Timestamp,
+        entry: &Entry,
+        pair: &Pair,
+        view: &View,
+        venue: &Exchange,
+    ) {
         let kind = match entry {
             Entry::Intent(intent) => format!("intent {}", purpose(&intent.purpose)),
             Entry::Settled { outcome, .. } => match outcome {
@@ -239,7 +249,9 @@ impl Watch {
 
     fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
         let range = Price::MIN.ticks()..=Price::MAX.ticks();
-        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || "off the grid".to_owned());
+        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || {
+            "off the grid".to_owned()
+        });
         self.must(terms.reduce_only || !pair.only_reduces(), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
@@ -273,7 +285,8 @@ impl Watch {
             });
         }
         let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
-        let fresh = intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
+        let fresh =
+            intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
         self.must(fresh, || "a client order index twice".to_owned());
     }
 
@@ -323,7 +336,8 @@ impl Watch {
         let Some(checked) = &pair.checked else { return };
         let code = pair.end().map(|end| end.code);
         self.must(code != Some(25) || self.foreign, || "nobody else signed".to_owned());
-        if code == Some(25) || self.foreign {
+        // Orders that a stop leaves by policy may fill while nobody is there.
+        if code == Some(25) || self.foreign || (code.is_none() && pair.has_live_orders()) {
             return;
         }
         for side in LegSide::BOTH {
@@ -341,7 +355,9 @@ impl Watch {
                 self.must(open == 0, || format!("{} leg ends with {open} orders open", side.name()));
             } else {
                 let known = leg.live_orders().count();
-                self.must(open == known, || format!("{} leg: {open} orders open, {known} known", side.name()));
+                self.must(open == known, || {
+                    format!("{} leg: {open} orders open, {known} known", side.name())
+                });
             }
             self.money(side, pair, &record.collateral, row.map_or(0, |row| row.funding_paid), venue);
         }
