@@ -315,7 +315,8 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at:
         work.record(Entry::Step { to: Step::Done(end), at });
     } else if next < known
         && idle
-        && leg.failed_at.is_some_and(|failed| at > failed.after(READ_LAG + work.view.lag))
+        && leg.failed_at.is_some()
+        && leg.settled_at.get(&key).is_none_or(|settled| at > settled.after(READ_LAG + work.view.lag))
     {
         // The executed failure was of the kind that leaves its nonce unused (rules.md §3.1).
         work.record(Entry::NonceFreed { leg: side, key, next });

@@ -79,8 +79,9 @@ impl Memory {
                 row.wanted = false;
                 None
             }
-            SendResult::Refused { .. } => {
-                row.wanted = false;
+            SendResult::Refused { in_doubt, .. } => {
+                // Whether an earlier copy arrived is still open; if none did, this one may next time.
+                row.wanted = *in_doubt;
                 None
             }
             SendResult::Unknown(_) => {

@@ -15,6 +15,7 @@ mod memory;
 pub mod reads;
 mod run;
 mod sender;
+#[doc(hidden)]
 mod state;
 mod steps;
 

@@ -296,12 +296,12 @@ pub async fn snapshot<V: Venue>(
     input: &SnapshotInput,
 ) -> Result<LegSnapshot, VenueError> {
     let market = input.market.id;
+    let at = now();
     // Nonces before look-ups: a transaction that executes in between is then found, never taken for missing.
     let mut nonces = Vec::with_capacity(input.keys.len());
     for key in &input.keys {
         nonces.push((*key, venue.next_nonce(account, *key).await?));
     }
-    let at = now();
     let mut transactions = Vec::with_capacity(input.unsettled.len());
     for (id, hash) in &input.unsettled {
         transactions.push((*id, venue.transaction(*hash).await?));

@@ -42,6 +42,9 @@ pub(crate) struct Job {
 /// Bytes wait here only while an earlier send of the same slot is unanswered; a pair has a handful under way.
 const QUEUE: usize = 64;
 
+/// The venue's code for too many transactions that wait, of anybody's.
+const TOO_MANY_PENDING: i64 = 21_506;
+
 /// The senders of one pair, a task per slot.
 pub(crate) struct Senders {
     queues: BTreeMap<(LegSide, ApiKeyIndex), mpsc::Sender<Job>>,
@@ -78,6 +81,10 @@ async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mp
         kill_point("send.after");
         let result = match answer {
             Ok(_) => SendResult::Accepted,
+            // Pressure passes: the same bytes wait for it, and no step gives up what it wants.
+            Err(VenueError::Rejected { code: TOO_MANY_PENDING, message, .. }) => {
+                SendResult::NotSent { reason: message, in_doubt: job.in_doubt }
+            }
             Err(VenueError::Rejected { code, message, .. }) => {
                 SendResult::Refused { code, message, in_doubt: job.in_doubt }
             }

@@ -162,6 +162,8 @@ pub struct Leg {
     pub last_refusal: Option<(Option<i64>, String)>,
     /// When a transaction last executed as a failure.
     pub failed_at: Option<Timestamp>,
+    /// When the last outcome of each key slot was known: a nonce that was read earlier says nothing.
+    pub settled_at: BTreeMap<ApiKeyIndex, Timestamp>,
     /// Whether leverage and margin mode were read as planned.
     pub leverage_set: bool,
     /// Whether a transaction that sets them was executed.
@@ -537,6 +539,7 @@ impl Pair {
             _ => {}
         }
         let leg = self.leg_mut(side);
+        leg.settled_at.insert(intent.key, at);
         match outcome {
             Outcome::Executed => {
                 leg.refusals = 0;

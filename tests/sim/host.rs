@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use lighter_plan::engine::Memory;
 use lighter_plan::engine::reads::{self, CheckError, CheckInput, SnapshotInput};
 use lighter_plan::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegView, OrderState, Pair,
@@ -25,7 +26,8 @@ use super::watch::Watch;
 const RECONCILE_SPACING: Duration = Duration::from_secs(2);
 const POLL_SPACING: Duration = Duration::from_secs(10);
 const ANSWER_LAG: Duration = Duration::from_millis(500);
-const REST_FRESH: Duration = Duration::from_secs(8);
+const BLIND_SPACING: Duration = Duration::from_secs(12);
+const RESUME_LOOK: Duration = Duration::from_secs(10);
 const DECISIONS_MAX: usize = 64;
 const ACCOUNT_FEEDS: usize = 6;
 const INVALID_NONCE: i64 = 21_104;
@@ -51,14 +53,6 @@ pub(crate) enum Read {
 pub(crate) struct Died;
 
 #[derive(Default)]
-struct Memo {
-    in_doubt: bool,
-    on_the_way: bool,
-    tries: u32,
-    spent: Duration,
-}
-
-#[derive(Default)]
 struct Slot {
     busy: bool,
     jobs: VecDeque<(Intent, bool)>,
@@ -74,7 +68,9 @@ pub(crate) struct Life {
     book: Option<BookTop>,
     data: Option<MarketData>,
     up: BTreeMap<LegSide, BTreeSet<Feed>>,
-    memos: BTreeMap<IntentId, Memo>,
+    memory: Memory,
+    up_since: BTreeMap<LegSide, Timestamp>,
+    started: Timestamp,
     reading: BTreeSet<Read>,
     read_at: BTreeMap<Read, Timestamp>,
     slots: BTreeMap<(LegSide, ApiKeyIndex), Slot>,
@@ -280,9 +276,10 @@ impl Run {
         self.watch.folded(&pair);
         let resumed = !entries.is_empty();
         let blind = LegView { blind_since: Some(self.now), ..LegView::default() };
-        let mut memos: BTreeMap<IntentId, Memo> = BTreeMap::new();
+        let seed = self.scenario.seed ^ u64::from(self.lives);
+        let mut memory = Memory::new(self.scenario.retry, seed);
         for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
-            memos.insert(*id, Memo { in_doubt: true, ..Memo::default() });
+            memory.found(*id);
         }
         let market = self.direct.lock().exchange.markets()[0].clone();
         self.life = Some(Life {
@@ -292,7 +289,9 @@ impl Run {
             book: None,
             data: None,
             up: BTreeMap::new(),
-            memos,
+            memory,
+            up_since: BTreeMap::new(),
+            started: self.now,
             reading: BTreeSet::new(),
             read_at: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -354,15 +353,15 @@ impl Run {
         match input {
             Input::Event(event) => {
                 self.before(&event);
-                let synced = match *event {
-                    Event::Snapshot(side, _) => Some(side),
+                let looked = match &*event {
+                    Event::Snapshot(side, snapshot) => Some((*side, self.lost_in(*side, snapshot))),
                     _ => None,
                 };
                 self.step(*event)?;
-                if let Some(side) = synced {
-                    self.after_snapshot(side)?;
+                match looked {
+                    Some((side, lost)) => self.after_snapshot(side, &lost),
+                    None => Ok(()),
                 }
-                Ok(())
             }
             Input::Answered(slot, id, result) => {
                 self.kill_point()?;
@@ -377,10 +376,7 @@ impl Run {
                 self.life().reading.remove(&read);
                 self.step(Event::Tick)
             }
-            Input::Resend(id, side) => {
-                self.resend(id, side);
-                Ok(())
-            }
+            Input::Resend(id, side) => self.resend(id, side),
         }
     }
 
@@ -393,6 +389,7 @@ impl Run {
                 life.reading.remove(&Read::Snapshot(*side));
                 if !snapshot.nonces.is_empty() {
                     life.nonces_seen.insert(*side);
+                    view_mut(&mut life.view, *side).nonces_known = true;
                 }
                 let market = life.market.id;
                 let leg = view_mut(&mut life.view, *side);
@@ -411,69 +408,76 @@ impl Run {
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
                 self.life().nonces_seen.extend(LegSide::BOTH);
+                for side in LegSide::BOTH {
+                    view_mut(&mut self.life().view, side).nonces_known = true;
+                }
                 self.life().reading.remove(&Read::Check);
             }
             _ => {}
         }
     }
 
-    fn after_snapshot(&mut self, side: LegSide) -> Result<(), Died> {
+    fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
+        let Some(life) = &self.life else { return Vec::new() };
+        let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
+        let next = |intent: &Intent| snapshot.nonces.iter().any(|row| *row == (intent.key, intent.nonce));
+        unknown.filter(|id| life.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
+    }
+
+    fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), Died> {
         let life = self.life();
         let venue = life.view.leg(side).position.map(|(lots, _)| lots);
         let agrees = venue.is_none_or(|lots| lots == life.pair.leg(side).position);
         let leg = view_mut(&mut life.view, side);
         leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
-        leg.synced = leg.mismatches == 0 || leg.mismatches > 3;
+        let counted = leg.mismatches == 0 || leg.mismatches > 3;
+        let (live, read_at) = (leg.live, leg.synced_at);
+        let whole = life.up_since.get(&side).is_some_and(|since| read_at.is_some_and(|at| at >= *since));
+        view_mut(&mut life.view, side).synced = counted && live && whole;
+        lost.iter().for_each(|id| life.memory.lost(*id));
         let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
+        if live && !whole {
+            self.reconcile(side, true);
+        }
         for id in unsettled {
-            let memo = self.life().memos.entry(id).or_default();
-            if memo.in_doubt && !memo.on_the_way {
-                self.resend(id, side);
-            }
+            self.resend(id, side)?;
         }
         self.step(Event::Tick)
     }
 
     fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {
-        let (retry, now, lives) = (self.scenario.retry, self.now, self.lives);
+        let (now, lives) = (self.now, self.lives);
         let life = self.life();
-        let memo = life.memos.entry(id).or_default();
-        memo.on_the_way = false;
-        match result {
-            SendResult::Accepted => memo.in_doubt = false,
-            SendResult::Refused { code, .. } => {
-                if *code == INVALID_NONCE {
-                    view_mut(&mut life.view, side).synced = false;
-                }
-            }
-            SendResult::Unknown(_) | SendResult::NotSent(_) => {
-                memo.in_doubt |= matches!(result, SendResult::Unknown(_));
-                let delay = (retry.initial * 2_u32.saturating_pow(memo.tries)).min(retry.max);
-                memo.tries = (memo.tries + 1).min(16);
-                memo.spent += delay;
-                if memo.spent <= retry.budget {
-                    let item = Item::Input(lives, Box::new(Input::Resend(id, side)));
-                    self.link.push(now.after(delay), item);
-                }
-            }
+        if let SendResult::Refused { code: INVALID_NONCE, .. } = result {
+            let leg = view_mut(&mut life.view, side);
+            leg.synced = false;
+            leg.nonces_known = false;
+        }
+        if let Some(delay) = life.memory.answered(id, result) {
+            let item = Item::Input(lives, Box::new(Input::Resend(id, side)));
+            self.link.push(now.after(delay), item);
         }
     }
 
-    fn resend(&mut self, id: IntentId, side: LegSide) {
+    fn resend(&mut self, id: IntentId, side: LegSide) -> Result<(), Died> {
         let now = self.now;
-        let Some(intent) = self.life().pair.leg(side).unsettled.get(&id).cloned() else { return };
-        if now < intent.deadline {
-            self.dispatch(&intent);
+        let life = self.life();
+        let Some(intent) = life.pair.leg(side).unsettled.get(&id).cloned() else { return Ok(()) };
+        if now >= intent.deadline || !life.memory.is_wanted(id) {
+            return Ok(());
         }
+        if intent.adds_risk() && life.pair.only_reduces() && life.memory.never_left(id) {
+            let result =
+                SendResult::NotSent { reason: "nothing that adds risk starts".to_owned(), in_doubt: false };
+            return self.step(Event::Sent(id, side, result));
+        }
+        self.dispatch(&intent);
+        Ok(())
     }
 
     fn dispatch(&mut self, intent: &Intent) {
         let life = self.life();
-        let memo = life.memos.entry(intent.id).or_default();
-        if std::mem::replace(&mut memo.on_the_way, true) {
-            return;
-        }
-        let in_doubt = memo.in_doubt;
+        let Some(in_doubt) = life.memory.goes(intent.id) else { return };
         let slot = (intent.leg, intent.key);
         life.slots.entry(slot).or_default().jobs.push_back((intent.clone(), in_doubt));
         self.next_job(slot);
@@ -589,6 +593,7 @@ impl Run {
         } else if !leg.live {
             leg.live = true;
             leg.blind_since = None;
+            life.up_since.insert(side, now);
             let state = life.pair.leg(side);
             let nothing_to_miss = !life.resumed
                 && state.orders.is_empty()
@@ -610,10 +615,14 @@ impl Run {
             self.refresh();
             let (spec, life) = (&self.scenario.spec, self.life.as_ref().expect("the process lives"));
             let decision = decide(&life.pair, spec, &life.view, &event);
-            if !self.carry_out(decision)? {
-                return Ok(());
+            if self.carry_out(decision)? {
+                event = Event::Tick;
+                continue;
             }
-            event = self.run_rule().unwrap_or(Event::Tick);
+            match self.run_rule() {
+                Some(rule) => event = rule,
+                None => return Ok(()),
+            }
         }
         self.watch.fail("decisions do not come to rest");
     }
@@ -623,6 +632,8 @@ impl Run {
         let life = self.life();
         life.view.now = now;
         life.view.lag = ANSWER_LAG;
+        let looked = LegSide::BOTH.iter().all(|side| life.view.leg(*side).synced_at.is_some());
+        life.view.resuming = life.resumed && !looked && now.since(life.started) < RESUME_LOOK + ANSWER_LAG;
         life.view.book.clone_from(&life.book);
         life.view.data = life.data;
         for side in LegSide::BOTH {
@@ -631,9 +642,7 @@ impl Run {
             let asked = life.read_at.get(&Read::Snapshot(side)).copied();
             let leg = view_mut(&mut life.view, side);
             if !leg.live && checked {
-                leg.synced = leg.synced_at.is_some_and(|at| now.since(at) < REST_FRESH + ANSWER_LAG)
-                    && leg.mismatches == 0;
-                if asked.is_none_or(|at| now.since(at) >= RECONCILE_SPACING + ANSWER_LAG) {
+                if asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + ANSWER_LAG) {
                     self.reconcile(side, false);
                 }
             }

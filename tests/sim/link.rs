@@ -180,7 +180,8 @@ impl Link {
                 return self.push(late, Item::Arrive(Box::new(bytes)));
             }
             Fate::NotSent => {
-                let refused = SendResult::NotSent("no connection".to_owned());
+                let refused =
+                    SendResult::NotSent { reason: "no connection".to_owned(), in_doubt: bytes.in_doubt };
                 return self.answer(there, &bytes, refused);
             }
             Fate::ServerError => {
@@ -191,8 +192,8 @@ impl Link {
             }
             Fate::BlackHole => return self.answer(there.after(back), &bytes, SendResult::Accepted),
             Fate::Refused => {
-                let (message, in_doubt) = ("too many pending transactions".to_owned(), bytes.in_doubt);
-                let result = SendResult::Refused { code: 21_506, message, in_doubt };
+                let (message, in_doubt) = ("market is not active".to_owned(), bytes.in_doubt);
+                let result = SendResult::Refused { code: 21_605, message, in_doubt };
                 return self.answer(there.after(back), &bytes, result);
             }
         }
@@ -402,6 +403,8 @@ impl Link {
     }
 
     pub(crate) fn process_starts(&mut self, now: Timestamp) {
+        // A connection that was due while nobody was there is none.
+        self.process_is_gone();
         let feeds: Vec<_> = self.streams.keys().copied().collect();
         for feed in feeds {
             let at = now.after(self.random(50, 900));

@@ -2,6 +2,7 @@
 
 mod host;
 mod link;
+mod named;
 mod scenario;
 mod venue;
 mod watch;
@@ -14,7 +15,7 @@ use host::Run;
 use scenario::Scenario;
 
 /// Runs of the default test run.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -24,7 +25,8 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn seeds() {
     if let Some(seed) = number("LIGHTER_PLAN_SEED") {
-        Run::new(Scenario::random(seed)).go();
+        let run = Run::new(Scenario::random(seed)).go();
+        eprintln!("{}", run.watch.trace());
         return;
     }
     let seeds = number("LIGHTER_PLAN_SEEDS").unwrap_or(SEEDS);

@@ -114,6 +114,8 @@ impl Scenario {
             run: format!("run-{seed}").parse().expect("a name"),
             plan: pair(&market),
             on_stop: OnStop::CancelOpen,
+            own_accounts: [LONG, SHORT].into_iter().collect(),
+            shares_market: false,
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
         };
@@ -157,7 +159,7 @@ impl Scenario {
     fn vary_plan(&mut self, rng: &mut SplitMix64) {
         let market = self.market.clone();
         let plan = &mut self.spec.plan;
-        let bps = |rng: &mut SplitMix64| i64::try_from(random(rng, 1, 18)).unwrap_or(1);
+        let bps = |rng: &mut SplitMix64| i64::try_from(random(rng, 3, 25)).unwrap_or(1);
         plan.buy = PriceSpec::Fixed(near(&market, -bps(rng)));
         plan.sell = PriceSpec::Fixed(near(&market, bps(rng)));
         if chance(rng, 25) {
@@ -202,7 +204,7 @@ impl Scenario {
         let mut spec = MarketSpec {
             market: SYMBOL.to_owned(),
             price: None,
-            volatility_bps: Some(u32::try_from(random(rng, 0, 25)).unwrap_or(10)),
+            volatility_bps: Some(u32::try_from(random(rng, 2, 18)).unwrap_or(10)),
             depth_percent: None,
             makers: None,
             takers: None,
@@ -294,7 +296,7 @@ impl Scenario {
             not_sent: rate(rng),
             server_error: rate(rng),
             black_hole: rate(rng) / 2,
-            refused: rate(rng) / 2,
+            refused: rate(rng) / 4,
             slow_frame: rate(rng),
             frame_twice: rate(rng),
             read: rate(rng),

@@ -1,0 +1,77 @@
+//! Rows of the fault catalogue, and seeds that once found a bug.
+
+use std::time::Duration;
+
+use lighter_plan::engine::IntentId;
+use lighter_plan::model::Timestamp;
+
+use super::host::Run;
+use super::link::Fate;
+use super::scenario::Scenario;
+
+/// The entry intents of a calm run: after one leverage transaction per leg.
+const ENTRIES: [IntentId; 2] = [IntentId(3), IntentId(4)];
+
+/// Runs with the given fates of the two entry sendings, every repetition included, and returns the exit code.
+fn with_fates(seed: u64, fates: [Fate; 2]) -> u8 {
+    let mut run = Run::new(Scenario::calm(seed));
+    for (id, fate) in ENTRIES.into_iter().zip(fates) {
+        run.link.fates.insert(id, fate);
+    }
+    let run = run.go();
+    let pair = run.outcome.as_ref().expect("it ended");
+    assert!(pair.placed_at > Some(Timestamp::default()), "{fates:?}: nothing was placed");
+    pair.end().expect("nobody asked it to stop").code
+}
+
+/// F-03: (done / not / unknown)² of the two entry sendings; unknown in both ways, arrived or not.
+/// The watch checks that no leg stays alone and that journal and venue agree.
+#[test]
+fn r_06_every_pair_of_entry_outcomes() {
+    let fates = [Fate::Clean, Fate::Refused, Fate::ReplyLost, Fate::Lost];
+    for long in fates {
+        for short in fates {
+            for seed in 1..=3 {
+                let code = with_fates(seed, [long, short]);
+                let refused = [long, short].contains(&Fate::Refused);
+                let dead = [long, short].contains(&Fate::Lost);
+                assert!(code == 0 || ((refused || dead) && code == 22), "{long:?} {short:?} {seed}: {code}");
+            }
+        }
+    }
+}
+
+/// F-06: an entry that is accepted and then silently dropped is dead after its deadline, and the other leg is unwound.
+#[test]
+fn f_06_an_accepted_entry_that_never_executes() {
+    for seed in 1..=3 {
+        for fates in [[Fate::BlackHole, Fate::Clean], [Fate::Clean, Fate::BlackHole], [Fate::BlackHole; 2]] {
+            let code = with_fates(seed, fates);
+            assert!([0, 22].contains(&code), "{fates:?} {seed}: {code}");
+        }
+    }
+}
+
+/// R-02, F-02, F-04, F-10, F-12: the process dies at every point of a run once, and the run ends all the same.
+#[test]
+fn r_02_a_crash_at_every_point() {
+    for point in (1..=180).step_by(3) {
+        let mut scenario = Scenario::calm(2);
+        scenario.name = format!("crash at point {point}");
+        let down = Duration::from_millis(u64::from(point) * 37 % 4_000);
+        scenario.crashes = vec![(point, down)];
+        let pair = Run::new(scenario).go().outcome.expect("it ended");
+        // The market moves on while nobody is there: the entry may come too late or be refused.
+        let fine = pair.end().is_some_and(|end| [0, 22, 28].contains(&end.code));
+        assert!(fine, "crash at point {point}: {:?}", pair.end());
+    }
+}
+
+/// Seeds that found: 142 a live order taken for dead, 381 a check that nobody woke, 169 and 511 a used nonce taken for
+/// free, 382 what a stop leaves by policy.
+#[test]
+fn seeds_that_found_a_bug() {
+    for seed in [142, 169, 381, 382, 511] {
+        Run::new(Scenario::random(seed)).go();
+    }
+}
