@@ -156,7 +156,9 @@ pub struct Leg {
     pub entry_refused: Option<String>,
     /// Refusals since the last progress, any purpose, with the last reason.
     pub refusals: u32,
-    /// The last of them.
+    /// Refusals of the withdrawal.
+    pub withdrawal_refusals: u32,
+    /// The last of all refusals.
     pub last_refusal: Option<(Option<i64>, String)>,
     /// When a transaction last executed as a failure.
     pub failed_at: Option<Timestamp>,
@@ -551,7 +553,10 @@ impl Pair {
                 }
                 match intent.purpose {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
-                    Purpose::Withdraw(_) => leg.withdrawal = None,
+                    Purpose::Withdraw(_) => {
+                        leg.withdrawal = None;
+                        leg.withdrawal_refusals += 1;
+                    }
                     _ => {}
                 }
             }
