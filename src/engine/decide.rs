@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sha2::{Digest as _, Sha256};
 
 use super::build::Origin;
-use super::entry::{Entry, LegSide, OrderTerms, Purpose};
+use super::entry::{Entry, Intent, LegSide, OrderTerms, Purpose};
 use super::event::{Decision, Event, Proposal, View};
 use super::state::Pair;
 use super::{ingest, steps};
@@ -128,7 +128,10 @@ impl Work<'_> {
         let key = self.spec.key_for(side, purpose);
         let proposed = self.out.proposals.iter().any(|other| other.leg == side && other.key == key);
         let Some(next) = leg.nonces.get(&key) else { return false };
-        let blocked = leg.unsettled.values().any(|intent| intent.key == key && intent.nonce >= *next);
+        // Bytes in doubt past their deadline cannot be sent again, and what comes after their nonce would be refused until
+        // it is proved whether they used it.
+        let blocks = |intent: &Intent| intent.nonce >= *next || self.now() >= intent.deadline;
+        let blocked = leg.unsettled.values().any(|intent| intent.key == key && blocks(intent));
         let view = self.view.leg(side);
         // What adds risk needs to know everything; what reduces it must also go out half blind.
         let seen = match purpose {

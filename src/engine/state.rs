@@ -154,11 +154,11 @@ pub struct Leg {
     pub withdrawal: Option<LegWithdrawal>,
     /// Refusals of the entry order, in words.
     pub entry_refused: Option<String>,
-    /// Refusals of the withdrawal.
-    pub withdraw_refusals: u32,
     /// Refusals since the last progress, any purpose, with the last reason.
     pub refusals: u32,
-    /// The last of them.
+    /// Refusals of the withdrawal.
+    pub withdrawal_refusals: u32,
+    /// The last of all refusals.
     pub last_refusal: Option<(Option<i64>, String)>,
     /// When a transaction last executed as a failure.
     pub failed_at: Option<Timestamp>,
@@ -574,7 +574,7 @@ impl Pair {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
                     Purpose::Withdraw(_) => {
                         leg.withdrawal = None;
-                        leg.withdraw_refusals += 1;
+                        leg.withdrawal_refusals += 1;
                     }
                     _ => {}
                 }

@@ -54,6 +54,9 @@ impl Case {
                     tally.code = code;
                     let evidence = proof::finished(stage, code)?;
                     resuming_again_does_nothing(stage, &evidence, code)?;
+                    if code != 0 {
+                        eprintln!("{}: ended with {code}, as the plan says", self.name);
+                    }
                     return Ok(tally);
                 }
             }
@@ -66,6 +69,8 @@ impl Case {
 fn resuming_again_does_nothing(stage: &Stage, before: &Evidence, code: i32) -> Result<(), Failure> {
     let again = stage.resume(Some(&before.journal.run.id), &[])?.wait(crate::stage::LIMIT)?;
     ensure!(again == Ended::Code(code), "resuming the ended run gave {again:?}, not {code}");
+    let verified = stage.start(&["journal", "verify"], &[])?.wait(crate::stage::LIMIT)?;
+    ensure!(verified == Ended::Code(0), "`journal verify` ended with {verified:?}");
     let after = Journaled::read(stage)?;
     ensure!(before.journal.run.head_hash == after.run.head_hash, "an ended run wrote something");
     // An embedded exchange does not even run then.

@@ -8,9 +8,9 @@ use lighter_plan::model::{AccountIndex, ApiKeyIndex, RunId};
 use lighter_plan::paper::server::key;
 use tempfile::TempDir;
 
-use crate::Failure;
-use crate::process::{Ended, Process, tail};
+use crate::process::{Ended, Process, tail, until};
 use crate::venue::{Account, Exchange};
+use crate::{Failure, ensure};
 
 /// How many venue seconds pass in a real one: a whole run takes about four seconds.
 pub(crate) const SCALE: u32 = 20;
@@ -189,6 +189,15 @@ impl Stage {
         let run = self.run_id().ok_or("no run, and no exchange")?;
         let log = self.state().join("paper").join(format!("{run}.log")).display().to_string();
         Exchange::start(self.directory(), &["--log", &log])?.accounts()
+    }
+
+    /// Waits until venue time has gone on by `span`.
+    pub(crate) fn let_pass(&self, span: Duration) -> Result<(), Failure> {
+        let exchange = self.exchange.as_ref().ok_or("an embedded exchange ends with its process")?;
+        let due = exchange.now()? + i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let passed = until(LIMIT, || exchange.now().is_ok_and(|now| now >= due));
+        ensure!(passed, "the exchange's clock stands still");
+        Ok(())
     }
 
     /// Returns where the exchange is.

@@ -207,3 +207,18 @@ fn what_was_withdrawn_while_away_is_not_withdrawn_again() {
         finish(stage, &[0])
     });
 }
+
+/// F-06: a transaction was journaled, never sent, and died of age while nobody ran. It holds up its key's nonces only until
+/// that is proved, is not counted against anything that comes after it, and the run ends as if nothing had been.
+#[test]
+fn what_died_while_away_holds_nothing_up() {
+    // The seventh is the cancel before the hedge, or near it; its bytes live for 8 s.
+    for send in [7, 8, 9] {
+        prove(&format!("died while away, send {send}"), Scene::LongFills, |stage| {
+            let ended = stage.go(&Kill::Point(format!("send.before:{send}")))?;
+            ensure!(ended == Ended::Killed, "the first process ended with {ended:?}");
+            stage.let_pass(Duration::from_secs(9))?;
+            finish(stage, &[0])
+        });
+    }
+}

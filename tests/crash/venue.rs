@@ -45,11 +45,19 @@ impl Exchange {
         })
     }
 
+    /// Returns the exchange's time, in milliseconds.
+    pub(crate) fn now(&self) -> Result<i64, Failure> {
+        integer(&self.state()?, "now")
+    }
+
+    fn state(&self) -> Result<Value, Failure> {
+        serde_json::from_str(&get(&self.http, "/paper/state")?)
+            .map_err(|error| format!("the exchange's state is no JSON: {error}"))
+    }
+
     /// Returns everything that ever happened on the operator's accounts, in order of their numbers.
     pub(crate) fn accounts(&self) -> Result<Vec<Account>, Failure> {
-        let state: Value = serde_json::from_str(&get(&self.http, "/paper/state")?)
-            .map_err(|error| format!("the exchange's state is no JSON: {error}"))?;
-        rows(&state, "accounts")?.iter().map(Account::read).collect()
+        rows(&self.state()?, "accounts")?.iter().map(Account::read).collect()
     }
 }
 

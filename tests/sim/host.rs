@@ -9,8 +9,8 @@ use std::time::Duration;
 use lighter_plan::engine::Memory;
 use lighter_plan::engine::reads::{self, CheckError, CheckInput, SnapshotInput};
 use lighter_plan::engine::{
-    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegView, OrderState, Pair,
-    Proposal, SendResult, Step, View, decide, fold,
+    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegSnapshot, LegView, OrderState,
+    Pair, Proposal, SendResult, Step, View, decide, fold,
 };
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use lighter_plan::signing::Signature;

@@ -81,7 +81,7 @@ fn start(work: &mut Work<'_>, side: LegSide) -> bool {
 fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
     let leg = work.pair.leg(side);
     let account = work.spec.leg(side).account;
-    if leg.withdrawal.is_none() && leg.withdraw_refusals >= REFUSALS_MAX {
+    if leg.withdrawal.is_none() && leg.withdrawal_refusals >= REFUSALS_MAX {
         let why = leg.last_refusal.as_ref().map_or("", |(_, text)| text.as_str());
         let summary = format!("flat, but the venue refuses the withdrawal from account {account}: {why}");
         return Some(PairEnd { code: codes::FAILED_FLAT, summary });
