@@ -625,7 +625,9 @@ impl Pair {
         self.effort.fruitless = 0;
         self.naked.peak = self.naked.peak.max(self.delta().size());
         let others = self.checked.as_ref().map(|checked| checked.legs.each_ref().map(|leg| leg.account));
-        self.self_trade |= others.is_some_and(|accounts| accounts.contains(&fill.counterparty));
+        // The venue may close one leg against the other by force (auto-deleveraging): no own order met another one then.
+        self.self_trade |= fill.kind == TradeKind::Trade
+            && others.is_some_and(|accounts| accounts.contains(&fill.counterparty));
         Ok(())
     }
 
