@@ -134,8 +134,6 @@ pub(crate) struct Driver<V> {
     wake: Option<Timestamp>,
     note: String,
     drawdown_told: bool,
-    /// Legs whose nonces were read in this process.
-    nonces_seen: BTreeSet<LegSide>,
 }
 
 impl<V: Venue> Driver<V> {
@@ -162,7 +160,6 @@ impl<V: Venue> Driver<V> {
             wake: None,
             note: String::new(),
             drawdown_told: false,
-            nonces_seen: BTreeSet::new(),
             parts,
         }
     }
@@ -244,7 +241,6 @@ impl<V: Venue> Driver<V> {
             Event::Snapshot(side, snapshot) => {
                 self.reading.remove(&Read::Snapshot(*side));
                 if !snapshot.nonces.is_empty() {
-                    self.nonces_seen.insert(*side);
                     self.view_mut(*side).nonces_known = true;
                 }
                 let market = self.parts.market.id;
@@ -269,7 +265,6 @@ impl<V: Venue> Driver<V> {
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
                 // The check reads keys and nonces.
-                self.nonces_seen.extend(LegSide::BOTH);
                 for side in LegSide::BOTH {
                     self.view_mut(side).nonces_known = true;
                 }
@@ -732,7 +727,7 @@ impl<V: Venue> Driver<V> {
             since: checked.at.before(Duration::from_secs(10)),
             unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
             // A stream at rest needs no look; one in doubt, refused or taken over from a crash does.
-            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && self.nonces_seen.contains(&side) {
+            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && self.view.leg(side).nonces_known {
                 Vec::new()
             } else {
                 leg.nonces.keys().copied().collect()

@@ -203,7 +203,8 @@ fn fill(
         counterparty,
         at: row.timestamp,
     }));
-    if work.spec.own_accounts.contains(&counterparty) {
+    // The venue may close one leg against another by force (auto-deleveraging): no own order met another one then.
+    if row.kind == TradeKind::Trade && work.spec.own_accounts.contains(&counterparty) {
         let at = work.now();
         let what = format!("trade {} with own account {counterparty}", row.id);
         work.record(Entry::SelfTrade { leg: side, what, at });

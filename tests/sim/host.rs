@@ -77,7 +77,6 @@ pub(crate) struct Life {
     tasks: Vec<Task>,
     wake: Timestamp,
     drawdown_told: bool,
-    nonces_seen: BTreeSet<LegSide>,
     resumed: bool,
 }
 
@@ -298,7 +297,6 @@ impl Run {
             tasks: Vec::new(),
             wake: self.now.after(Duration::from_secs(1)),
             drawdown_told: false,
-            nonces_seen: BTreeSet::new(),
             resumed,
         });
         self.watch.note(self.now, &format!("life {}", self.lives));
@@ -388,7 +386,6 @@ impl Run {
                 let life = self.life();
                 life.reading.remove(&Read::Snapshot(*side));
                 if !snapshot.nonces.is_empty() {
-                    life.nonces_seen.insert(*side);
                     view_mut(&mut life.view, *side).nonces_known = true;
                 }
                 let market = life.market.id;
@@ -407,7 +404,6 @@ impl Run {
                 self.life().reading.remove(&Read::Withdrawals(*side));
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
-                self.life().nonces_seen.extend(LegSide::BOTH);
                 for side in LegSide::BOTH {
                     view_mut(&mut self.life().view, side).nonces_known = true;
                 }
@@ -782,7 +778,7 @@ impl Run {
             market: checked.market.clone(),
             since: checked.at,
             unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
-            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && life.nonces_seen.contains(&side) {
+            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && life.view.leg(side).nonces_known {
                 Vec::new()
             } else {
                 leg.nonces.keys().copied().collect()
