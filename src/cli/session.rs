@@ -177,6 +177,31 @@ async fn hold_against_venue(
     Ok(())
 }
 
+/// Returns the market rules of a network as its venue tells them now: needs no keys and sends nothing but questions.
+pub(crate) async fn online_markets(network: &Network) -> Result<Vec<Market>, SessionError> {
+    let endpoints = endpoints(network);
+    let (url, ours) = (endpoints.http.clone(), endpoints.chain_id);
+    let unanswered = |source| SessionError::Venue { url: url.clone(), source };
+    let venue = LighterVenue::new(endpoints, Vec::new(), Clock::system(), LighterOptions::default())?;
+    let (_, theirs) = venue.status().await.map_err(unanswered)?;
+    if theirs != ours {
+        return Err(SessionError::Chain { url, theirs, ours });
+    }
+    venue.markets().await.map_err(unanswered)
+}
+
+/// Where a network is reached. The embedded exchange has its address from its server; without one, it stands for
+/// mainnet, whose rules it copies.
+fn endpoints(network: &Network) -> NetworkEndpoints {
+    match network {
+        Network::Mainnet | Network::Paper => NetworkEndpoints::mainnet(),
+        Network::Testnet => NetworkEndpoints::testnet(),
+        Network::Custom { http, ws, chain_id, .. } => {
+            NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }
+        }
+    }
+}
+
 async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock) {
     match (&plan.network, paper) {
         (_, Some(running)) => (
@@ -187,13 +212,14 @@ async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock
             },
             running.clock.clone(),
         ),
-        (Network::Testnet, None) => (NetworkEndpoints::testnet(), Clock::system()),
-        (Network::Custom { http, ws, chain_id, time_scale }, None) => {
+        (Network::Custom { time_scale, .. }, None) => {
             let now = Clock::wall();
             let clock = Clock::anchored(Anchor { real: now, venue: now, scale: *time_scale });
-            (NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }, clock)
+            (endpoints(&plan.network), clock)
         }
-        (Network::Mainnet | Network::Paper, None) => (NetworkEndpoints::mainnet(), Clock::system()),
+        (Network::Mainnet | Network::Testnet | Network::Paper, None) => {
+            (endpoints(&plan.network), Clock::system())
+        }
     }
 }
 

@@ -9,5 +9,6 @@
 mod client_on_paper;
 mod commands;
 mod common;
+mod online;
 mod plans;
 mod validate;
