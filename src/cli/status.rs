@@ -15,7 +15,7 @@ use crate::model::RunId;
 #[command(after_help = "\
 Examples:
   lighter-plan status
-  lighter-plan status r-3f9c --json
+  lighter-plan status 20261122213000-a1b2c3 --json
 
 Without RUN: the latest run. Takes no lock and works while the run lives.")]
 pub(super) struct StatusArgs {

@@ -26,9 +26,9 @@ Examples:
   lighter-plan validate --online plan.yaml       # against the market rules that the venue has now
   cat plan.yaml | lighter-plan validate --stdin-filename plan.yaml -
 
-Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says otherwise),
-1 findings, 2 usage, 3 a file could not be read, nothing matched, a venue did not answer, or a rule broke down.
-The format never changes them.")]
+Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says
+otherwise), 1 findings, 2 usage, 3 a file could not be read, nothing matched, a venue did not answer,
+or a rule broke down. The format never changes them.")]
 pub(super) struct Validate {
     /// Plans, or folders of plans; `-` is standard input
     #[arg(value_name = "PATH", default_value = ".")]
