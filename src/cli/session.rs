@@ -252,7 +252,7 @@ fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey,
         KeySource::Sealed(_) => return Err(SessionError::Sealed { account: leg.account }),
         KeySource::Env(name) if guard => KeyLocation::Env(format!("{name}_GUARD")),
         KeySource::Env(name) => KeyLocation::Env(name.clone()),
-        KeySource::File(path) if guard => KeyLocation::File(path.with_extension("guard")),
+        KeySource::File(path) if guard => KeyLocation::File(guard_file(path)),
         KeySource::File(path) => KeyLocation::File(path.clone()),
     };
     let (key, warning) =
@@ -261,6 +261,13 @@ fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey,
         tracing::warn!("{warning}");
     }
     Ok(key)
+}
+
+/// Appended and never put in place of an ending: `long.key` and `long.pem` have different guards.
+fn guard_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".guard");
+    name.into()
 }
 
 async fn start_paper(
@@ -317,4 +324,15 @@ pub(crate) async fn smallest_balance(
         smallest = Some(smallest.unwrap_or(account.margin.available).min(account.margin.available));
     }
     Ok(smallest.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_file_keeps_the_whole_name_of_its_key() {
+        assert_eq!(guard_file(Path::new("keys/long.key")), Path::new("keys/long.key.guard"));
+        assert_eq!(guard_file(Path::new("long")), Path::new("long.guard"));
+    }
 }

@@ -89,8 +89,11 @@ fn meaning(value: &Value) -> String {
         (_, _, Some(low)) => text.push_str(&format!(" More than {low}.")),
         _ => {}
     }
-    let choices: Vec<String> =
-        choices(value).into_iter().map(|(name, why)| format!("`{name}`: {why}")).collect();
+    let choice = |(name, why): (String, String)| match why.as_str() {
+        "" => format!("`{name}`."),
+        why => format!("`{name}`: {why}"),
+    };
+    let choices: Vec<String> = choices(value).into_iter().map(choice).collect();
     if !choices.is_empty() {
         text.push_str(&format!(" {}", choices.join(" ")));
     }
@@ -103,6 +106,8 @@ fn choices(value: &Value) -> Vec<(String, String)> {
     let mut found: Vec<_> =
         value.get("const").map(|name| (plain(name), description(value))).into_iter().collect();
     found.extend(branches.flat_map(choices));
+    let bare = value.get("enum").and_then(Value::as_array).into_iter().flatten();
+    found.extend(bare.map(|name| (plain(name), String::new())));
     found.extend(value.get("items").into_iter().flat_map(choices));
     if let Some(name) = value.get("$ref").and_then(Value::as_str) {
         let target = definition(plan_schema(), name.trim_start_matches("#/$defs/"));
