@@ -34,7 +34,10 @@ fn plan(http: &str, ws: &str, chain_id: u32) -> String {
     let lines = PLAN.lines().filter(|line| !line.starts_with("paper:"));
     let moved =
         lines.map(|line| if line == "network: paper" { network.clone() } else { format!("{line}\n") });
-    moved.collect::<String>().replace("key: paper", "key: env:KEY")
+    moved
+        .collect::<String>()
+        .replacen("key: paper", "key: env:LONG", 1)
+        .replace("key: paper", "key: env:SHORT")
 }
 
 #[tokio::test(flavor = "multi_thread")]
