@@ -1,7 +1,5 @@
 //! What the compiler does not check about the sources: which part may use which, and where time and randomness are read.
 
-#![expect(missing_docs, reason = "a test binary has no readers of its docs")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -22,14 +22,14 @@ const WIDTH: usize = 240;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  lighter-plan events r-3f9c
-  lighter-plan events r-3f9c --follow --json | jq .body
+  lighter-plan events
+  lighter-plan events 20261122213000-a1b2c3 --follow --json | jq .body
 
-Takes no lock and works while the run lives. --follow ends when the run does.")]
+Without RUN: the latest run. Takes no lock and works while the run lives. --follow ends when the run does.")]
 pub(super) struct EventsArgs {
-    /// The run
+    /// The run; the latest one when left out
     #[arg(value_name = "RUN")]
-    run: RunId,
+    run: Option<RunId>,
     /// Go on printing until the run ends
     #[arg(long)]
     follow: bool,
@@ -41,11 +41,12 @@ pub(super) struct EventsArgs {
 impl EventsArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
         let (state, store) = reading::open(context)?;
+        let run = reading::pick(&store, self.run.as_ref())?.id;
         let mut next = 1;
         loop {
             // Asked before reading: what a run wrote before it ended is then never missed.
-            let goes_on = self.follow && reading::is_live(&state, &self.run)?;
-            next = self.print(&store, next)?;
+            let goes_on = self.follow && reading::is_live(&state, &run)?;
+            next = self.print(&store, &run, next)?;
             if !goes_on {
                 return Ok(Exit::OK);
             }
@@ -54,23 +55,23 @@ impl EventsArgs {
     }
 
     /// Prints all events from `next` on; returns the number after the last.
-    fn print(&self, store: &dyn Store, mut next: u64) -> Result<u64, Fault> {
+    fn print(&self, store: &dyn Store, run: &RunId, mut next: u64) -> Result<u64, Fault> {
         loop {
-            let page = store.page(&self.run, next, PAGE).map_err(reading::fault)?;
+            let page = store.page(run, next, PAGE).map_err(reading::fault)?;
             let Some(last) = page.last() else { return Ok(next) };
             next = last.seq + 1;
             let mut text = String::new();
             for event in &page {
-                text += &self.line(event)?;
+                text += &self.line(run, event)?;
                 text.push('\n');
             }
             out::text(&text)?;
         }
     }
 
-    fn line(&self, event: &EventRow) -> Result<String, Fault> {
+    fn line(&self, run: &RunId, event: &EventRow) -> Result<String, Fault> {
         if self.json {
-            return event_line(&self.run, event).map_err(reading::fault);
+            return event_line(run, event).map_err(reading::fault);
         }
         let pair = event.pair.as_ref().map_or("-", |pair| pair.as_str());
         let mut body: String = event.body.chars().take(WIDTH).collect();

@@ -14,7 +14,7 @@ use crate::model::RunId;
 #[command(after_help = "\
 Examples:
   lighter-plan journal verify
-  lighter-plan journal export r-3f9c > r-3f9c.jsonl
+  lighter-plan journal export 20261122213000-a1b2c3 > run.jsonl
   lighter-plan journal backup journal-copy.sqlite
 
 All of them take no lock and work while runs live.")]

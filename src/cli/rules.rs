@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
-use crate::lint::{Rule, all_rules};
+use crate::lint::{Example, Rule, all_rules};
+use crate::plan::RuleId;
 
 /// List all rules
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lighter-plan rules
-  lighter-plan rules --format json")]
+  lighter-plan rules --format json
+  lighter-plan rules --format markdown > docs/rules.md")]
 pub(super) struct Rules {
     /// How to write the list
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
@@ -25,6 +27,8 @@ enum Format {
     Human,
     /// One JSON document
     Json,
+    /// Everything that `explain` says, as one page
+    Markdown,
 }
 
 impl Rules {
@@ -35,6 +39,7 @@ impl Rules {
                 let rules: Vec<Value> = all_rules().iter().map(|rule| describe(rule)).collect();
                 serde_json::to_string_pretty(&json!({ "version": 1, "rules": rules }))? + "\n"
             }
+            Format::Markdown => markdown(),
         };
         out::text(&text)?;
         Ok(Exit::OK)
@@ -43,6 +48,51 @@ impl Rules {
 
 fn line(rule: &Rule) -> String {
     format!("{}  {:<23} {:<8} {}\n", rule.id.code, rule.id.slug, rule.severity.to_string(), rule.summary)
+}
+
+const HEAD: &str = "\
+# Rules
+
+<!-- Generated: `lighter-plan rules --format markdown`. A test fails when this file is not current. -->
+
+What `validate`, `plan` and `apply` check. An error keeps a plan from running. `validate --ignore CODE` leaves a rule
+out, unless it always holds.
+
+| code | name | severity | finds |
+|---|---|---|---|
+";
+
+fn markdown() -> String {
+    let mut text = HEAD.to_owned();
+    for rule in all_rules() {
+        let RuleId { code, slug } = rule.id;
+        let always = if rule.suppressible { "" } else { ", always" };
+        let summary = rule.summary.replace('|', "\\|");
+        text.push_str(&format!(
+            "| [{code}](#{}-{slug}) | {slug} | {}{always} | {summary} |\n",
+            code.to_lowercase(),
+            rule.severity
+        ));
+    }
+    for rule in all_rules() {
+        text.push_str(&format!(
+            "\n## {} {}\n\n{}.\n\n{}\n\nBad:\n\n{}\nGood:\n\n{}",
+            rule.id.code,
+            rule.id.slug,
+            rule.summary.trim_end_matches('.'),
+            rule.reason,
+            fenced(rule.bad),
+            fenced(rule.good)
+        ));
+    }
+    text
+}
+
+fn fenced(example: Example) -> String {
+    match example {
+        Example::Described(words) => format!("{words}\n"),
+        other => format!("```yaml\n{}\n```\n", other.text().trim_end()),
+    }
 }
 
 fn describe(rule: &Rule) -> Value {

@@ -1,21 +1,25 @@
-//! `schema`: the JSON Schema of plans.
+//! `schema`: the JSON Schema of plans, and the reference written out of it.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
-use crate::plan::plan_schema_text;
+use crate::plan::{plan_reference, plan_schema_text};
 
 /// Write the JSON Schema of plans, for editors
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lighter-plan schema > plan.v1.schema.json
+  lighter-plan schema --format markdown > docs/plan.md      # the same for people
   lighter-plan schema --out schemas/plan.v1.schema.json
   lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs")]
 pub(super) struct Schema {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Json, value_name = "FORMAT")]
+    format: Format,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     out: Option<PathBuf>,
@@ -24,14 +28,25 @@ pub(super) struct Schema {
     check: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// JSON Schema, draft 2020-12
+    Json,
+    /// A reference for people
+    Markdown,
+}
+
 impl Schema {
     pub(super) fn run(self, _context: &Context) -> Result<Exit, Fault> {
-        let text = plan_schema_text();
+        let text = match self.format {
+            Format::Json => plan_schema_text(),
+            Format::Markdown => plan_reference(),
+        };
         if let Some(path) = &self.check {
             let found = std::fs::read_to_string(path)
                 .map_err(|error| Fault::tool(format!("cannot read `{}`: {error}", path.display())))?;
             if found != text {
-                out::note(&format!("`{}` is not the schema of this program", path.display()));
+                out::note(&format!("`{}` is not what this program writes", path.display()));
                 return Ok(Exit::FAILED);
             }
         } else if let Some(path) = &self.out {

@@ -183,6 +183,31 @@ async fn hold_against_venue(
     Ok(())
 }
 
+/// Returns the market rules of a network as its venue tells them now: needs no keys and sends nothing but questions.
+pub(crate) async fn online_markets(network: &Network) -> Result<Vec<Market>, SessionError> {
+    let endpoints = endpoints(network);
+    let (url, ours) = (endpoints.http.clone(), endpoints.chain_id);
+    let unanswered = |source| SessionError::Venue { url: url.clone(), source };
+    let venue = LighterVenue::new(endpoints, Vec::new(), Clock::system(), LighterOptions::default())?;
+    let (_, theirs) = venue.status().await.map_err(unanswered)?;
+    if theirs != ours {
+        return Err(SessionError::Chain { url, theirs, ours });
+    }
+    venue.markets().await.map_err(unanswered)
+}
+
+/// Where a network is reached. The embedded exchange has its address from its server; without one, it stands for
+/// mainnet, whose rules it copies.
+fn endpoints(network: &Network) -> NetworkEndpoints {
+    match network {
+        Network::Mainnet | Network::Paper => NetworkEndpoints::mainnet(),
+        Network::Testnet => NetworkEndpoints::testnet(),
+        Network::Custom { http, ws, chain_id, .. } => {
+            NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }
+        }
+    }
+}
+
 async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock) {
     match (&plan.network, paper) {
         (_, Some(running)) => (
@@ -193,13 +218,14 @@ async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock
             },
             running.clock.clone(),
         ),
-        (Network::Testnet, None) => (NetworkEndpoints::testnet(), Clock::system()),
-        (Network::Custom { http, ws, chain_id, time_scale }, None) => {
+        (Network::Custom { time_scale, .. }, None) => {
             let now = Clock::wall();
             let clock = Clock::anchored(Anchor { real: now, venue: now, scale: *time_scale });
-            (NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }, clock)
+            (endpoints(&plan.network), clock)
         }
-        (Network::Mainnet | Network::Paper, None) => (NetworkEndpoints::mainnet(), Clock::system()),
+        (Network::Mainnet | Network::Testnet | Network::Paper, None) => {
+            (endpoints(&plan.network), Clock::system())
+        }
     }
 }
 
@@ -232,7 +258,7 @@ fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey,
         KeySource::Sealed(_) => return Err(SessionError::Sealed { account: leg.account }),
         KeySource::Env(name) if guard => KeyLocation::Env(format!("{name}_GUARD")),
         KeySource::Env(name) => KeyLocation::Env(name.clone()),
-        KeySource::File(path) if guard => KeyLocation::File(path.with_extension("guard")),
+        KeySource::File(path) if guard => KeyLocation::File(guard_file(path)),
         KeySource::File(path) => KeyLocation::File(path.clone()),
     };
     let (key, warning) =
@@ -241,6 +267,13 @@ fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey,
         tracing::warn!("{warning}");
     }
     Ok(key)
+}
+
+/// Appended and never put in place of an ending: `long.key` and `long.pem` have different guards.
+fn guard_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".guard");
+    name.into()
 }
 
 async fn start_paper(
@@ -297,4 +330,15 @@ pub(crate) async fn smallest_balance(
         smallest = Some(smallest.unwrap_or(account.margin.available).min(account.margin.available));
     }
     Ok(smallest.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guard_file_keeps_the_whole_name_of_its_key() {
+        assert_eq!(guard_file(Path::new("keys/long.key")), Path::new("keys/long.key.guard"));
+        assert_eq!(guard_file(Path::new("long")), Path::new("long.guard"));
+    }
 }

@@ -15,7 +15,7 @@ use crate::model::RunId;
 #[command(after_help = "\
 Examples:
   lighter-plan status
-  lighter-plan status r-3f9c --json
+  lighter-plan status 20261122213000-a1b2c3 --json
 
 Without RUN: the latest run. Takes no lock and works while the run lives.")]
 pub(super) struct StatusArgs {
@@ -66,6 +66,8 @@ fn describe(pair: &Pair) -> Value {
         "step": pair.step.name(),
         "since": pair.step_since.to_string(),
         "flat": pair.is_flat(),
+        // Without a check there is no tolerance yet: whatever is held then is not the plan's.
+        "naked": pair.is_naked() || (pair.checked.is_none() && !pair.is_flat()),
         "long": leg(&pair.long),
         "short": leg(&pair.short),
         "summary": summary,
@@ -98,8 +100,9 @@ fn report(row: &RunRow, live: bool, pairs: &[(String, Value)], now: &Value) -> S
         row.id, standing, row.name, row.network, row.created_at, row.head_seq
     );
     for (id, pair) in pairs {
-        let flat = if pair["flat"] == true { "flat" } else { "EXPOSED" };
-        text += &format!("  {id:<10}  {:<8}  since {}  {flat}\n", word(&pair["step"]), word(&pair["since"]));
+        let exposure = exposure(pair);
+        let (step, since) = (word(&pair["step"]), word(&pair["since"]));
+        text += &format!("  {id:<10}  {step:<8}  since {since}  {exposure}\n");
         for side in ["long", "short"] {
             let leg = &pair[side];
             text += &format!(
@@ -124,6 +127,17 @@ fn report(row: &RunRow, live: bool, pairs: &[(String, Value)], now: &Value) -> S
         }
     }
     text
+}
+
+/// An open pair whose legs are equal is what a plan is for; only a difference beyond the tolerance is exposure.
+fn exposure(pair: &Value) -> &'static str {
+    if pair["naked"] == true {
+        "EXPOSED"
+    } else if pair["flat"] == true {
+        "flat"
+    } else {
+        "open, neutral"
+    }
 }
 
 fn word(value: &Value) -> &str {

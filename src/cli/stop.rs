@@ -15,8 +15,8 @@ Examples:
   lighter-plan stop
   lighter-plan stop 20261122213000-a1b2c3
 
-A live run is told over its control socket. A run whose process died is taken up, stopped by its plan's `on_stop`, and
-left resumable; that needs its keys. USDC is never withdrawn by a stop.
+A live run is told over its control socket. A run whose process died is taken up, stopped by its
+plan's `on_stop`, and left resumable; that needs its keys. USDC is never withdrawn by a stop.
 Exit codes: 0 a live run was told; else as `resume`, 21 when stopped within policy.")]
 pub(super) struct StopArgs {
     /// The run; without it, the latest one
@@ -31,7 +31,8 @@ Examples:
   lighter-plan flatten
   lighter-plan flatten 20261122213000-a1b2c3
 
-A live run is told over its control socket; a run whose process died is taken up for it, which needs only its keys.
+A live run is told over its control socket; a run whose process died is taken up for it, which
+needs only its keys.
 Exit codes: 0 a live run was told; else as `resume`, 21 when flat.")]
 pub(super) struct FlattenArgs {
     /// The run; without it, the latest one

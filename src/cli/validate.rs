@@ -1,4 +1,4 @@
-//! `validate`: everything that is wrong with plans, offline.
+//! `validate`: everything that is wrong with plans; offline, unless asked to look at the venue's rules of now.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,14 @@ use clap::Args;
 
 use super::fault::Fault;
 use super::input::{Variables, find_plans};
+use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, human, json};
 use crate::lint::{Checked, check, find_rule};
-use crate::model::snapshot_markets;
-use crate::plan::{RuleId, Severity, SourceFile};
+use crate::model::{Market, snapshot_markets};
+use crate::plan::{Network, RuleId, Severity, SourceFile};
 
-/// Check plans: schema, references, market rules, risk, keys; offline
+/// Check plans: schema, references, market rules, risk, keys; offline unless --online
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -22,10 +23,12 @@ Examples:
   lighter-plan validate plans/ other.yaml
   lighter-plan validate --format concise plan.yaml
   lighter-plan validate --format human --format json:findings.json plans/
+  lighter-plan validate --online plan.yaml       # against the market rules that the venue has now
   cat plan.yaml | lighter-plan validate --stdin-filename plan.yaml -
 
-Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says otherwise),
-1 findings, 2 usage, 3 a file could not be read, nothing matched, or a rule broke down. The format never changes them.")]
+Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says
+otherwise), 1 findings, 2 usage, 3 a file could not be read, nothing matched, a venue did not answer,
+or a rule broke down. The format never changes them.")]
 pub(super) struct Validate {
     /// Plans, or folders of plans; `-` is standard input
     #[arg(value_name = "PATH", default_value = ".")]
@@ -48,6 +51,10 @@ pub(super) struct Validate {
     /// What to call standard input in findings; relative paths of the plan start from its folder
     #[arg(long, value_name = "NAME", default_value = "stdin.yaml")]
     stdin_filename: PathBuf,
+    /// Ask the venue of each plan's network for its market rules, instead of taking those shipped with this program;
+    /// needs no keys. `network: paper` stays offline
+    #[arg(long)]
+    online: bool,
     #[command(flatten)]
     variables: Variables,
 }
@@ -106,11 +113,20 @@ impl Validate {
         let options = self.variables.options()?;
         let mut exit = Exit::OK;
         let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
+        let mut asked = Asked::default();
         for path in find_plans(&self.paths)? {
             // One file that cannot be read never hides the findings of the others.
             match self.read(&path) {
                 Ok(source) => {
                     let mut result = check(&source, &options, snapshot_markets());
+                    if let Some(network) = result.network.clone().filter(|_| self.online) {
+                        match asked.markets(network, context) {
+                            Ok(Some(markets)) => result = check(&source, &options, markets),
+                            Ok(None) => {}
+                            // The findings of the shipped rules are shown all the same.
+                            Err(fault) => exit = exit.worse(fault.report()),
+                        }
+                    }
                     result.findings.retain(|finding| self.wants(finding.rule));
                     checked.push((source, result));
                 }
@@ -142,6 +158,39 @@ impl Validate {
         let directory = self.stdin_filename.parent().map(Path::to_owned).unwrap_or_default();
         Ok(source.in_directory(directory))
     }
+}
+
+/// The market rules of every network asked so far: many plans of one network ask once, and an error is told once.
+#[derive(Default)]
+struct Asked(Vec<(Network, Option<Vec<Market>>)>);
+
+impl Asked {
+    /// Returns the rules that `network` has now; `None` when they stay those shipped with this program.
+    fn markets(&mut self, network: Network, context: &Context) -> Result<Option<&[Market]>, Fault> {
+        if network == Network::Paper {
+            return Ok(None);
+        }
+        let known = self.0.iter().position(|(known, _)| *known == network);
+        let index = known.unwrap_or(self.0.len());
+        if known.is_none() {
+            let answer = ask(&network, context);
+            let (markets, fault) =
+                answer.map_or_else(|fault| (None, Some(fault)), |markets| (Some(markets), None));
+            self.0.push((network, markets));
+            fault.map_or(Ok(()), Err)?;
+        }
+        Ok(self.0.get(index).and_then(|(_, markets)| markets.as_deref()))
+    }
+}
+
+/// A venue that does not answer is a fault of tool or line, never a verdict about a plan; one of another chain is a
+/// mistake of the plan.
+fn ask(network: &Network, context: &Context) -> Result<Vec<Market>, Fault> {
+    let hint = "without --online, plans are checked against the market rules shipped with this program";
+    context.block_on(online_markets(network))?.map_err(|error| match error {
+        SessionError::Chain { .. } => Fault::with(Exit::FAILED, error),
+        error => Fault::tool(error).hint(hint),
+    })
 }
 
 /// A rule that broke down is a fault of this program: reported, and never "no findings".

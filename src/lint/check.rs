@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::rule::{Input, Report, Rule};
 use super::rules;
 use crate::model::Market;
-use crate::plan::{Finding, LoadOptions, Loaded, Plan, Severity, SourceFile, load, secrets};
+use crate::plan::{Finding, LoadOptions, Loaded, Network, Plan, Severity, SourceFile, load, secrets};
 
 /// What checking a file gave.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// The plan; `None` when a finding is an error. Only this may be run.
     pub plan: Option<Plan>,
+    /// The network that the file names, also when something else is wrong; `None` when that cannot be read.
+    pub network: Option<Network>,
     /// What is wrong, in the order of the file.
     pub findings: Vec<Finding>,
     /// Rules that broke down; the others ran all the same. A tool fault, never "no findings".
@@ -37,6 +39,9 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
     };
     let Loaded { plan, draft, document, mut findings } = loaded;
     let mut faults = Vec::new();
+    let unread =
+        |finding: &Finding| finding.severity == Severity::Error && finding.pointer.starts_with("/network");
+    let network = draft.as_ref().filter(|_| !findings.iter().any(unread)).map(|draft| draft.network.clone());
     if let Some(draft) = &draft {
         let input = Input { plan: draft, document: &document, markets };
         for rule in rules::ALL {
@@ -48,7 +53,8 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
     }
     finish(&mut findings);
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
-    Checked { plan: plan.filter(|_| sound), findings, faults, covered: document.covered_text(source) }
+    let covered = document.covered_text(source);
+    Checked { plan: plan.filter(|_| sound), network, findings, faults, covered }
 }
 
 /// Runs one rule, and drops what merely follows from something that was found wrong already.

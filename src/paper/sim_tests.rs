@@ -330,14 +330,3 @@ fn a_world_that_does_not_fit_is_refused() {
     assert!(WorldSpec::parse("{name: x, speed: 3}").is_err());
     assert!(matches!(WorldSpec::load("/no/such/world.yaml"), Err(WorldError::Read { .. })));
 }
-
-/// Replay repeats every step; run with `--ignored` and a watch at hand.
-#[test]
-#[ignore = "a measurement: an hour of three markets in fine steps"]
-fn an_hour_in_fine_steps() {
-    let mut sim = Sim::new(config(WorldSpec::default(), 7, 1_000)).unwrap();
-    for minute in 1..=60 {
-        at(&mut sim, minute * 60);
-    }
-    assert_sound(&sim);
-}

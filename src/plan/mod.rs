@@ -15,6 +15,7 @@ mod load;
 mod number;
 mod orders;
 mod raw;
+mod reference;
 mod resolve;
 mod resolved;
 pub(crate) mod schema;
@@ -31,6 +32,7 @@ pub use finding::{Finding, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
 pub use number::{format_duration, format_usdc};
 pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
+pub use reference::plan_reference;
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,
     NotifyTopic, OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PegReference,

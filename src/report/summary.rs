@@ -33,6 +33,8 @@ pub struct PairSummary {
     pub naked_total: Decimal,
     /// Positions left, long and short, in base units.
     pub positions: [Decimal; 2],
+    /// Whether they differ by more than the plan tolerates.
+    pub naked: bool,
     /// Withdrawals, long and short.
     pub withdrawals: [String; 2],
 }
@@ -60,7 +62,7 @@ impl PairSummary {
         let last_price = pair.checked.as_ref().map(|checked| checked.sell);
         let withdrawal = |leg: &crate::engine::Leg| match &leg.withdrawal {
             Some(LegWithdrawal::Seen { id, amount, status, .. }) => {
-                format!("{amount} USDC, {} ({id})", format!("{status:?}").to_lowercase())
+                format!("{amount} USDC, {} (withdrawal {id})", format!("{status:?}").to_lowercase())
             }
             Some(LegWithdrawal::Sent { amount, .. }) => format!("{amount} USDC, not confirmed"),
             Some(LegWithdrawal::Skipped(reason)) => format!("none: {reason}"),
@@ -79,6 +81,7 @@ impl PairSummary {
             naked_worst: pair.naked.worst,
             naked_total: Decimal::try_from_i128_with_scale(pair.naked.lot_ms, 3).unwrap_or_default() * lot,
             positions: legs.map(|leg| leg.position.to_decimal(&outcome.market)),
+            naked: pair.is_naked(),
             withdrawals: legs.map(withdrawal),
         }
     }
@@ -116,7 +119,8 @@ impl fmt::Display for RunSummary {
                 )?;
             }
             if pair.positions.iter().any(|position| !position.is_zero()) {
-                writeln!(text, "  EXPOSURE LEFT: long {}, short {}", pair.positions[0], pair.positions[1])?;
+                let what = if pair.naked { "EXPOSURE LEFT" } else { "still held, neutral" };
+                writeln!(text, "  {what}: long {}, short {}", pair.positions[0], pair.positions[1])?;
             }
             if pair.withdrawals.iter().any(|row| row != "none") {
                 writeln!(text, "  withdrawn: long {}; short {}", pair.withdrawals[0], pair.withdrawals[1])?;

@@ -34,10 +34,10 @@ fn plan_shows_orders_in_the_venues_integers() {
     bench.write("plan.yaml", PLAN);
     let run = bench.run(&["plan", "plan.yaml"]).expect(0);
     for part in [
-        "buy 2.500 at 101.050 (2500 lots at 101050 ticks, market 2)",
-        "sell 2.500 at 101.180",
-        "margin 50.59, liquidated at 294.1211",
-        "505.575 USDC in all legs of 2000 allowed",
+        "buy 2.500 at 99.900 (2500 lots at 99900 ticks, market 2)",
+        "sell 2.500 at 100.100",
+        "margin 50.05, liquidated at 293.0664",
+        "500 USDC in all legs of 2000 allowed",
         "worst minute 11, allowed 40",
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
@@ -45,7 +45,7 @@ fn plan_shows_orders_in_the_venues_integers() {
     bench.run(&["plan", "--detailed-exitcode", "plan.yaml"]).expect(10);
     let run = bench.run(&["plan", "--graph", "json", "plan.yaml"]).expect(0);
     let graph: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!(graph["pairs"][0]["orders"][1]["price_ticks"], 101_180);
+    assert_eq!(graph["pairs"][0]["orders"][1]["price_ticks"], 100_100);
     assert_eq!(graph["pairs"][0]["steps"][1]["name"], "alpha/place.long");
     assert!(
         bench

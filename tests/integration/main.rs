@@ -9,5 +9,7 @@
 mod client_on_paper;
 mod commands;
 mod common;
+mod docs;
+mod online;
 mod plans;
 mod validate;

@@ -8,13 +8,13 @@ fn edited(from: &str, to: &str) -> String {
 #[test]
 fn human_shows_the_place_and_the_remedy() {
     let bench = Bench::new();
-    bench.write("plan.yaml", edited("buy: 101.050", "buy: 101.200").replace("max_hold: 2m", "max_hodl: 2m"));
+    bench.write("plan.yaml", edited("buy: 99.900", "buy: 100.200").replace("max_hold: 2m", "max_hodl: 2m"));
     let run = bench.run(&["validate", "plan.yaml"]).expect(1);
     insta::assert_snapshot!(run.stdout, @r"
-    error[LP306]: buy at 101.200 reaches the plan's own sell at 101.180
+    error[LP306]: buy at 100.200 reaches the plan's own sell at 100.100
       --> plan.yaml:12:16
        |
-    12 | prices: { buy: 101.200, sell: 101.180 }
+    12 | prices: { buy: 100.200, sell: 100.100 }
        |                ^^^^^^^        ------- the sell price
        |
        = help: leave at least one tick between every buy and every sell of a market
@@ -119,7 +119,7 @@ fn absurd_numbers_and_unknown_markets_are_findings() {
     let bench = Bench::new();
     let numbers = ["1e400", "NaN", "-0", "123456789012345678901234567890", ".inf", "1e-400", "-1", "0"];
     for number in numbers {
-        for key in ["buy: 101.050", "size: 2.5", "max_drawdown_usdc: 150"] {
+        for key in ["buy: 99.900", "size: 2.5", "max_drawdown_usdc: 150"] {
             let name = key.split(':').next().unwrap();
             bench.write("plan.yaml", edited(key, &format!("{name}: {number}")));
             let run = bench.run(&["validate", "--format", "concise", "plan.yaml"]).expect(1);
@@ -213,7 +213,7 @@ fn all_shipped_plans_are_sound() {
 #[test]
 fn rules_are_selected_and_ignored_but_never_the_ones_that_matter_most() {
     let bench = Bench::new();
-    bench.write("plan.yaml", edited("leverage: 5", "leverage: 50").replace("buy: 101.050", "buy: 102"));
+    bench.write("plan.yaml", edited("leverage: 5", "leverage: 50").replace("buy: 99.900", "buy: 102"));
     let run = bench.run(&["validate", "--format", "concise", "--ignore", "LP307", "plan.yaml"]).expect(1);
     assert!(run.stdout.contains("LP306") && !run.stdout.contains("LP307"), "{}", run.stdout);
     let run =
