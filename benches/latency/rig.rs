@@ -68,8 +68,7 @@ impl Rig {
     /// Returns a client for `accounts`, and the notes of its seams.
     pub(crate) fn client(&self, accounts: [AccountIndex; 2]) -> (Client, Recorder) {
         let Running { http_url, ws_url, chain_id, clock, .. } = &self.exchange;
-        let endpoints =
-            NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id };
+        let endpoints = NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id };
         let recorder = Recorder::new(clock.clone());
         let transport = WatchedTransport { inner: http_client(http_url), recorder: recorder.clone() };
         let credentials = accounts.map(|account| Credential {

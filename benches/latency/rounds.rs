@@ -61,7 +61,8 @@ risk: {{ max_order_usdc: 100, max_position_usdc: 100, max_exposure_usdc: 200, ma
 withdraw: {{ when: never }}
 "
     );
-    let checked = check(&SourceFile::from_text("plan.yaml", &text), &LoadOptions::default(), snapshot_markets());
+    let checked =
+        check(&SourceFile::from_text("plan.yaml", &text), &LoadOptions::default(), snapshot_markets());
     let mut plan = checked.plan.unwrap_or_else(|| panic!("a sound plan: {:?}", checked.findings));
     for pair in &mut plan.pairs {
         // Nothing is waited for: the cancel answers the fill itself.
