@@ -694,7 +694,9 @@ impl<V: Venue> Driver<V> {
         let before = self.parts.pair.checked.clone();
         let first_at = *self.read_at.get(&Read::Check).unwrap_or(&self.view.now);
         let budget_over = clock.now().since(first_at) > retry.budget;
+        let board = Arc::clone(&self.parts.board);
         self.tasks.spawn("check", async move {
+            let turn = board.turn_to_check().await;
             let input = CheckInput { spec: &spec, market, keys, now: clock.now(), before: before.as_deref() };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
@@ -706,6 +708,7 @@ impl<V: Venue> Driver<V> {
                 }
                 Err(error) => Input::Event(Event::CheckFailed(error.code(), error.to_string())),
             };
+            drop(turn);
             let _ = inbox.send(answer).await;
         });
     }
