@@ -139,7 +139,7 @@ async fn at_rest(heard: &mut mpsc::UnboundedReceiver<News>, status: &watch::Rece
             Entry::Settled { intent, .. } => {
                 unsettled.remove(&intent);
             }
-            _ => continue,
+            _ => {}
         }
         // Each leg has an order, and then a dead man's switch.
         if (orders, switches) == (2, 2) && unsettled.is_empty() {
