@@ -22,9 +22,12 @@ use crate::seams::{Frame, Recorder};
 const CREATE_ORDER: u8 = 14;
 const CANCEL_ORDER: u8 = 15;
 
-/// What the taker sells: the long leg's whole order, at its price, which is the best bid.
+/// The legs' orders.
 const SIZE: &str = "0.5";
 const BUY: &str = "99.990";
+/// What the taker sells at no less than the long leg's price: more than all makers that bid better, and that leg's whole
+/// order. The bids below stay, for the hedge.
+const TAKEN: &str = "400";
 
 /// How long a round may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -113,7 +116,7 @@ pub(crate) async fn round(rig: &Rig, number: usize) -> Times {
     let watched = async {
         at_rest(&mut heard, &status).await;
         let acted = rig.exchange.clock.elapsed();
-        rig.sell(SIZE, BUY).await;
+        rig.sell(TAKEN, BUY).await;
         equal(&mut heard).await;
         acted
     };
