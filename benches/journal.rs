@@ -1,7 +1,5 @@
 //! What the journal costs: an intent and its outcome, two durable commits, beside the same two commits of bare SQLite.
 
-#![expect(missing_docs, reason = "a benchmark has no readers of its docs")]
-
 use criterion::{Criterion, criterion_group, criterion_main};
 use lighter_plan::journal::{IntentRow, Journal, NewEvent, NewRun, Priority, StateDir};
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, RunId, Timestamp, TxHash};

@@ -1,6 +1,10 @@
-//! How long checking a plan takes: one pair, as in an editor, and a thousand.
+//! How long checking a plan takes: one pair as a whole process, as an editor or a hook starts it, and then the check
+//! alone of one pair and of a thousand.
+//!
+//! The controls of the process are the same program with nothing to do, and the system's emptiest program.
 
 use std::hint::black_box;
+use std::process::{Command, Stdio};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lighter_plan::lint::check;
@@ -24,6 +28,24 @@ fn of_pairs(count: usize) -> String {
     format!("{head}pairs:\n{pairs}{tail}")
 }
 
+/// Starts a program anew for every measurement, and waits for its end.
+fn process(c: &mut Criterion, name: &str, program: &str, arguments: &[&str]) {
+    let run = || {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.expect("the program starts").success(), "{program} {arguments:?}");
+    };
+    c.bench_function(name, |bencher| bencher.iter(run));
+}
+
+fn cold(c: &mut Criterion) {
+    let program = env!("CARGO_BIN_EXE_lighter-plan");
+    process(c, "process: validate one plan", program, &["validate", "plans/sol-pair.yaml"]);
+    process(c, "process: control, --version", program, &["--version"]);
+    process(c, "process: control, true", "true", &[]);
+}
+
 fn validate(c: &mut Criterion) {
     for count in [1, 1_000] {
         let source = SourceFile::from_text("plan.yaml", &of_pairs(count));
@@ -33,5 +55,5 @@ fn validate(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, validate);
+criterion_group!(benches, cold, validate);
 criterion_main!(benches);

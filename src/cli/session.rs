@@ -147,8 +147,18 @@ pub(crate) async fn open(plan: &Plan, files: Option<&PaperFiles>) -> Result<Sess
     let unanswered = |source| SessionError::Venue { url: url.clone(), source };
     hold_against_venue(plan, &venue, &clock, &url, chain_id).await?;
     let markets = venue.markets().await.map_err(unanswered)?;
+    learn_tier(plan, &venue).await;
     let signer = Arc::new(Signer { chain_id, keys });
     Ok(Session { venue: Arc::new(venue), clock, signer, markets, paper })
+}
+
+/// Asks for the tier before the checks of many pairs queue for the smallest one's budget; a single pair fits into it.
+async fn learn_tier(plan: &Plan, venue: &LighterVenue) {
+    let [first, _, ..] = plan.pairs.as_slice() else { return };
+    if let Err(error) = venue.limits(first.long.account).await {
+        // The pair's own check asks again, and says what it means.
+        tracing::debug!(%error, "the tier is not known yet");
+    }
 }
 
 async fn hold_against_venue(

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rust_decimal::Decimal;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::entry::{LegSide, Purpose};
 use super::event::{ForeignQuote, Proposal};
@@ -26,14 +27,35 @@ struct Row {
     result: Decimal,
 }
 
+/// Checks that read at a time. All at once would each wait for every other between two of their reads, longer than a
+/// read waits for budget: with a hundred pairs most would give up after half of their reads and start over.
+const CHECKS_AT_ONCE: usize = 4;
+
 /// The shared board. Locked for microseconds, never across an await.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Board {
     rows: Mutex<BTreeMap<PairId, Row>>,
     halted: AtomicBool,
+    checks: Semaphore,
+}
+
+impl Default for Board {
+    fn default() -> Self {
+        Self {
+            rows: Mutex::default(),
+            halted: AtomicBool::new(false),
+            checks: Semaphore::new(CHECKS_AT_ONCE),
+        }
+    }
 }
 
 impl Board {
+    /// Waits for this pair's turn to read what a check needs; the turn ends when the answer is dropped.
+    pub(crate) async fn turn_to_check(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there is always a turn.
+        self.checks.acquire().await.ok()
+    }
+
     fn rows(&self) -> MutexGuard<'_, BTreeMap<PairId, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -697,19 +697,26 @@ impl<V: Venue> Driver<V> {
                 .collect::<Vec<(ApiKeyIndex, String)>>()
         });
         let before = self.parts.pair.checked.clone();
-        let budget_over = clock.now().since(self.started) > retry.budget;
+        let started = self.started;
+        let board = Arc::clone(&self.parts.board);
         self.tasks.spawn("check", async move {
+            let asked = clock.now();
+            let turn = board.turn_to_check().await;
+            // Waiting for the others is not trying.
+            let budget = retry.budget + clock.now().since(asked);
             let input = CheckInput { spec: &spec, market, keys, now: clock.now(), before: before.as_deref() };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 Err(CheckError::Venue(error))
-                    if !budget_over && error.retry() != crate::venue::Retry::Never =>
+                    if clock.now().since(started) <= budget
+                        && error.retry() != crate::venue::Retry::Never =>
                 {
                     real_sleep(retry.initial).await;
                     Input::CheckAgain(error.to_string())
                 }
                 Err(error) => Input::Event(Event::CheckFailed(error.code(), error.to_string())),
             };
+            drop(turn);
             let _ = inbox.send(answer).await;
         });
     }

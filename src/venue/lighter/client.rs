@@ -380,13 +380,13 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         Ok(limits)
     }
 
-    /// The limit of an address is that of its owner's tier; with accounts of several tiers the smallest is kept to,
-    /// and the starting tier until every account has told its own.
+    /// The limit of an address is that of its owner's tier; with accounts of several tiers the smallest told so far is
+    /// kept to. One answer ends the starting tier: to ask two hundred accounts within it takes minutes, in which nothing
+    /// else is read. Should a later account be of a smaller tier, the venue's refusal cools the budget until it tells.
     fn learn_tier(&self, account: AccountIndex, tier: Tier) {
         let mut tiers = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
         tiers.insert(account, tier);
-        let all_told = self.tokens.accounts().all(|account| tiers.contains_key(&account));
-        if let Some(smallest) = tiers.values().min().filter(|_| all_told) {
+        if let Some(smallest) = tiers.values().min() {
             self.http.budget().set_tier(*smallest);
         }
     }

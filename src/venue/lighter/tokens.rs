@@ -41,11 +41,6 @@ impl Tokens {
         Self { credentials, clock, kept: Mutex::default() }
     }
 
-    /// Returns the accounts that have a key here.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountIndex> {
-        self.credentials.iter().map(|credential| credential.account)
-    }
-
     /// Returns a fresh token of `account`; `None` when no key of it is here.
     pub(super) fn get(&self, account: AccountIndex) -> Option<Token> {
         let credential = self.credentials.iter().find(|credential| credential.account == account)?;

@@ -1,0 +1,105 @@
+//! The exchange, the journal, and clients of one account pair each.
+
+use bytes::Bytes;
+use http::Request;
+use lighter_plan::journal::{Journal, StateDir};
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, Usdc, find_market, snapshot_markets};
+use lighter_plan::paper::exchange::Tier;
+use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
+use lighter_plan::paper::world::WorldSpec;
+use lighter_plan::venue::lighter::{
+    HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, Timeouts, Transport as _,
+};
+use lighter_plan::venue::{self, Credential};
+
+use crate::seams::{Recorder, WatchedConnect, WatchedTransport};
+
+/// Seed of the exchange and its keys.
+pub(crate) const SEED: u64 = 7;
+/// The key slot of every account.
+pub(crate) const SLOT: ApiKeyIndex = ApiKeyIndex::new(4);
+
+/// A price that stands still, makers 1.5 bps away, and nobody else: what fills is what the bench takes.
+const WORLD: &str = "name: still
+markets: [{ market: SOL, price: '100', volatility_bps: 0, takers: false }]
+";
+
+/// The client as it is, but for the watches on its seams.
+pub(crate) type Client = LighterVenue<WatchedTransport, WatchedConnect>;
+
+/// What all rounds share.
+pub(crate) struct Rig {
+    pub(crate) exchange: Running,
+    pub(crate) journal: Journal,
+    control: HttpTransport,
+    _folder: tempfile::TempDir,
+}
+
+/// Returns the accounts of a round, long leg first; no two rounds share one.
+pub(crate) fn accounts(round: usize) -> [AccountIndex; 2] {
+    let first = i64::try_from(2 * round).expect("a small number");
+    [AccountIndex::new(1_001 + first), AccountIndex::new(1_002 + first)]
+}
+
+impl Rig {
+    pub(crate) async fn start(rounds: usize) -> Self {
+        let accounts = (0..rounds.max(1)).flat_map(accounts);
+        let exchange = PaperServer::start(PaperConfig {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            seed: SEED,
+            accounts: accounts.map(|account| PaperSlots { account, slots: vec![SLOT] }).collect(),
+            usdc: Usdc::whole(10_000),
+            markets: find_market(snapshot_markets(), "SOL").cloned().into_iter().collect(),
+            world: WorldSpec::parse(WORLD).expect("a world"),
+            tier: Tier::Premium,
+            time_scale: 1,
+            log: None,
+            rate_limits: false,
+            control: true,
+            faults: Faults::seeded(SEED),
+        });
+        let exchange = exchange.await.expect("the exchange starts");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let journal = StateDir::create(folder.path()).and_then(|state| state.journal()).expect("a journal");
+        let control = http_client(&exchange.http_url);
+        Self { exchange, journal, control, _folder: folder }
+    }
+
+    /// Returns a client for `accounts`, and the notes of its seams.
+    pub(crate) fn client(&self, accounts: [AccountIndex; 2]) -> (Client, Recorder) {
+        let Running { http_url, ws_url, chain_id, clock, .. } = &self.exchange;
+        let endpoints = NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id };
+        let recorder = Recorder::new(clock.clone());
+        let transport = WatchedTransport { inner: http_client(http_url), recorder: recorder.clone() };
+        let credentials = accounts.map(|account| Credential {
+            account,
+            api_key_index: SLOT,
+            key: key(SEED, account, SLOT),
+        });
+        let client = LighterVenue::over(
+            endpoints,
+            transport,
+            WatchedConnect(recorder.clone()),
+            credentials.to_vec(),
+            clock.clone(),
+            LighterOptions { tier: venue::Tier::Premium, ..LighterOptions::default() },
+        );
+        (client, recorder)
+    }
+
+    /// Sells `size` to whoever bids at least `limit`.
+    pub(crate) async fn sell(&self, size: &str, limit: &str) {
+        let action = serde_json::json!({ "do": "take", "side": "sell", "size": size, "limit": limit });
+        let body = serde_json::json!({ "market": "SOL", "action": action }).to_string();
+        let request = Request::post(format!("{}/paper/act", self.exchange.http_url))
+            .header("content-type", "application/json")
+            .body(Bytes::from(body));
+        let answer = self.control.send(request.expect("a request")).await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
+fn http_client(url: &str) -> HttpTransport {
+    let base = url.parse().expect("the server's URL is one");
+    HttpTransport::new(&base, Timeouts::default()).expect("a client")
+}

@@ -1,0 +1,83 @@
+//! What a hundred pairs in one process take: resident memory once every entry rests, beside one pair as the control.
+//!
+//! The program runs as an operator runs it, `apply` with a plan of many pairs over three markets, on the premium tier,
+//! against a `paper` exchange in a process of its own. The venue takes 200 messages a minute from an address, and each
+//! account has six streams to ask for, so a hundred pairs take about eight minutes to rest.
+//!
+//! `cargo bench --bench pairs -- --pairs 100`
+
+mod gate;
+mod stage;
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use lighter_plan::rt::{Clock, real_sleep};
+
+use stage::Stage;
+
+/// Pairs unless told otherwise.
+const PAIRS: usize = 100;
+
+/// How long all entries may take.
+const PATIENCE: Duration = Duration::from_secs(25 * 60);
+
+/// How long what follows the entries (the dead man's switches, the first checks of quiet streams) is left alone.
+const SETTLE: Duration = Duration::from_secs(15);
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let wanted = arguments.iter().skip_while(|argument| *argument != "--pairs").nth(1);
+    // Without `--bench`, it is a test of the bench.
+    let usual = if arguments.iter().any(|argument| argument == "--bench") { PAIRS } else { 2 };
+    let pairs = wanted.map_or(Ok(usual), |text| text.parse()).map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{:>6} {:>8} {:>12} {:>12} {:>8} {:>8} {:>10}",
+        "pairs", "orders", "VmRSS", "VmHWM", "threads", "streams", "rest after"
+    )?;
+    for count in [1, pairs] {
+        writeln!(out, "{}", runtime.block_on(measure(count))?)?;
+        out.flush()?;
+    }
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let profile = if cfg!(debug_assertions) { "debug" } else { "optimized" };
+    writeln!(out, "{profile} build, load average {}", load.trim())
+}
+
+async fn measure(pairs: usize) -> io::Result<String> {
+    let folder = tempfile::tempdir()?;
+    let clock = Clock::system();
+    let mut stage = Stage::start(folder.path(), pairs).await?;
+    let mut told = Duration::ZERO;
+    let mut resting = 0;
+    while resting < 2 * pairs {
+        if clock.elapsed() >= PATIENCE {
+            return Err(io::Error::other(format!(
+                "{resting} of {} orders rest after {PATIENCE:?}",
+                2 * pairs
+            )));
+        }
+        real_sleep(Duration::from_millis(500)).await;
+        stage.still_runs()?;
+        resting = stage.resting().await?;
+        if clock.elapsed() >= told + Duration::from_secs(30) {
+            told = clock.elapsed();
+            let (streams, memory) = (stage.streams(), stage.status("VmRSS")?);
+            writeln!(
+                io::stderr(),
+                "{} s: {resting} orders rest, {streams} streams, {memory}",
+                told.as_secs()
+            )?;
+        }
+    }
+    let rest_after = clock.elapsed().as_secs();
+    real_sleep(SETTLE).await;
+    stage.still_runs()?;
+    let [memory, peak, threads] = ["VmRSS", "VmHWM", "Threads"].map(|key| stage.status(key));
+    let (memory, peak, threads, streams) = (memory?, peak?, threads?, stage.streams());
+    let resting = stage.resting().await?;
+    Ok(format!("{pairs:>6} {resting:>8} {memory:>12} {peak:>12} {threads:>8} {streams:>8} {rest_after:>8} s"))
+}
