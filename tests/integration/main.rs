@@ -1,10 +1,6 @@
 //! Tests across modules over the public interface, and the command line as a user meets it. One binary, so that it
 //! links once.
 #![cfg(test)]
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails by panicking; helpers are not inside `#[test]` functions"
-)]
 
 mod client_on_paper;
 mod commands;
