@@ -277,7 +277,7 @@ impl<V: Venue> Driver<V> {
     /// Returns intents whose bytes the venue took in and lost: it does not know the hash, and waits for their nonce.
     fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
         let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
-        let next = |intent: &Intent| snapshot.nonces.iter().any(|row| *row == (intent.key, intent.nonce));
+        let next = |intent: &Intent| snapshot.nonces.contains(&(intent.key, intent.nonce));
         unknown.filter(|id| self.parts.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
     }
 

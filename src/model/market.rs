@@ -83,7 +83,10 @@ pub struct Market {
 impl Market {
     /// Returns the largest leverage, rounded down; 0 when the market has no margin.
     pub const fn max_leverage(&self) -> u16 {
-        if self.min_initial_margin_fraction == 0 { 0 } else { 10_000 / self.min_initial_margin_fraction }
+        match 10_000_u16.checked_div(self.min_initial_margin_fraction) {
+            Some(leverage) => leverage,
+            None => 0,
+        }
     }
 
     /// Returns the smallest size that may rest at `price`: the larger of `min_base` and the lots that `min_quote` needs.

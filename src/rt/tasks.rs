@@ -45,7 +45,6 @@ pub struct Tasks {
 
 impl Tasks {
     /// Spawns `future` under `name`.
-    #[expect(clippy::disallowed_methods, reason = "this is the spawner")]
     pub fn spawn(&mut self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         self.set.spawn(future.instrument(tracing::debug_span!("task", name)));
     }

@@ -416,7 +416,7 @@ impl Run {
     fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
         let Some(life) = &self.life else { return Vec::new() };
         let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
-        let next = |intent: &Intent| snapshot.nonces.iter().any(|row| *row == (intent.key, intent.nonce));
+        let next = |intent: &Intent| snapshot.nonces.contains(&(intent.key, intent.nonce));
         unknown.filter(|id| life.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
     }
 
@@ -637,10 +637,9 @@ impl Run {
             let checked = life.pair.checked.is_some();
             let asked = life.read_at.get(&Read::Snapshot(side)).copied();
             let leg = view_mut(&mut life.view, side);
-            if !leg.live && checked {
-                if asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + ANSWER_LAG) {
-                    self.reconcile(side, false);
-                }
+            let due = asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + ANSWER_LAG);
+            if !leg.live && checked && due {
+                self.reconcile(side, false);
             }
         }
     }

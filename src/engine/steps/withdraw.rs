@@ -69,10 +69,10 @@ fn start(work: &mut Work<'_>, side: LegSide) -> bool {
         return true;
     }
     let purpose = Purpose::Withdraw(amount);
-    if work.can_send(side, &purpose) {
-        if let Some(origin) = work.origin(side, &purpose) {
-            work.propose(side, purpose, origin.withdraw(amount), None);
-        }
+    if work.can_send(side, &purpose)
+        && let Some(origin) = work.origin(side, &purpose)
+    {
+        work.propose(side, purpose, origin.withdraw(amount), None);
     }
     false
 }
