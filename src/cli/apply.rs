@@ -15,8 +15,8 @@ use crate::journal::{
     Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
 use crate::lint::check;
-use crate::model::{RunId, snapshot_markets};
-use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
+use crate::model::{PairId, RunId, snapshot_markets};
+use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile, WithdrawRoute};
 use crate::rt::{Clock, random_bytes};
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ pub(super) struct ApplyArgs {
     /// The plan
     #[arg(value_name = "FILE")]
     plan: PathBuf,
-    /// Do not ask before anything is sent
+    /// Do not ask before anything is sent; real money asks all the same
     #[arg(long)]
     auto_approve: bool,
     /// Run the same engine against a copy of the market; nothing is sent and nothing is kept
@@ -72,6 +72,12 @@ pub(crate) enum ApplyError {
     /// Terminal or runtime.
     #[error("the terminal or the system does not answer")]
     Io(#[from] io::Error),
+    /// A route that this version cannot take; taking another one silently would be worse.
+    #[error("pair `{pair}`: `withdraw.route: fast` is not supported by this version; write `secure`")]
+    FastRoute {
+        /// Whose.
+        pair: PairId,
+    },
     /// The plan does not compile.
     #[error(transparent)]
     Graph(#[from] graph::GraphError),
@@ -88,7 +94,7 @@ impl ApplyError {
             Self::Lock(LockError::Held { .. }) => Exit::LOCKED,
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
-            Self::Graph(_) => Exit::FAILED,
+            Self::FastRoute { .. } | Self::Graph(_) => Exit::FAILED,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
         }
     }
@@ -113,10 +119,17 @@ impl ApplyArgs {
         let Some(mut plan) = checked.plan else {
             return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
         };
+        if let Some(pair) = plan.pairs.iter().find(|pair| pair.withdraw.route == WithdrawRoute::Fast) {
+            return Err(ApplyError::FastRoute { pair: pair.id.clone() });
+        }
+        if !plan.notify.is_empty() {
+            out::note("note: this version sends no notifications; alerts are printed and journaled");
+        }
         if self.dry_run {
             return dry_run(plan, &source, self.events).await;
         }
-        if !self.auto_approve && !confirm(&plan)? {
+        // With real money nothing answers for the operator (DESIGN §7).
+        if (plan.network.counts_as_mainnet() || !self.auto_approve) && !confirm(&plan)? {
             out::note("declined; nothing was sent");
             return Ok(Exit::DECLINED);
         }
@@ -255,11 +268,7 @@ pub(crate) fn lock_all(
 
 /// Asks before anything is sent. Real money asks for the plan's name (DESIGN §7).
 fn confirm(plan: &Plan) -> io::Result<bool> {
-    let real = match &plan.network {
-        Network::Mainnet => true,
-        Network::Custom { http, .. } => !is_loopback(http),
-        Network::Paper | Network::Testnet => false,
-    };
+    let real = plan.network.counts_as_mainnet();
     let legs: Vec<_> = plan.pairs.iter().map(|pair| format!("{} ({})", pair.id, pair.market)).collect();
     out::line(&format!("plan `{}` on {}: {}", plan.name, network_name(&plan.network), legs.join(", ")));
     out::line("`lighter-plan plan` shows orders, exposure and margin.");
@@ -273,9 +282,4 @@ fn confirm(plan: &Plan) -> io::Result<bool> {
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == wanted)
-}
-
-fn is_loopback(http: &str) -> bool {
-    use crate::venue::lighter::NetworkEndpoints;
-    NetworkEndpoints { http: http.to_owned(), ws: http.replacen("http", "ws", 1), chain_id: 0 }.is_loopback()
 }

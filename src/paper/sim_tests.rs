@@ -299,21 +299,21 @@ fn a_day_is_caught_up_quickly() {
 #[test]
 fn actions_liquidate_halt_and_take() {
     let mut sim = plan_in("both_fill", 26, 5_000);
-    at(&mut sim, 45);
+    at(&mut sim, 75);
     assert_eq!((position(&sim, LONG), position(&sim, SHORT)), (5_000, -5_000));
     let over = crate::paper::world::Duration(Duration::from_secs(5));
     // A plan's account by number, as a scenario that knows it would write it.
     sim.act(Some("SOL"), &Action::Liquidate { account: LONG, over }).unwrap();
-    at(&mut sim, 49);
+    at(&mut sim, 79);
     assert!(sim.exchange().liquidations(LONG).is_empty());
-    at(&mut sim, 54);
+    at(&mut sim, 84);
     assert!(position(&sim, LONG) < 5_000 && !sim.exchange().liquidations(LONG).is_empty());
     sim.act(Some("SOL"), &Action::Halt {}).unwrap();
     assert_eq!(order(&mut sim, SHORT, Side::Buy, 90_000, 1_000).unwrap_err().code, 21605);
-    at(&mut sim, 55);
+    at(&mut sim, 85);
     assert!(sim.exchange().book(SOL, 1).0.is_empty(), "makers leave a market that is closed");
     sim.act(Some("SOL"), &Action::Unhalt {}).unwrap();
-    at(&mut sim, 57);
+    at(&mut sim, 87);
     assert!(!sim.exchange().book(SOL, 1).0.is_empty());
     assert_sound(&sim);
 }

@@ -22,7 +22,7 @@ fn the_example_loads() {
     assert_eq!(codes(&loaded), Vec::<String>::new());
     let plan = loaded.plan.unwrap();
     assert_eq!(plan.pairs[0].minimum_usdc, Usdc::whole(500));
-    assert_eq!(plan.pairs[0].buy, PriceSpec::Fixed("101.050".parse().unwrap()));
+    assert_eq!(plan.pairs[0].buy, PriceSpec::Fixed("99.900".parse().unwrap()));
     assert_eq!(plan.retry.budget, std::time::Duration::from_secs(120));
 }
 
@@ -90,7 +90,7 @@ fn a_pair_overrides_key_by_key() {
     assert_eq!(pair.watch.max_hold.as_secs(), 540);
     assert_eq!(pair.watch.entry_deadline.as_secs(), 600);
     assert_eq!(pair.buy, PriceSpec::Peg { reference: PegReference::Mid, offset_bps: 0, reprice_bps: 5 });
-    assert_eq!(pair.sell, PriceSpec::Fixed("101.180".parse().unwrap()));
+    assert_eq!(pair.sell, PriceSpec::Fixed("100.100".parse().unwrap()));
 }
 
 #[test]

@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     suppressible: true,
     summary: "A hedge may be filled further from mark than an entry may be placed.",
     reason: "The collar says how wrong a price may be. A normal hedge stays inside it; only the emergency bound may be wider, and it is never tighter than the normal one.",
-    bad: Example::Fragment("hedge: { max_slippage_bps: 150 }"),
+    bad: Example::Fragment("hedge: { max_slippage_bps: 250, emergency_slippage_bps: 300 }"),
     good: Example::Fragment("hedge: { max_slippage_bps: 50 }"),
     check: Some(check),
 };
