@@ -17,10 +17,17 @@ use tokio::net::TcpStream;
 /// What was seen; times count from the start of the clock.
 #[derive(Default)]
 struct Seen {
-    /// The bytes of each connection, and which of them had come at which time.
-    sockets: Vec<(Vec<u8>, Vec<(usize, Duration)>)>,
+    sockets: Vec<Socket>,
     /// Type number and time of every transaction.
     sent: Vec<(u8, Duration)>,
+}
+
+/// What came over one connection.
+#[derive(Default)]
+struct Socket {
+    bytes: Vec<u8>,
+    /// How many bytes had come at which time.
+    marks: Vec<(usize, Duration)>,
 }
 
 /// Takes notes of one client. Only copies while the client runs; frames are read from the notes afterwards.
@@ -49,7 +56,7 @@ impl Recorder {
     /// Returns every text frame so far, in the order in which they were read.
     pub(crate) fn frames(&self) -> Vec<Frame> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut frames: Vec<_> = seen.sockets.iter().flat_map(|(bytes, marks)| split(bytes, marks)).collect();
+        let mut frames: Vec<_> = seen.sockets.iter().flat_map(split).collect();
         frames.sort_by_key(|frame| frame.at);
         frames
     }
@@ -62,7 +69,7 @@ impl Recorder {
 }
 
 /// Cuts a server's side of a WebSocket into its text frames. They are neither masked nor compressed nor fragmented.
-fn split(bytes: &[u8], marks: &[(usize, Duration)]) -> Vec<Frame> {
+fn split(Socket { bytes, marks }: &Socket) -> Vec<Frame> {
     let mut frames = Vec::new();
     let Some(mut at) = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|end| end + 4) else {
         return frames;
@@ -104,7 +111,7 @@ impl Connect for WatchedConnect {
         let mut number = 0;
         self.0.note(|seen, _| {
             number = seen.sockets.len();
-            seen.sockets.push(Default::default());
+            seen.sockets.push(Socket::default());
         });
         Ok(WatchedStream { inner, number, recorder: self.0.clone() })
     }
@@ -127,7 +134,7 @@ impl AsyncRead for WatchedStream {
         ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
         let number = self.number;
         self.recorder.note(|seen, now| {
-            if let (Some((bytes, marks)), Some(new)) =
+            if let (Some(Socket { bytes, marks }), Some(new)) =
                 (seen.sockets.get_mut(number), buffer.filled().get(before..))
             {
                 bytes.extend_from_slice(new);
