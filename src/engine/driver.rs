@@ -497,7 +497,7 @@ impl<V: Venue> Driver<V> {
         for side in LegSide::BOTH {
             let checked = self.parts.pair.checked.is_some();
             let live = self.view.leg(side).live;
-            if !live && checked {
+            if !live && checked && !self.nothing_to_miss(side) {
                 // Streams down: complete reads stand in for them, as often as a Standard account can afford.
                 let asked = self.read_at.get(&Read::Snapshot(side)).copied();
                 if asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + lag) {
