@@ -247,6 +247,8 @@ pub struct Pair {
     pub stop: Option<StopMode>,
     /// The stop is carried out.
     pub stopped: bool,
+    /// A stop was asked for at any time.
+    pub was_stopped: bool,
     /// Times of the latest transactions, for the message budget.
     pub sent_at: VecDeque<Timestamp>,
     /// Whether an emergency happened at any time.
@@ -280,6 +282,7 @@ impl Default for Pair {
             effort: Effort::default(),
             stop: None,
             stopped: false,
+            was_stopped: false,
             sent_at: VecDeque::new(),
             had_emergency: false,
             self_trade: false,
@@ -416,7 +419,10 @@ impl Pair {
                 self.alerts += 1;
                 self.last_alert = Some(*at);
             }
-            Entry::Stop { mode, .. } => self.stop = self.stop.max(Some(*mode)),
+            Entry::Stop { mode, .. } => {
+                self.stop = self.stop.max(Some(*mode));
+                self.was_stopped = true;
+            }
             Entry::Stopped { .. } => self.stopped = true,
             Entry::Resumed { at, restart_entry } => {
                 self.stop = None;

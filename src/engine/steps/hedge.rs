@@ -7,6 +7,9 @@ use crate::engine::state::Leg;
 use crate::model::Side;
 use crate::plan::HedgePreference;
 
+/// How long streams that went away a moment ago are waited for.
+const STREAM_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
 pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
     if !close::clear(work) || !close::counted(work) {
         return Flow::Wait;
@@ -22,6 +25,9 @@ pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
     }
     let (leading, lagging) = watch::leading(work);
     let complete = may_complete(work, lagging);
+    if !complete && stream_is_coming(work, lagging) {
+        return Flow::Wait;
+    }
     let (leg, reduce_only) = if complete { (lagging, false) } else { (leading, true) };
     let side = if complete { lagging.entry_side() } else { closing_side(work.pair.leg(leading)) };
     let want = work.pair.delta().size();
@@ -69,6 +75,23 @@ fn may_complete(work: &Work<'_>, lagging: LegSide) -> bool {
         && enough().unwrap_or(false)
 }
 
+/// The lagging leg could complete but for its streams, which went away a moment ago, as after every resume: with most of
+/// `max_naked` left, they are waited for rather than unwound over.
+fn stream_is_coming(work: &mut Work<'_>, lagging: LegSide) -> bool {
+    let view = work.view.leg(lagging);
+    let hopeful = work.spec.plan.hedge.prefer == HedgePreference::Complete
+        && !work.pair.effort.unwinding
+        && !work.pair.only_reduces()
+        && !work.pair.leg(lagging).liquidated
+        && !work.pair.leg(lagging.other()).liquidated
+        && !(view.live && view.synced);
+    let (Some(since), true) = (work.pair.naked.since, hopeful) else { return false };
+    let gone = view.blind_since.unwrap_or(work.now());
+    let until = gone.after(STREAM_GRACE + work.view.lag).min(since.after(work.spec.plan.hedge.max_naked / 2));
+    work.out.wake_at(until);
+    work.now() < until
+}
+
 fn finish(work: &mut Work<'_>) -> Flow {
     if work.pair.stop.is_some() {
         // The guard carries the stop on from here.
@@ -86,5 +109,9 @@ pub(crate) fn flat_reason(work: &Work<'_>) -> ExitReason {
         return ExitReason::Liquidation(side);
     }
     let traded = LegSide::BOTH.iter().any(|side| !work.pair.leg(*side).trades.is_empty());
-    if traded { ExitReason::Unwound } else { ExitReason::NeverFilled }
+    match (traded, work.pair.was_stopped) {
+        (true, true) => ExitReason::Stop,
+        (true, false) => ExitReason::Unwound,
+        (false, _) => ExitReason::NeverFilled,
+    }
 }
