@@ -84,7 +84,7 @@ fn stream_is_coming(work: &mut Work<'_>, lagging: LegSide) -> bool {
         && !work.pair.only_reduces()
         && !work.pair.leg(lagging).liquidated
         && !work.pair.leg(lagging.other()).liquidated
-        && !(view.live && view.synced);
+        && (!view.live || !view.synced);
     let (Some(since), true) = (work.pair.naked.since, hopeful) else { return false };
     let gone = view.blind_since.unwrap_or(work.now());
     let until = gone.after(STREAM_GRACE + work.view.lag).min(since.after(work.spec.plan.hedge.max_naked / 2));
