@@ -1,4 +1,8 @@
 //! What the compiler does not check about the sources: which part may use which, and where time and randomness are read.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; helpers are not inside `#[test]` functions"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
