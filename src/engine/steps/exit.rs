@@ -8,7 +8,11 @@ use crate::model::{Side, Size};
 use crate::plan::WithdrawWhen;
 
 pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
-    if work.pair.effort.emergency || matches!(reason, ExitReason::Liquidation(_)) {
+    let hit = LegSide::BOTH.into_iter().find(|side| work.pair.leg(*side).liquidated);
+    if let Some(side) = hit.filter(|_| gives_way_to_liquidation(reason)) {
+        return work.go(Step::Exit(ExitReason::Liquidation(side)));
+    }
+    if work.pair.effort.emergency || hit.is_some() {
         return apart(work, reason);
     }
     if !close::clear(work) || !close::counted(work) {
@@ -26,6 +30,17 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     }
     clips(work);
     Flow::Wait
+}
+
+/// Returns whether a liquidation in the middle of the exit becomes its reason: what was planned, or only feared, does.
+fn gives_way_to_liquidation(reason: &ExitReason) -> bool {
+    matches!(
+        reason,
+        ExitReason::MaxHold
+            | ExitReason::TakeProfit
+            | ExitReason::StopLoss
+            | ExitReason::LiquidationNear(_)
+    )
 }
 
 /// A rest that the venue refuses to take and that is worth less than `dust_usdc` counts as flat.
