@@ -1,0 +1,6 @@
+"""Makes `paper` importable from every suite."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
