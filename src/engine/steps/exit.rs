@@ -2,8 +2,8 @@
 
 use super::{Flow, close, guard, hedge};
 use crate::engine::codes;
-use crate::engine::decide::Work;
 use crate::engine::entry::{ExitReason, LegSide, PairEnd, Purpose, Step};
+use crate::engine::work::Work;
 use crate::model::{Side, Size};
 use crate::plan::WithdrawWhen;
 
@@ -36,10 +36,7 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
 fn gives_way_to_liquidation(reason: &ExitReason) -> bool {
     matches!(
         reason,
-        ExitReason::MaxHold
-            | ExitReason::TakeProfit
-            | ExitReason::StopLoss
-            | ExitReason::LiquidationNear(_)
+        ExitReason::MaxHold | ExitReason::TakeProfit | ExitReason::StopLoss | ExitReason::LiquidationNear(_)
     )
 }
 
