@@ -108,6 +108,27 @@ pub(super) struct SentBatch {
     pub(super) predicted_execution_time_ms: i64,
 }
 
+/// A frame of order entry: a success, form A or form B of a refusal (websocket.md §6).
+#[derive(Debug, Deserialize)]
+pub(super) struct SentFrame {
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+    /// A string or a number, as it was sent.
+    #[serde(default)]
+    pub(super) id: Option<Text>,
+    #[serde(default)]
+    pub(super) code: Option<i64>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    /// A text; a list for batches, which this program does not send over a socket.
+    #[serde(default)]
+    pub(super) tx_hash: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "int")]
+    pub(super) predicted_execution_time_ms: i64,
+    #[serde(default)]
+    pub(super) error: Option<Envelope>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct NextNonce {
     #[serde(deserialize_with = "int")]

@@ -34,7 +34,7 @@ const ATTEMPTS: u32 = 3;
 
 /// Why a connection ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(in crate::venue::lighter) enum End {
     /// It broke, or it was given up.
     Broken(String),
     /// The venue announced that it will close it.
