@@ -12,6 +12,7 @@ use super::orders::{self, Desk, OrderEntry, Outcome};
 use super::parse::{self, Context, Markets, ParseError};
 use super::proxy::Proxies;
 use super::streams::{self, StreamOptions};
+use super::survey::Survey;
 use super::tokens::Tokens;
 use super::transport::{Connect, HttpTransport, TcpConnect, Timeouts, Transport, TransportError};
 use super::{Oddities, wire};
@@ -81,6 +82,7 @@ pub(super) struct Shared<T, C> {
     pub(super) options: StreamOptions,
     pub(super) pacer: streams::Pacer,
     pub(super) desk: Desk,
+    pub(super) survey: Survey,
     markets: RwLock<Option<Arc<Markets>>>,
     tiers: Mutex<BTreeMap<AccountIndex, Tier>>,
 }
@@ -139,6 +141,7 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
             clock,
             oddities: Oddities::default(),
             desk: Desk::new(options.order_entry),
+            survey: Survey::default(),
             options: options.streams,
             markets: RwLock::default(),
             tiers: Mutex::default(),
@@ -216,7 +219,10 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         token: Option<&str>,
     ) -> Result<A, VenueError> {
         let cost = Cost { weight: endpoint.weight, transactions: None };
-        self.http.call(Call { endpoint, class, cost, effect: Effect::Read, fields, token }).await
+        let call = Call { endpoint, class, cost, effect: Effect::Read, fields, token };
+        let body = self.http.exchange(call).await?;
+        self.survey.look(endpoint.path, &body, &self.oddities);
+        wire::object(&body).map_err(|error| malformed(endpoint, &error.into()))
     }
 
     /// Reads what only the account's owner may see. A token that the venue does not take is replaced once: its
@@ -246,9 +252,9 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     }
 
     /// Reads all markets and keeps them for later conversions.
-    pub(super) async fn fetch_markets(&self) -> Result<Arc<Markets>, VenueError> {
+    pub(super) async fn fetch_markets(&self, class: Class) -> Result<Arc<Markets>, VenueError> {
         let endpoint = endpoints::ORDER_BOOK_DETAILS;
-        let answer: wire::OrderBookDetails = self.read(endpoint, Class::Read, &[("filter", "all")]).await?;
+        let answer: wire::OrderBookDetails = self.read(endpoint, class, &[("filter", "all")]).await?;
         let markets = parse::markets(&answer, &self.oddities).map_err(|error| malformed(endpoint, &error))?;
         let markets = Arc::new(markets);
         *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&markets));
@@ -260,7 +266,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         let known = self.markets.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(markets) => Ok(markets),
-            None => self.fetch_markets().await,
+            None => self.fetch_markets(Class::Read).await,
         }
     }
 
@@ -274,7 +280,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         let markets = self.known_markets().await?;
         let result = match convert(Context { markets: &markets, oddities }) {
             Err(ParseError::UnknownMarket(_)) => {
-                let markets = self.fetch_markets().await?;
+                let markets = self.fetch_markets(Class::Read).await?;
                 convert(Context { markets: &markets, oddities })
             }
             result => result,
@@ -529,7 +535,7 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
     }
 
     async fn markets(&self) -> Result<Vec<Market>, VenueError> {
-        Ok(self.shared.fetch_markets().await?.values().cloned().collect())
+        Ok(self.shared.fetch_markets(self.class).await?.values().cloned().collect())
     }
 
     async fn account(&self, account: AccountIndex) -> Result<AccountView, VenueError> {

@@ -173,7 +173,7 @@ impl<T: Transport> Http<T> {
     }
 
     /// Sends `call` and returns the body of a good answer.
-    async fn exchange(&self, call: Call<'_>) -> Result<Bytes, VenueError> {
+    pub(super) async fn exchange(&self, call: Call<'_>) -> Result<Bytes, VenueError> {
         let endpoint = call.endpoint.path;
         let not_sent = |reason: String| VenueError::NotSent { endpoint, reason };
         let request = self.request(&call).map_err(|error| not_sent(error.to_string()))?;

@@ -11,6 +11,7 @@ mod orders;
 mod parse;
 mod proxy;
 mod streams;
+mod survey;
 mod tokens;
 mod transport;
 mod wire;

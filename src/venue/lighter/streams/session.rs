@@ -294,6 +294,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
                         return Ok(());
                     }
                 };
+                self.shared.survey.look(&frame.kind, text.as_bytes(), &self.shared.oddities);
                 match self.by_name.get(&frame.channel.replace('/', ":")) {
                     Some(&index) => self.deliver(index, kind, text),
                     None => self.shared.oddities.note("stream.channel", &frame.channel),
