@@ -154,9 +154,8 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
         &self.shared.oddities
     }
 
-    /// Returns whether the order socket stands.
-    #[cfg(test)]
-    pub(super) fn order_entry_is_open(&self) -> bool {
+    /// Returns whether cancels and hedges go by the socket at the moment; it opens with the first streams.
+    pub fn order_entry_is_open(&self) -> bool {
         self.shared.desk.is_open()
     }
 

@@ -104,7 +104,6 @@ impl Desk {
         line.filter(|_| self.mode.takes(class))
     }
 
-    #[cfg(test)]
     pub(super) fn is_open(&self) -> bool {
         self.open_for(Class::Cancel).is_some()
     }
