@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod book;
 mod checks;
+mod errand;
 mod execute;
 mod execute_account;
 mod funding;
@@ -11,6 +12,7 @@ mod house;
 mod lifecycle;
 mod liquidation;
 mod matching;
+mod mishap;
 mod order;
 mod query;
 mod refusal;
@@ -19,6 +21,7 @@ mod sequencer;
 mod state;
 mod statics;
 mod submit;
+mod twap;
 mod withdraw;
 
 pub use api::{
@@ -26,6 +29,7 @@ pub use api::{
     MarketStats, NoticeRecord, PositionRecord, RestingOrder, Submitted, Tier, TradeFilter, TradeRecord,
     TransferRecord, TxOutcome, TxRecord, WithdrawalRecord,
 };
+pub use mishap::{Mishap, MishapRule};
 pub use state::Exchange;
 pub use withdraw::WithdrawBehaviour;
 
