@@ -6,6 +6,7 @@ pub mod margin;
 mod market;
 mod money;
 mod order;
+mod prices;
 mod snapshot;
 mod time;
 
@@ -17,5 +18,6 @@ pub use ids::{
 pub use market::{MarginMode, Market, MarketKind, MarketStatus};
 pub use money::{GridError, Position, Price, Rounding, Size, Usdc};
 pub use order::{BookLevel, BookTop, Order, OrderKind, OrderStatus, Side, TimeInForce, Trade, TradeKind};
+pub use prices::{AtEnd, LiveSource, PriceSource, PriceSourceError};
 pub use snapshot::{find_market, snapshot_markets};
 pub use time::Timestamp;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::sim::{SimConfig, SimError};
-use super::world::Action;
-use crate::model::{AccountIndex, Timestamp, Usdc};
+use super::world::{Action, Seen};
+use crate::model::{AccountIndex, MarketId, Timestamp, Usdc};
 use crate::rt::Anchor;
 
 /// Version of the format; a newer one is refused.
@@ -38,6 +38,10 @@ pub(super) enum Command {
     Deposit { account: AccountIndex, usdc: Usdc },
     /// An action that no script foresaw.
     Act { market: Option<String>, action: Action },
+    /// What a live price source said.
+    Seen(Box<Seen>),
+    /// A live price source is gone.
+    Lost { market: MarketId },
 }
 
 /// One line.

@@ -36,10 +36,7 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
 fn gives_way_to_liquidation(reason: &ExitReason) -> bool {
     matches!(
         reason,
-        ExitReason::MaxHold
-            | ExitReason::TakeProfit
-            | ExitReason::StopLoss
-            | ExitReason::LiquidationNear(_)
+        ExitReason::MaxHold | ExitReason::TakeProfit | ExitReason::StopLoss | ExitReason::LiquidationNear(_)
     )
 }
 
