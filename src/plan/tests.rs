@@ -111,9 +111,10 @@ fn variables_are_exact_to_the_letter() {
 #[test]
 fn price_sources_of_the_embedded_exchange_are_read() {
     use crate::model::{AtEnd, LiveSource, PriceSource};
-    let paper = |block: &str| edited("network: paper", &format!("network: paper\npaper: {{ {block} }}"));
+    let paper = |block: &str| edited("usdc: 10000,", &format!("usdc: 10000, {block},"));
     let of = |block: &str| paper(block).plan.unwrap().paper.unwrap();
-    assert_eq!((of("seed: 1").prices, of("seed: 1").prices_end), (PriceSource::Seeded, AtEnd::Hold));
+    let usual = load_text(PLAN).plan.unwrap().paper.unwrap();
+    assert_eq!((usual.prices, usual.prices_end), (PriceSource::Seeded, AtEnd::Hold));
     let played = of("prices: 'file:p.csv', prices_end: loop");
     let PriceSource::File(path) = played.prices else { panic!("{:?}", played.prices) };
     assert!(path.is_absolute() && path.ends_with("p.csv"), "a run may be resumed from anywhere");

@@ -1,6 +1,7 @@
 //! The server over real sockets, spoken to as the venue is.
 
 mod faults;
+mod flood;
 mod prices;
 mod reads;
 mod rig;
