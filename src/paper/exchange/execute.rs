@@ -8,7 +8,8 @@ use super::order::{Basics, Links, LiveOrder, SelfScope, SelfTrade};
 use super::sequencer::PendingTx;
 use super::submit::check_nonce;
 use crate::model::{
-    AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Size, Timestamp, TxHash,
+    AccountIndex, ClientOrderIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Size, Timestamp,
+    TxHash,
 };
 use crate::tx::{Attribute, Attributes, CreateGroupedOrders, Envelope, ModifyOrder, OrderSpec, Tx};
 
@@ -103,7 +104,12 @@ impl Exchange {
             Tx::CreateOrder(body) => self.create(account, &body.order, &envelope.attributes, hash),
             Tx::CreateGroupedOrders(body) => self.create_group(account, body, &envelope.attributes, hash),
             Tx::CancelOrder(body) => {
-                self.cancel(account, MarketId::new(i64::from(body.market_index)), body.index)
+                let market = MarketId::new(i64::from(body.market_index));
+                let cancelled = self.cancel(account, market, body.index)?;
+                if let Some(record) = self.txs.get_mut(&hash) {
+                    record.cancelled = Some(cancelled);
+                }
+                Ok(())
             }
             Tx::CancelAllOrders(body) => {
                 let only = envelope.attributes.has(Attribute::CancelAllMarketIndex);
@@ -253,13 +259,18 @@ impl Exchange {
         Ok(())
     }
 
-    fn cancel(&mut self, account: AccountIndex, market: MarketId, index: i64) -> Result<(), Failure> {
+    /// Cancels a live order, and returns its indices.
+    fn cancel(
+        &mut self,
+        account: AccountIndex,
+        market: MarketId,
+        index: i64,
+    ) -> Result<(OrderIndex, Option<ClientOrderIndex>), Failure> {
         let order = self.find_order(account, market, index).ok_or_else(|| refuse(21700))?;
-        if self.live(order).is_none_or(|live| live.owner != account) {
-            return Err(refuse(21707));
-        }
+        let live = self.live(order).filter(|live| live.owner == account).ok_or_else(|| refuse(21707))?;
+        let client = live.client;
         self.cancel_live(order, OrderStatus::Canceled);
-        Ok(())
+        Ok((order, client))
     }
 
     /// Cancels all now (0), at `at` (1), or clears the timer (2).

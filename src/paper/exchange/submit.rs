@@ -151,6 +151,7 @@ impl Exchange {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let record = TxRecord {
+            cancelled: None,
             hash,
             tx_type: envelope.tx_type(),
             info: tx_info.to_owned(),

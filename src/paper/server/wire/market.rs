@@ -157,7 +157,7 @@ pub(crate) fn asset_details() -> Json {
         "margin_mode": "enabled",
         "index_price": "1.000000",
         "price_decimals": 6,
-        "l1_address": "0x0000000000000000000000000000000000000000",
+        "l1_address": super::NO_ADDRESS,
         "loan_to_value": "1.0000",
         "liquidation_threshold": "1.0000",
         "liquidation_factor": "1.0000",
