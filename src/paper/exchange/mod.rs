@@ -10,6 +10,7 @@ mod execute_account;
 mod funding;
 mod house;
 mod lifecycle;
+mod limits;
 mod liquidation;
 mod matching;
 mod mishap;
@@ -21,6 +22,8 @@ mod sequencer;
 mod state;
 mod statics;
 mod submit;
+mod tally;
+mod triggers;
 mod twap;
 mod withdraw;
 
