@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::exchange::MishapRule;
+use super::exchange::{MishapRule, Request};
 use super::sim::{SimConfig, SimError};
 use super::world::Action;
 use crate::model::{AccountIndex, Timestamp, Usdc};
@@ -41,6 +41,8 @@ pub(super) enum Command {
     Arm { rule: MishapRule },
     /// All rules for mishaps were taken away.
     Disarm {},
+    /// A change of an account that is no transaction, and was carried out.
+    Request { request: Request },
     /// An action that no script foresaw.
     Act { market: Option<String>, action: Action },
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Submitted};
+use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Request, Submitted};
 use super::log::{Command, CommandLog, Record};
 use super::world::{Action, Pace, World, WorldError, WorldSpec};
 use crate::model::{AccountIndex, ApiKeyIndex, Timestamp, Usdc};
@@ -168,6 +168,7 @@ impl Sim {
                 self.exchange.disarm();
                 Ok(())
             }
+            Command::Request { request } => self.exchange.request(&request),
             Command::Act { market, action } => {
                 self.world.act(&mut self.exchange, market.as_deref(), &action);
                 Ok(())
@@ -274,6 +275,17 @@ impl Sim {
         self.alive()?;
         self.exchange.deposit(account, usdc);
         self.keep(Command::Deposit { account, usdc })
+    }
+
+    /// Carries out a change that is no transaction, at the present time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::request`]; 29500 when the log cannot be written.
+    pub fn request(&mut self, request: Request) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.request(&request)?;
+        self.keep(Command::Request { request })
     }
 
     /// Does now what a script could do.

@@ -124,8 +124,14 @@ impl Exchange {
                 self.create_sub_account(account);
                 Ok(())
             }
-            Tx::ApproveIntegrator(_) | Tx::UpdateAccountConfig(_) | Tx::UpdateAccountAssetConfig(_) => {
-                Err(refuse(21505))
+            Tx::ApproveIntegrator(body) => {
+                self.approve_integrator(account, body);
+                Ok(())
+            }
+            Tx::UpdateAccountConfig(body) => self.set_trading_mode(account, body),
+            Tx::UpdateAccountAssetConfig(body) => {
+                self.set_asset_mode(account, body);
+                Ok(())
             }
         }
     }
@@ -181,6 +187,7 @@ impl Exchange {
     ) -> LiveOrder {
         let index = self.take_index(wanted.market, wanted.side);
         let priority = self.state_mut(wanted.market).map_or(0, |state| state.take_priority());
+        self.keep_integrator(index, attributes);
         let mut size = wanted.size;
         if size.is_zero() && wanted.trigger.is_none() {
             size = self.reducible(account, wanted.market, wanted.side);
@@ -192,7 +199,7 @@ impl Exchange {
             reduce_only: wanted.reduce_only,
             trigger: wanted.trigger,
             expiry: (wanted.expiry_ms > 0).then(|| Timestamp::from_millis(wanted.expiry_ms)),
-            self_trade: SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode)),
+            self_trade: self_trade_of(attributes),
             self_scope: scope_of(attributes),
             tx_hash: Some(hash),
             ..LiveOrder::new(basics, index, priority, self.now)
@@ -311,7 +318,8 @@ impl Exchange {
         order.price = price;
         order.trigger = order.trigger.map(|_| Price::from_ticks(i64::from(body.trigger_price)));
         order.version = version.max(order.version);
-        order.self_trade = SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode));
+        order.self_trade = self_trade_of(attributes);
+        self.keep_integrator(index, attributes);
         order.self_scope = scope_of(attributes);
         order.tx_hash = Some(hash);
         order.priority = self.state_mut(market).map_or(0, |state| state.take_priority());
@@ -331,6 +339,14 @@ impl Exchange {
             self.run_taker(order);
         }
     }
+}
+
+/// An order with an integrator always reduces (rules.md §3.4).
+fn self_trade_of(attributes: &Attributes) -> SelfTrade {
+    if attributes.has(Attribute::IntegratorAccountIndex) {
+        return SelfTrade::Reduce;
+    }
+    SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode))
 }
 
 fn scope_of(attributes: &Attributes) -> SelfScope {

@@ -119,6 +119,7 @@ impl Exchange {
     pub(super) fn finish(&mut self, mut order: LiveOrder, status: OrderStatus) {
         order.status = status;
         order.updated_at = self.now;
+        self.integrator_fees.remove(&order.index);
         if let Some(at) = order.expiry {
             self.expiries.remove(&(at, order.market, order.index));
         }

@@ -71,15 +71,25 @@ pub(super) struct Party {
     pub(super) order: OrderIndex,
     pub(super) client: Option<ClientOrderIndex>,
     pub(super) fee: u32,
+    /// Who gets how much on top, in millionths.
+    pub(super) integrator: Option<(AccountIndex, u32)>,
 }
 
 impl Party {
     pub(super) const fn of(order: &LiveOrder, fee: u32) -> Self {
-        Self { account: order.owner, side: order.side, order: order.index, client: order.client, fee }
+        Self {
+            account: order.owner,
+            side: order.side,
+            order: order.index,
+            client: order.client,
+            fee,
+            integrator: None,
+        }
     }
 
-    const fn fill(&self, price: Price, size: Size) -> Fill {
-        Fill { side: self.side, size, price, fee: self.fee }
+    fn fill(&self, price: Price, size: Size) -> Fill {
+        let on_top = self.integrator.map_or(0, |(_, fee)| fee);
+        Fill { side: self.side, size, price, fee: self.fee + on_top }
     }
 }
 
@@ -231,7 +241,7 @@ impl Exchange {
 
     /// Returns the maker and the taker fee of an account, in millionths; the world's accounts pay none.
     pub(super) fn fees_of(&self, account: AccountIndex) -> (u32, u32) {
-        self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), |row| super::fees(row.tier))
+        self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), Account::fees)
     }
 
     /// Returns the fees and parties of a fill of `taker` against `maker`.
@@ -244,8 +254,12 @@ impl Exchange {
             kind: if liquidation { TradeKind::Liquidation } else { TradeKind::Trade },
             price: maker.price,
             size,
-            taker: Party::of(taker, taker_fee),
+            taker: Party {
+                integrator: self.integrator_fees.get(&taker.index).map(|row| (row.account, row.taker)),
+                ..Party::of(taker, taker_fee)
+            },
             maker: Party {
+                integrator: self.integrator_fees.get(&maker.index).map(|row| (row.account, row.maker)),
                 account: maker.owner,
                 side: maker.side,
                 order: maker.index,
@@ -323,14 +337,21 @@ impl Exchange {
         let record = self.trade_record(deal, &taker, &maker);
         let quote = self.quote(deal.market, deal.size, deal.price);
         let (taker_fee, maker_fee) = (quote * i128::from(deal.taker.fee), quote * i128::from(deal.maker.fee));
+        let flips = [(&deal.taker, taker), (&deal.maker, maker)]
+            .map(|(party, effect)| self.apply_effect(party.account, deal.market, effect));
+        // Fees come after the effects, which set the collateral of both sides: one of them may be who gets a fee.
+        self.fees += maker_fee;
         if deal.kind == TradeKind::Liquidation {
-            self.insurance += taker_fee;
+            self.credit_fund(taker_fee);
         } else {
             self.fees += taker_fee;
         }
-        self.fees += maker_fee;
-        let flips = [(&deal.taker, taker), (&deal.maker, maker)]
-            .map(|(party, effect)| self.apply_effect(party.account, deal.market, effect));
+        for party in [&deal.taker, &deal.maker] {
+            if let Some((integrator, fee)) = party.integrator {
+                self.credit_integrator(integrator, quote * i128::from(fee));
+            }
+            self.count_volume(party.account, quote);
+        }
         if let Some(state) = self.state_mut(deal.market) {
             state.last = Some(deal.price);
             state.volume_lots += i128::from(deal.size.lots());
@@ -346,6 +367,12 @@ impl Exchange {
             if turned {
                 self.cancel_tied(party.account, deal.market);
             }
+        }
+    }
+
+    fn count_volume(&mut self, account: AccountIndex, quote: i128) {
+        if let Some(row) = self.accounts.get_mut(&account) {
+            row.volume += quote;
         }
     }
 
@@ -432,6 +459,8 @@ impl Exchange {
             maker_sign_changed: maker_was.position.side() != maker.state.position.side(),
             ask_pnl: micros(ask_pnl),
             bid_pnl: micros(bid_pnl),
+            taker_integrator: deal.taker.integrator,
+            maker_integrator: deal.maker.integrator,
         }
     }
 }

@@ -195,6 +195,7 @@ impl Exchange {
             order: counter,
             client: None,
             fee: 0,
+            integrator: None,
         };
         let deal = Deal {
             market: order.market,
