@@ -14,7 +14,8 @@ use crate::tx::{Attribute, Envelope, Tx};
 const BATCH_MAX: usize = 50;
 /// Most transactions that may wait for execution, of all accounts.
 const PENDING_MAX: usize = 10_000;
-/// How many transactions can be looked up by hash, of all accounts; older ones are forgotten, as memory must not grow for good.
+/// How many transactions can be looked up by hash, of all accounts; older ones are forgotten, as memory must not grow
+/// for good.
 const TXS_MAX: usize = 100_000;
 /// Largest nonce with the skip attribute.
 const SKIP_NONCE_MAX: i64 = (1 << 47) - 1;
@@ -170,7 +171,7 @@ impl Exchange {
     }
 
     /// Keeps a transaction for look-ups, and forgets the oldest one when there are too many.
-    fn remember_tx(&mut self, record: TxRecord) {
+    pub(super) fn remember_tx(&mut self, record: TxRecord) {
         self.tx_order.push_back(record.hash);
         self.txs.insert(record.hash, record);
         if self.tx_order.len() > TXS_MAX {
