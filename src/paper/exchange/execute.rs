@@ -163,6 +163,9 @@ impl Exchange {
         if market.status != crate::model::MarketStatus::Active {
             return Err(refuse(21605));
         }
+        if market.force_reduce_only && !wanted.reduce_only {
+            return Err(refuse(21740));
+        }
         self.check_health(row, wanted.reduce_only)?;
         if wanted.expiry_ms != 0 && wanted.expiry_ms <= self.now.as_millis() {
             return Err(refuse(21711));
@@ -235,8 +238,8 @@ impl Exchange {
         if wanted.len() != if body.grouping_type == 3 { 3 } else { 2 } {
             return Err(refuse(21742));
         }
-        if let Some(parent) = wanted.first().filter(|_| has_parent) {
-            self.recheck(account, parent)?;
+        for order in &wanted {
+            self.recheck(account, order)?;
         }
         let mut orders: Vec<_> =
             wanted.iter().map(|wanted| self.build(account, wanted, attributes, hash)).collect();
@@ -307,14 +310,23 @@ impl Exchange {
         if live.expired(self.now) || (version > 0 && version <= live.version) {
             return Err(refuse(21715));
         }
+        if live.kind == OrderKind::Twap {
+            return Err(refuse(21710));
+        }
         if live.trigger.is_some() != (body.trigger_price > 0) {
             return Err(refuse(21729));
         }
-        let (size, price) = (Size::from_lots(body.base_amount.max(0)), i64::from(body.price.max(1)));
+        let row = self.accounts.get(&account).ok_or_else(|| refuse(21100))?;
+        self.check_health(row, true)?;
+        let size = Size::from_lots(body.base_amount.max(0));
+        let price = Price::from_ticks(i64::from(body.price.max(1)));
+        if self.check_growth(row, live, size, price).is_err() {
+            return Err(Failure::free(21739));
+        }
         let Some(mut order) = self.unlist(index) else { return Err(refuse(21715)) };
         order.remaining = size.saturating_sub(order.filled);
         order.initial = size;
-        order.price = Price::from_ticks(price);
+        order.price = price;
         order.trigger = order.trigger.map(|_| Price::from_ticks(i64::from(body.trigger_price)));
         order.version = version.max(order.version);
         order.self_trade = self_trade_of(attributes);
