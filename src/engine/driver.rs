@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
-use super::decide::{PairSpec, decide};
+use super::decide::decide;
 use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, StopMode};
 use super::event::{Decision, Effect, Event, LegSnapshot, LegView, Proposal, SendResult, View};
 use super::market::MarketState;
 use super::memory::Memory;
 use super::reads::{self, CheckError, CheckInput, SnapshotInput};
 use super::sender::{Job, Senders, Signer};
+use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
 use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, WithdrawStatus};

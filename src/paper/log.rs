@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::exchange::Request;
+use super::exchange::{MishapRule, Request};
 use super::sim::{SimConfig, SimError};
 use super::world::Action;
 use crate::model::{AccountIndex, Timestamp, Usdc};
@@ -39,6 +39,10 @@ pub(super) enum Command {
     Deposit { account: AccountIndex, usdc: Usdc },
     /// A change of an account that is no transaction, and was carried out.
     Request { request: Request },
+    /// A rule for mishaps was armed.
+    Arm { rule: MishapRule },
+    /// All rules for mishaps were taken away.
+    Disarm {},
     /// An action that no script foresaw.
     Act { market: Option<String>, action: Action },
 }

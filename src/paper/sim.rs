@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, Request, Submitted};
+use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Request, Submitted};
 use super::log::{Command, CommandLog, Record};
 use super::world::{Action, Pace, World, WorldError, WorldSpec};
 use crate::model::{AccountIndex, ApiKeyIndex, Timestamp, Usdc};
@@ -161,6 +161,14 @@ impl Sim {
                 Ok(())
             }
             Command::Request { request } => self.exchange.request(&request),
+            Command::Arm { rule } => {
+                self.exchange.arm(rule);
+                Ok(())
+            }
+            Command::Disarm {} => {
+                self.exchange.disarm();
+                Ok(())
+            }
             Command::Act { market, action } => {
                 self.world.act(&mut self.exchange, market.as_deref(), &action);
                 Ok(())
@@ -289,6 +297,28 @@ impl Sim {
         self.alive()?;
         self.world.act(&mut self.exchange, market, action);
         self.keep(Command::Act { market: market.map(str::to_owned), action: action.clone() })
+    }
+
+    /// Arms a rule for mishaps of accepted transactions.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn arm(&mut self, rule: &MishapRule) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.arm(rule.clone());
+        self.keep(Command::Arm { rule: rule.clone() })
+    }
+
+    /// Takes all rules for mishaps away.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn disarm(&mut self) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.disarm();
+        self.keep(Command::Disarm {})
     }
 
     fn alive(&self) -> Result<(), ApiError> {

@@ -50,6 +50,7 @@ impl Wanted {
                 3 => OrderKind::StopLossLimit,
                 4 => OrderKind::TakeProfit,
                 5 => OrderKind::TakeProfitLimit,
+                6 => OrderKind::Twap,
                 _ => return Err(ApiError::of(21710)),
             },
             tif: match spec.time_in_force {

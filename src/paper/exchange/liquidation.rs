@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::liquidation_record::Step;
 use super::matching::{Deal, Party};
-use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
+use super::order::{Basics, LiveOrder};
 use super::state::LIQUIDITY_POOL;
 use super::{Account, Exchange};
 use crate::model::margin::{E12_PER_MICRO, Health, Margin};
@@ -164,31 +164,9 @@ impl Exchange {
     ) -> LiveOrder {
         let index = self.take_index(market, side);
         let priority = self.state_mut(market).map_or(0, |state| state.take_priority());
-        LiveOrder {
-            index,
-            owner: account,
-            market,
-            client: None,
-            side,
-            kind: OrderKind::Liquidation,
-            tif: TimeInForce::ImmediateOrCancel,
-            reduce_only: true,
-            price,
-            trigger: None,
-            initial: size,
-            remaining: size,
-            filled: Size::ZERO,
-            filled_quote: 0,
-            status: OrderStatus::InProgress,
-            expiry: None,
-            updated_at: self.now,
-            priority,
-            self_trade: SelfTrade::ExpireMaker,
-            self_scope: SelfScope::Account,
-            version: 0,
-            links: Links::default(),
-            tx_hash: String::new(),
-        }
+        let (kind, tif) = (OrderKind::Liquidation, TimeInForce::ImmediateOrCancel);
+        let basics = Basics { owner: account, market, side, kind, tif, price, size };
+        LiveOrder { reduce_only: true, ..LiveOrder::new(basics, index, priority, self.now) }
     }
 
     /// Hands every position of the pot to the liquidity pool, or to the traders on the other side.
@@ -232,7 +210,7 @@ impl Exchange {
             size,
             taker: party(account, side, order),
             maker: party(other, side.opposite(), counter),
-            tx_hash: String::new(),
+            tx_hash: None,
         };
         let (mine, theirs) = self.effects(&deal)?;
         if must == Must::BeAllowed && !self.effect_allowed(self.accounts.get(&other)?, market, &theirs) {

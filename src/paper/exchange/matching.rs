@@ -7,7 +7,7 @@ use super::{Account, Exchange};
 use crate::model::margin::Health;
 use crate::model::{
     AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Side, Size, TimeInForce, Trade,
-    TradeId, TradeKind, Usdc,
+    TradeId, TradeKind, TxHash, Usdc,
 };
 
 /// What one round of the loop decided.
@@ -30,7 +30,8 @@ pub(super) struct Deal {
     pub(super) taker: Party,
     /// The same of the maker.
     pub(super) maker: Party,
-    pub(super) tx_hash: String,
+    /// `None` for orders of the exchange itself.
+    pub(super) tx_hash: Option<TxHash>,
 }
 
 /// One side of a deal.
@@ -64,8 +65,9 @@ impl Party {
 }
 
 impl Exchange {
-    /// Matches `taker` and puts what is left on the book, or ends it. The order must not be live yet.
-    pub(super) fn run_taker(&mut self, mut taker: LiveOrder) {
+    /// Matches `taker` and puts what is left on the book, or ends it; returns what was filled, in lots and millionths of
+    /// a USDC, by now and before. The order must not be live yet.
+    pub(super) fn run_taker(&mut self, mut taker: LiveOrder) -> (Size, i128) {
         taker.status = OrderStatus::InProgress;
         self.register(&taker);
         let end = loop {
@@ -78,10 +80,12 @@ impl Exchange {
                 Round::End(status) => break Some(status),
             }
         };
+        let filled = (taker.filled, taker.filled_quote);
         match end {
             Some(status) => self.finish(taker, status),
             None => self.rest(taker),
         }
+        filled
     }
 
     fn round(&mut self, taker: &mut LiveOrder) -> Round {
@@ -204,14 +208,16 @@ impl Exchange {
         Round::Again
     }
 
+    /// Returns the maker and the taker fee of an account, in millionths; the world's accounts pay none.
+    pub(super) fn fees_of(&self, account: AccountIndex) -> (u32, u32) {
+        self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), Account::fees)
+    }
+
     /// Returns the fees and parties of a fill of `taker` against `maker`.
     fn deal(&self, taker: &LiveOrder, maker: &LiveOrder, size: Size) -> Deal {
-        let tier_of = |account: AccountIndex| {
-            self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), Account::fees)
-        };
         let liquidation = taker.kind == OrderKind::Liquidation;
         let taker_fee =
-            if liquidation { self.liquidation_fee(taker, maker.price) } else { tier_of(taker.owner).1 };
+            if liquidation { self.liquidation_fee(taker, maker.price) } else { self.fees_of(taker.owner).1 };
         Deal {
             market: taker.market,
             kind: if liquidation { TradeKind::Liquidation } else { TradeKind::Trade },
@@ -223,9 +229,9 @@ impl Exchange {
             },
             maker: Party {
                 integrator: self.integrator_fees.get(&maker.index).map(|row| (row.account, row.maker)),
-                ..Party::of(maker, tier_of(maker.owner).0)
+                ..Party::of(maker, self.fees_of(maker.owner).0)
             },
-            tx_hash: taker.tx_hash.clone(),
+            tx_hash: taker.tx_hash,
         }
     }
 
@@ -365,8 +371,7 @@ impl Exchange {
             Side::Buy => (maker.realized, taker.realized),
         };
         // Orders of the exchange itself have no hash; the wire shows a structured id padded with zeros.
-        let tx_hash =
-            if deal.tx_hash.is_empty() { format!("{:080x}", id.get()) } else { deal.tx_hash.clone() };
+        let tx_hash = deal.tx_hash.map_or_else(|| format!("{:080x}", id.get()), |hash| hash.to_string());
         let before = |party: &Party| {
             let account = self.accounts.get(&party.account);
             let state = account.map(|account| account.position(deal.market)).unwrap_or_default();

@@ -5,6 +5,7 @@ mod api;
 mod book;
 mod checks;
 mod checks_money;
+mod errand;
 mod execute;
 mod execute_account;
 mod funding;
@@ -15,6 +16,7 @@ mod liquidation;
 mod liquidation_record;
 mod maker_only;
 mod matching;
+mod mishap;
 mod order;
 mod query;
 mod refusal;
@@ -26,6 +28,7 @@ mod statics;
 mod submit;
 mod throttle;
 mod tier;
+mod twap;
 mod withdraw;
 
 pub use api::{
@@ -34,6 +37,7 @@ pub use api::{
     PositionRecord, RestingOrder, RiskRecord, Submitted, Tier, TradeFilter, TradeRecord, TradingMode,
     TransferRecord, TxOutcome, TxRecord, WithdrawalRecord,
 };
+pub use mishap::{Mishap, MishapRule};
 pub use request::Request;
 pub use state::Exchange;
 pub use throttle::{Caller, Traffic, TxLimits};

@@ -100,6 +100,10 @@ impl Exchange {
         self.state(super::market_of(order))?.orders.get(&order)
     }
 
+    pub(super) fn live_mut(&mut self, order: OrderIndex) -> Option<&mut super::order::LiveOrder> {
+        self.state_mut(super::market_of(order))?.orders.get_mut(&order)
+    }
+
     /// Returns the accounts of an L1 address, in any spelling; the master comes first.
     pub fn accounts_of(&self, l1_address: &str) -> Vec<AccountIndex> {
         let mut found: Vec<_> = self

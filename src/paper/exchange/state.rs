@@ -10,7 +10,9 @@ use super::api::{
     Conservation, ExchangeConfig, ExchangeEvent, MarketFundingRecord, MarketStats, TradeRecord, TxRecord,
 };
 use super::book::Book;
+use super::errand::Errand;
 use super::integrator::IntegratorFees;
+use super::mishap::MishapRule;
 use super::order::LiveOrder;
 use super::sequencer::PendingTx;
 use super::withdraw::{FAST_WITHDRAWAL, MoneyState};
@@ -126,6 +128,10 @@ pub struct Exchange {
     /// Accepted transactions by the time they are due and their order of arrival.
     pub(super) pending: BTreeMap<(Timestamp, u64), PendingTx>,
     pub(super) txs: BTreeMap<TxHash, TxRecord>,
+    /// What the exchange will do by itself, by time and order of planning.
+    pub(super) errands: BTreeMap<(Timestamp, u64), Errand>,
+    pub(super) next_errand: u64,
+    pub(super) mishaps: Vec<MishapRule>,
     /// Live orders with an expiry.
     pub(super) expiries: BTreeSet<(Timestamp, MarketId, OrderIndex)>,
     /// Accounts with a dead man's switch or a running liquidation are few; these sets name them.
@@ -159,6 +165,9 @@ impl Exchange {
             accounts: BTreeMap::new(),
             pending: BTreeMap::new(),
             txs: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            next_errand: 0,
+            mishaps: Vec::new(),
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
             liquidations: BTreeSet::new(),
@@ -392,10 +401,11 @@ impl Exchange {
         let mut sink = Sink(Sha256::new());
         let pending: Vec<_> = self.pending.iter().collect();
         let txs: Vec<_> = self.txs.values().collect();
+        let errands: Vec<_> = self.errands.iter().collect();
         let parts = (
             (&self.config, self.now, &self.rules, &self.states, &self.accounts, pending, txs),
             (&self.expiries, &self.switches, &self.liquidations, &self.money, self.fees),
-            &self.integrator_fees,
+            (errands, self.next_errand, &self.mishaps, &self.integrator_fees),
             (self.next_sequence, self.next_trade, self.next_record, self.funding_due, self.sample_due),
         );
         serde_json::to_writer(&mut sink, &parts).expect("the state has only string and integer keys");
