@@ -405,7 +405,8 @@ impl Exchange {
         let parts = (
             (&self.config, self.now, &self.rules, &self.states, &self.accounts, pending, txs),
             (&self.expiries, &self.switches, &self.liquidations, &self.money, self.fees),
-            (errands, self.next_errand, &self.mishaps, &self.integrator_fees),
+            &self.integrator_fees,
+            (errands, self.next_errand, &self.mishaps),
             (self.next_sequence, self.next_trade, self.next_record, self.funding_due, self.sample_due),
         );
         serde_json::to_writer(&mut sink, &parts).expect("the state has only string and integer keys");
