@@ -45,6 +45,18 @@ enum Step {
     Withdraw {
         who: usize,
     },
+    /// To another account, or by the fast route.
+    Transfer {
+        who: usize,
+        to: usize,
+    },
+    /// Only C has a pot to add to or take from.
+    Margin {
+        add: bool,
+    },
+    Deposit {
+        who: usize,
+    },
 }
 
 const ACCOUNTS: [AccountIndex; 3] = [A, B, C];
@@ -62,6 +74,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (-5_000..5_000_i64).prop_map(|ticks| Step::Mark { ticks }),
         1 => (1..300_000_u64).prop_map(|ms| Step::Wait { ms }),
         1 => (0..3_usize).prop_map(|who| Step::Withdraw { who }),
+        1 => (0..3_usize, 0..4_usize).prop_map(|(who, to)| Step::Transfer { who, to }),
+        1 => any::<bool>().prop_map(|add| Step::Margin { add }),
+        1 => (0..3_usize).prop_map(|who| Step::Deposit { who }),
     ]
 }
 
@@ -116,6 +131,34 @@ fn apply(bench: &mut Bench, step: &Step) {
             };
             let _ = bench.send(body);
         }
+        Step::Transfer { who, to } => {
+            let bridge = bench.exchange.fast_withdrawal_terms(A).unwrap().to;
+            let body = crate::tx::Transfer {
+                from_account_index: ACCOUNTS[who].get(),
+                api_key_index: SLOT.get(),
+                to_account_index: ACCOUNTS.get(to).copied().unwrap_or(bridge).get(),
+                asset_index: 3,
+                from_route_type: 0,
+                to_route_type: 0,
+                amount: 33_333_333,
+                usdc_fee: 1_000_000,
+                memo: [0; 32],
+            };
+            let _ = bench.send(body);
+            bench.run(1);
+        }
+        Step::Margin { add } => {
+            let body = crate::tx::UpdateMargin {
+                account_index: C.get(),
+                api_key_index: SLOT.get(),
+                market_index: 2,
+                usdc_amount: 77_777_777,
+                direction: u8::from(add),
+            };
+            let _ = bench.send(body);
+            bench.run(1);
+        }
+        Step::Deposit { who } => bench.exchange.deposit(ACCOUNTS[who], Usdc::whole(100)),
     }
 }
 
@@ -163,6 +206,7 @@ fn money_is_conserved_positions_add_up_and_the_book_never_crosses() {
 #[test]
 fn long_flows_with_liquidations_conserve_money_too() {
     let (mut trades, mut liquidations, mut take_overs, mut withdrawals) = (0, 0, 0, 0);
+    let (mut transfers, mut fast) = (0, 0);
     for seed in 1..=12 {
         let mut rng = crate::rt::SplitMix64::new(seed);
         let steps: Vec<_> = (0..150).map(|_| seeded_step(&mut rng)).collect();
@@ -173,15 +217,20 @@ fn long_flows_with_liquidations_conserve_money_too() {
             take_overs += rows.iter().filter(|row| row.deleverage).count();
             liquidations += rows.iter().filter(|row| !row.deleverage).count();
             withdrawals += bench.exchange.withdrawals(account).len();
+            transfers += bench.exchange.transfers(account).len();
+            fast += bench.exchange.withdrawals(account).iter().filter(|row| !row.secure).count();
         }
     }
-    let seen = (trades, liquidations, take_overs, withdrawals);
-    assert!(trades > 100 && liquidations > 0 && take_overs > 0 && withdrawals > 10, "{seen:?}");
+    let seen = (trades, liquidations, take_overs, withdrawals, transfers, fast);
+    assert!(
+        trades > 100 && liquidations > 0 && take_overs > 0 && withdrawals > 10 && transfers > 10 && fast > 3,
+        "{seen:?}"
+    );
 }
 
 fn seeded_step(rng: &mut crate::rt::SplitMix64) -> Step {
     let who = usize::try_from(rng.below(3)).unwrap();
-    match rng.below(14) {
+    match rng.below(17) {
         0..8 => {
             let root = rng.between(10, 1_200);
             Step::Place {
@@ -195,6 +244,9 @@ fn seeded_step(rng: &mut crate::rt::SplitMix64) -> Step {
         8 => Step::Cancel { who },
         9..12 => Step::Mark { ticks: rng.between(-3_000, 3_000) },
         12 => Step::Wait { ms: rng.below(300_000) },
+        13 => Step::Transfer { who, to: usize::try_from(rng.below(4)).unwrap() },
+        14 => Step::Margin { add: rng.below(3) > 0 },
+        15 => Step::Deposit { who },
         _ => Step::Withdraw { who },
     }
 }

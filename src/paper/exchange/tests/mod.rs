@@ -1,7 +1,9 @@
 //! Tests of the exchange as its users see it.
 
+mod accounts;
 mod flow;
 mod liquidation;
+mod margin;
 mod matching;
 mod money;
 mod orders;

@@ -254,7 +254,7 @@ fn an_account_below_maintenance_may_not_trade() {
         route_type: 0,
         amount: 1_000_000,
     };
-    assert_eq!(code(bench.send(withdraw)), 21117);
+    assert_eq!(code(bench.send(withdraw)), 21112);
 }
 
 #[test]
