@@ -44,7 +44,7 @@ fn text(rule: &Rule) -> String {
         severity = rule.severity,
         summary = rule.summary,
         reason = rule.reason,
-        bad = indent(rule.bad.text()),
-        good = indent(rule.good.text()),
+        bad = indent(&rule.bad.text()),
+        good = indent(&rule.good.text()),
     )
 }

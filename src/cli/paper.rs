@@ -88,6 +88,8 @@ enum TierArg {
     Standard,
     /// Fees, faster, 24 000 weight a minute
     Premium,
+    /// Lower fees, slower, 120 000 weight a minute
+    Plus,
 }
 
 /// What follows when a recording has been played.
@@ -187,6 +189,7 @@ impl PaperArgs {
             tier: match self.tier {
                 TierArg::Standard => Tier::Standard,
                 TierArg::Premium => Tier::Premium,
+                TierArg::Plus => Tier::Plus,
             },
             time_scale: self.time_scale,
             log: self.log,

@@ -6,17 +6,22 @@ use clap::{Args, ValueEnum};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
+use crate::lint::formats::findings_schema_text;
 use crate::plan::{plan_reference, plan_schema_text};
 
-/// Write the JSON Schema of plans, for editors
+/// Write the JSON Schema of plans, for editors; or of what validate finds
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lighter-plan schema > plan.v1.schema.json
   lighter-plan schema --format markdown > docs/plan.md      # the same for people
   lighter-plan schema --out schemas/plan.v1.schema.json
-  lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs")]
+  lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs
+  lighter-plan schema findings > findings.v1.schema.json    # of `validate --format json`")]
 pub(super) struct Schema {
+    /// Of what
+    #[arg(value_enum, default_value_t = Subject::Plan, value_name = "WHAT")]
+    subject: Subject,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Json, value_name = "FORMAT")]
     format: Format,
@@ -29,6 +34,14 @@ pub(super) struct Schema {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+enum Subject {
+    /// Plans
+    Plan,
+    /// The JSON that `validate` writes
+    Findings,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
     /// JSON Schema, draft 2020-12
     Json,
@@ -38,9 +51,13 @@ enum Format {
 
 impl Schema {
     pub(super) fn run(self, _context: &Context) -> Result<Exit, Fault> {
-        let text = match self.format {
-            Format::Json => plan_schema_text(),
-            Format::Markdown => plan_reference(),
+        let text = match (self.subject, self.format) {
+            (Subject::Plan, Format::Json) => plan_schema_text(),
+            (Subject::Plan, Format::Markdown) => plan_reference(),
+            (Subject::Findings, Format::Json) => findings_schema_text(),
+            (Subject::Findings, Format::Markdown) => {
+                return Err(Fault::usage("only the reference of plans is written as markdown"));
+            }
         };
         if let Some(path) = &self.check {
             let found = std::fs::read_to_string(path)

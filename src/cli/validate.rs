@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::input::{Variables, find_plans};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
-use crate::lint::formats::{FileReport, concise, human, json};
+use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
 use crate::lint::{Checked, check, find_rule};
 use crate::model::{Market, snapshot_markets};
 use crate::plan::{Network, RuleId, Severity, SourceFile};
@@ -22,7 +22,8 @@ Examples:
   lighter-plan validate                          # every plan below the current folder
   lighter-plan validate plans/ other.yaml
   lighter-plan validate --format concise plan.yaml
-  lighter-plan validate --format human --format json:findings.json plans/
+  lighter-plan validate --format human --format sarif:findings.sarif plans/
+  lighter-plan validate --format github plans/   # annotations in GitHub Actions; also gitlab, junit
   lighter-plan validate --online plan.yaml       # against the market rules that the venue has now
   cat plan.yaml | lighter-plan validate --stdin-filename plan.yaml -
 
@@ -33,7 +34,8 @@ pub(super) struct Validate {
     /// Plans, or folders of plans; `-` is standard input
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
-    /// How to write findings: human, concise or json; `:FILE` writes to a file, may be repeated
+    /// How to write findings: human, concise, json, jsonl, sarif, github, gitlab or junit; `:FILE` writes to a file, may
+    /// be repeated
     #[arg(long = "format", value_name = "FORMAT[:FILE]", default_value = "human")]
     formats: Vec<Output>,
     /// Show and count findings from this severity on
@@ -78,11 +80,28 @@ struct Output {
     file: Option<PathBuf>,
 }
 
+/// Every format with its name.
+const FORMATS: [(&str, Format); 8] = [
+    ("human", Format::Human),
+    ("concise", Format::Concise),
+    ("json", Format::Json),
+    ("jsonl", Format::Jsonl),
+    ("sarif", Format::Sarif),
+    ("github", Format::Github),
+    ("gitlab", Format::Gitlab),
+    ("junit", Format::Junit),
+];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Human,
     Concise,
     Json,
+    Jsonl,
+    Sarif,
+    Github,
+    Gitlab,
+    Junit,
 }
 
 impl FromStr for Output {
@@ -94,13 +113,12 @@ impl FromStr for Output {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
             None => (text, None),
         };
-        let format = match name {
-            "human" => Format::Human,
-            "concise" => Format::Concise,
-            "json" => Format::Json,
-            _ => return Err("known formats are human, concise and json".to_owned()),
-        };
-        Ok(Self { format, file })
+        let known = FORMATS.iter().find(|(known, _)| *known == name);
+        let (_, format) = known.ok_or_else(|| {
+            let names: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
+            format!("known formats are {}", names.join(", "))
+        })?;
+        Ok(Self { format: *format, file })
     }
 }
 
@@ -213,6 +231,11 @@ impl Output {
             Format::Human => human(files, self.file.is_none() && context.colors()),
             Format::Concise => concise(files),
             Format::Json => json(files),
+            Format::Jsonl => jsonl(files),
+            Format::Sarif => sarif(files),
+            Format::Github => github(files),
+            Format::Gitlab => gitlab(files),
+            Format::Junit => junit(files),
         };
         match &self.file {
             None => out::text(&text)?,

@@ -1,7 +1,7 @@
 //! Turns what a step wants into the venue's transactions: grid integers to wire fields.
 
-use super::decide::PairSpec;
 use super::entry::{LegSide, OrderTerms, Purpose};
+use super::spec::PairSpec;
 use crate::model::{ClientOrderIndex, MarginMode, Market, Price, TimeInForce, Timestamp, Usdc};
 use crate::tx::{CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Tx, UpdateLeverage, Withdraw};
 

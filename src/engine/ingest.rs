@@ -1,9 +1,9 @@
 //! Turns what the venue says into journal entries: new, repeated and late news are sorted out here, once.
 
-use super::decide::{READ_LAG, Work};
 use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
+use super::work::{READ_LAG, Work};
 use crate::model::{
     AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
     WithdrawStatus, Withdrawal,

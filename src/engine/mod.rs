@@ -15,11 +15,13 @@ mod memory;
 pub mod reads;
 mod run;
 mod sender;
+mod spec;
 #[doc(hidden)]
 mod state;
 mod steps;
+mod work;
 
-pub use decide::{PairSpec, client_order_index, decide};
+pub use decide::decide;
 pub use driver::{DriverError, News, PairStatus};
 pub use entry::{
     Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
@@ -29,4 +31,5 @@ pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Pro
 pub use memory::Memory;
 pub use run::{PairOutcome, Run, RunInput, StartError, StopHandle};
 pub use sender::Signer;
+pub use spec::{PairSpec, client_order_index};
 pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};

@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::codes;
-use super::decide::PairSpec;
 use super::entry::{Checked, CheckedLeg, IntentId, LegSide};
 use super::event::LegSnapshot;
+use super::spec::PairSpec;
 use crate::model::margin::{E12_PER_MICRO, Margin, MarginPosition};
 use crate::model::{
     AccountView, ApiKeyIndex, ApiKeyView, Market, MarketKind, MarketStatus, Nonce, Position, Price, Rounding,

@@ -7,11 +7,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
 use super::codes;
-use super::decide::PairSpec;
 use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
 use super::entry::{PairEnd, StopMode};
 use super::market::MarketState;
 use super::sender::Signer;
+use super::spec::PairSpec;
 use super::state::Pair;
 use crate::journal::Journal;
 use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};

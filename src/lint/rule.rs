@@ -17,11 +17,16 @@ pub enum Example {
 }
 
 impl Example {
-    /// Returns what `explain` shows.
-    pub fn text(&self) -> &'static str {
-        match self {
-            Self::Fragment(text) | Self::Text(text) | Self::Whole(text) | Self::Described(text) => text,
-        }
+    /// Returns what `explain` shows; characters that no text file has are shown by their pictures.
+    pub fn text(&self) -> String {
+        let (Self::Fragment(text) | Self::Text(text) | Self::Whole(text) | Self::Described(text)) = self;
+        let picture = |character: char| match u32::from(character) {
+            code @ 0..0x20 if !character.is_whitespace() => {
+                char::from_u32(0x2400 + code).unwrap_or(character)
+            }
+            _ => character,
+        };
+        text.chars().map(picture).collect()
     }
 }
 

@@ -17,7 +17,10 @@ pub use ids::{
 };
 pub use market::{MarginMode, Market, MarketKind, MarketStatus};
 pub use money::{GridError, Position, Price, Rounding, Size, Usdc};
-pub use order::{BookLevel, BookTop, Order, OrderKind, OrderStatus, Side, TimeInForce, Trade, TradeKind};
+pub use order::{
+    BookLevel, BookTop, Order, OrderDetails, OrderKind, OrderStatus, Side, TimeInForce, Trade, TradeKind,
+    TriggerStatus,
+};
 pub use prices::{AtEnd, LiveSource, PriceSource, PriceSourceError};
 pub use snapshot::{find_market, snapshot_markets};
 pub use time::Timestamp;

@@ -129,6 +129,43 @@ pub struct Order {
     pub expiry: Timestamp,
     /// When the venue last changed it.
     pub updated_at: Timestamp,
+    /// What only the venue has a use for; a client leaves it empty.
+    #[serde(default)]
+    pub details: OrderDetails,
+}
+
+/// What an order waits for (rules.md §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the venue's")]
+pub enum TriggerStatus {
+    #[default]
+    Na,
+    Ready,
+    MarkPrice,
+    Twap,
+    ParentOrder,
+}
+
+/// The rest of an order's record (http.md §6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDetails {
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// What it waits for.
+    pub trigger_status: TriggerStatus,
+    /// When its trigger fired; `None` before, and without one.
+    pub triggered_at: Option<Timestamp>,
+    /// Its time priority in the book, as a counter of its market.
+    pub priority: u64,
+    /// Version that the last modify with attribute 8 gave it; 0 without one.
+    pub version: u64,
+    /// The order that must end with a fill before this one wakes.
+    pub parent: Option<OrderIndex>,
+    /// The orders that wake when this one ends with a fill.
+    pub to_trigger: [Option<OrderIndex>; 2],
+    /// The order that is cancelled when this one triggers.
+    pub to_cancel: Option<OrderIndex>,
 }
 
 /// What made a trade (http.md §6).

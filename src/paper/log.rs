@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::exchange::{MishapRule, Request};
 use super::sim::{SimConfig, SimError};
 use super::world::{Action, Seen};
 use crate::model::{AccountIndex, MarketId, Timestamp, Usdc};
@@ -36,6 +37,12 @@ pub(super) enum Command {
     Gap { coarse_from: Timestamp },
     /// Money from outside.
     Deposit { account: AccountIndex, usdc: Usdc },
+    /// A rule for mishaps was armed.
+    Arm { rule: MishapRule },
+    /// All rules for mishaps were taken away.
+    Disarm {},
+    /// A change of an account that is no transaction, and was carried out.
+    Request { request: Request },
     /// An action that no script foresaw.
     Act { market: Option<String>, action: Action },
     /// What a live price source said.

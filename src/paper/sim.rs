@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, Submitted};
+use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Request, Submitted};
 use super::log::{Command, CommandLog, Record};
 use super::world::{Action, Pace, Prices, Seen, World, WorldError, WorldSpec};
 use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp, Usdc};
@@ -163,6 +163,15 @@ impl Sim {
                 self.exchange.deposit(account, usdc);
                 Ok(())
             }
+            Command::Arm { rule } => {
+                self.exchange.arm(rule);
+                Ok(())
+            }
+            Command::Disarm {} => {
+                self.exchange.disarm();
+                Ok(())
+            }
+            Command::Request { request } => self.exchange.request(&request),
             Command::Act { market, action } => {
                 self.world.act(&mut self.exchange, market.as_deref(), &action);
                 Ok(())
@@ -279,6 +288,17 @@ impl Sim {
         self.keep(Command::Deposit { account, usdc })
     }
 
+    /// Carries out a change that is no transaction, at the present time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Exchange::request`]; 29500 when the log cannot be written.
+    pub fn request(&mut self, request: Request) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.request(&request)?;
+        self.keep(Command::Request { request })
+    }
+
     /// Does now what a script could do.
     ///
     /// # Errors
@@ -310,6 +330,28 @@ impl Sim {
         self.alive()?;
         self.world.lose(&mut self.exchange, market);
         self.keep(Command::Lost { market })
+    }
+
+    /// Arms a rule for mishaps of accepted transactions.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn arm(&mut self, rule: &MishapRule) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.arm(rule.clone());
+        self.keep(Command::Arm { rule: rule.clone() })
+    }
+
+    /// Takes all rules for mishaps away.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn disarm(&mut self) -> Result<(), ApiError> {
+        self.alive()?;
+        self.exchange.disarm();
+        self.keep(Command::Disarm {})
     }
 
     fn alive(&self) -> Result<(), ApiError> {

@@ -72,6 +72,8 @@ fn network(r: &mut Resolver<'_>) -> Network {
     match r.text(None, "network").as_deref() {
         Some("mainnet") => Network::Mainnet,
         Some("testnet") => Network::Testnet,
+        Some("robinhood") => Network::Robinhood,
+        Some("robinhood-testnet") => Network::RobinhoodTestnet,
         _ => Network::Paper,
     }
 }

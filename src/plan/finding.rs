@@ -19,6 +19,11 @@ impl RuleId {
     pub(crate) const fn new(code: &'static str, slug: &'static str) -> Self {
         Self { code, slug }
     }
+
+    /// Returns where the rule is explained, from the root of the project's documentation.
+    pub fn doc(&self) -> String {
+        format!("docs/rules.md#{}-{}", self.code.to_ascii_lowercase(), self.slug)
+    }
 }
 
 impl fmt::Display for RuleId {

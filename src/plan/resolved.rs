@@ -39,6 +39,10 @@ pub enum Network {
     Testnet,
     /// Real money.
     Mainnet,
+    /// The second deployment, on the Robinhood chain: real money, in USDG.
+    Robinhood,
+    /// The second deployment's test network.
+    RobinhoodTestnet,
     /// Any other server; not on loopback, it counts as mainnet.
     Custom {
         /// REST base URL.

@@ -3,9 +3,9 @@
 use super::Flow;
 use crate::engine::build::Origin;
 use crate::engine::codes;
-use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, PairEnd, Purpose, Step};
 use crate::engine::event::Effect;
+use crate::engine::work::Work;
 
 /// Times that the accounts are read before a leverage that does not show is given up.
 const READ_BACKS_MAX: u32 = 12;

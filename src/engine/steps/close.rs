@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
+use crate::engine::work::Work;
 use crate::model::{Price, Side, Size};
 
 /// How long fills and the position feed may disagree before a hedge is held up for a reconciliation.

@@ -2,8 +2,8 @@
 
 use super::{Flow, close, guard, hedge};
 use crate::engine::codes;
-use crate::engine::decide::Work;
 use crate::engine::entry::{ExitReason, LegSide, PairEnd, Purpose, Step};
+use crate::engine::work::Work;
 use crate::model::{Side, Size};
 use crate::plan::WithdrawWhen;
 

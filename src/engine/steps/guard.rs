@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Flow, close};
-use crate::engine::decide::Work;
 use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
+use crate::engine::work::Work;
 use crate::plan::OnStop;
 
 /// How long an outcome, a fill or a position may be missing before it is asked for.

@@ -1,9 +1,9 @@
 //! Hedge: makes the legs equal. Clear, count, choose, send one bounded order, resolve it, repeat (DESIGN §5).
 
 use super::{Flow, close, guard, watch};
-use crate::engine::decide::Work;
 use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Purpose, Step};
 use crate::engine::state::Leg;
+use crate::engine::work::Work;
 use crate::model::Side;
 use crate::plan::HedgePreference;
 

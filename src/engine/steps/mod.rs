@@ -9,8 +9,8 @@ mod place;
 mod watch;
 mod withdraw;
 
-use super::decide::Work;
 use super::entry::Step;
+use super::work::Work;
 
 /// Whether the state moved on and another look is due, or something must happen first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Flow, watch};
 use crate::engine::codes;
-use crate::engine::decide::Work;
 use crate::engine::entry::{LegSide, OrderTerms, PairEnd, Purpose, Step};
 use crate::engine::state::OrderState;
+use crate::engine::work::Work;
 use crate::model::{Price, Side, Size, TimeInForce, Usdc};
 use crate::plan::{PegReference, PriceSpec};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::{Flow, close, hedge, place};
-use crate::engine::decide::Work;
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::OrderState;
+use crate::engine::work::Work;
 use crate::model::{Position, Price, Side};
 use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::{Flow, close, exit};
 use crate::engine::codes;
-use crate::engine::decide::Work;
 use crate::engine::entry::{Entry, ExitReason, LegSide, PairEnd, Purpose, Step};
 use crate::engine::event::Effect;
 use crate::engine::state::LegWithdrawal;
+use crate::engine::work::Work;
 use crate::model::{Timestamp, Usdc};
 
 /// The venue's smallest withdrawal (rules.md §11).

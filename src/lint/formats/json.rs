@@ -1,52 +1,54 @@
-//! Findings as one JSON document, for programs. Fields are only ever added.
+//! Findings for programs: one document, or one line a finding.
 
-use std::ops::Range;
-
-use serde_json::{Value, json as object};
+use serde::Serialize;
 
 use super::FileReport;
-use crate::plan::{Finding, SourceFile};
+use super::rows::{Document, FileRow, Row, rows};
 
-/// Writes all files, those without findings as well, so that an empty list is not mistaken for nothing checked.
+/// Version of both forms. Fields are only ever added within one.
+const VERSION: u32 = 1;
+
+/// Writes all files as one document, those without findings as well, so that an empty list is not mistaken for nothing
+/// checked.
 pub fn json(files: &[FileReport<'_>]) -> String {
-    let files: Vec<Value> = files
-        .iter()
-        .map(|file| {
-            let findings: Vec<Value> =
-                file.findings().map(|finding| describe(file.source, finding)).collect();
-            object!({ "path": file.source.name(), "findings": findings, "faults": file.checked.faults })
-        })
-        .collect();
-    let document = object!({ "version": 1, "files": files });
+    let document = Document { version: VERSION, files: files.iter().map(FileRow::new).collect() };
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn describe(source: &SourceFile, finding: &Finding) -> Value {
-    let related: Vec<Value> = finding
-        .related
-        .iter()
-        .map(|related| object!({ "message": related.message, "pointer": related.pointer, "range": range(source, related.span.as_ref()) }))
-        .collect();
-    object!({
-        "code": finding.rule.code,
-        "slug": finding.rule.slug,
-        "severity": finding.severity,
-        "message": finding.message,
-        "help": finding.help,
-        "pointer": finding.pointer,
-        "range": range(source, finding.span.as_ref()),
-        "related": related,
-    })
+/// One line.
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    path: &'a str,
+    #[serde(flatten)]
+    row: Row<'a>,
 }
 
-/// Lines and columns from 1, columns in Unicode scalars; bytes from 0.
-fn range(source: &SourceFile, span: Option<&Range<usize>>) -> Value {
-    let Some(span) = span.map(|span| source.clamp(span.clone())) else { return Value::Null };
-    let (start, end) = (source.position(span.start), source.position(span.end));
-    object!({
-        "start": { "line": start.line, "column": start.column, "byte": span.start },
-        "end": { "line": end.line, "column": end.column, "byte": span.end },
-    })
+/// A rule that broke down, as a line.
+#[derive(Serialize)]
+struct FaultLine<'a> {
+    version: u32,
+    path: &'a str,
+    fault: &'a str,
+}
+
+/// Writes one line of JSON a finding; a rule that broke down is a line with `fault`.
+pub fn jsonl(files: &[FileReport<'_>]) -> String {
+    let mut text = String::new();
+    let mut push = |line: Result<String, serde_json::Error>| {
+        text.push_str(&line.unwrap_or_default());
+        text.push('\n');
+    };
+    for file in files {
+        let path = file.source.name();
+        for row in rows(file) {
+            push(serde_json::to_string(&Line { version: VERSION, path, row }));
+        }
+        for fault in &file.checked.faults {
+            push(serde_json::to_string(&FaultLine { version: VERSION, path, fault }));
+        }
+    }
+    text
 }

@@ -1,12 +1,23 @@
 //! How findings are shown. The format never changes what is found, nor the exit code.
 
 mod concise;
+mod fingerprint;
+mod github;
+mod gitlab;
 mod human;
 mod json;
+mod junit;
+mod rows;
+mod sarif;
 
 pub use concise::concise;
+pub use github::github;
+pub use gitlab::gitlab;
 pub use human::human;
-pub use json::json;
+pub use json::{json, jsonl};
+pub use junit::junit;
+pub use rows::findings_schema_text;
+pub use sarif::sarif;
 
 use super::Checked;
 use crate::plan::{Finding, Severity, SourceFile};
@@ -28,3 +39,6 @@ impl FileReport<'_> {
         self.checked.findings.iter().filter(|finding| finding.severity >= self.floor)
     }
 }
+
+#[cfg(test)]
+mod tests;

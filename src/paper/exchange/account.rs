@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{FundingRecord, LiquidationRecord, Tier, TradeRecord, TransferRecord, WithdrawalRecord};
+use super::api::{
+    DepositRecord, FundingRecord, IntegratorRecord, LiquidationRecord, Tier, TradeRecord, TradingMode,
+    TransferRecord, WithdrawalRecord,
+};
+use super::maker_only::MakerOnly;
 use crate::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginMode, MarketId, Order, OrderIndex, Position,
     Timestamp, TxHash,
@@ -37,6 +41,9 @@ pub(crate) struct PositionState {
     pub(crate) fraction: Option<u16>,
     /// Collateral of an isolated position, in 1e-12 USDC.
     pub(crate) allocated: i128,
+    /// Funding that is owed but not yet in the collateral, in 1e-12 USDC; positive = to receive. It counts in the
+    /// pot's value at once and is settled when the position is touched.
+    pub(crate) unsettled: i128,
 }
 
 impl PositionState {
@@ -54,6 +61,16 @@ pub(crate) struct Account {
     /// Itself, or the account it is a sub-account of.
     pub(crate) master: AccountIndex,
     pub(crate) tier: Tier,
+    /// Whole LIT staked.
+    pub(crate) lit_stake: u64,
+    pub(crate) tier_changed_at: Option<Timestamp>,
+    pub(crate) trading_mode: TradingMode,
+    /// Whether an asset counts as margin, as the account set it.
+    pub(crate) asset_modes: BTreeMap<i16, bool>,
+    pub(crate) integrators: BTreeMap<AccountIndex, IntegratorRecord>,
+    pub(crate) maker_only: MakerOnly,
+    /// Notional traded, in millionths of a USDC.
+    pub(crate) volume: i128,
     /// An account of the world: never judged, never liquidated, without history.
     pub(crate) house: bool,
     pub(crate) keys: BTreeMap<ApiKeyIndex, Key>,
@@ -71,6 +88,7 @@ pub(crate) struct Account {
     pub(crate) trades: VecDeque<TradeRecord>,
     pub(crate) txs: VecDeque<TxHash>,
     pub(crate) withdrawals: Vec<WithdrawalRecord>,
+    pub(crate) deposits: Vec<DepositRecord>,
     pub(crate) transfers: Vec<TransferRecord>,
     pub(crate) liquidations: Vec<LiquidationRecord>,
     pub(crate) fundings: VecDeque<FundingRecord>,
@@ -84,6 +102,13 @@ impl Account {
             l1_address,
             master: index,
             tier,
+            lit_stake: 0,
+            tier_changed_at: None,
+            trading_mode: TradingMode::Classic,
+            asset_modes: BTreeMap::new(),
+            integrators: BTreeMap::new(),
+            maker_only: MakerOnly::default(),
+            volume: 0,
             house: false,
             keys: BTreeMap::new(),
             collateral: 0,
@@ -97,6 +122,7 @@ impl Account {
             trades: VecDeque::new(),
             txs: VecDeque::new(),
             withdrawals: Vec::new(),
+            deposits: Vec::new(),
             transfers: Vec::new(),
             liquidations: Vec::new(),
             fundings: VecDeque::new(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountIndex, ApiKeyIndex, MarginMode, Market, MarketId, Nonce, Order, OrderIndex, Position, Price, Size,
-    Timestamp, Trade, TxHash, Usdc, WithdrawStatus,
+    AccountIndex, ApiKeyIndex, MarginMode, Market, MarketId, Nonce, Order, OrderIndex, Position, Price, Side,
+    Size, Timestamp, Trade, TxHash, Usdc, WithdrawStatus,
 };
 
 /// Fees, delays and limits of an account (rules.md §9).
@@ -15,8 +15,10 @@ use crate::model::{
 pub enum Tier {
     /// No fees; takers, cancels and modifies wait 300 ms, makers nothing.
     Standard,
-    /// 0.40 / 2.80 bps; takers wait 200 ms, makers and cancels nothing.
+    /// 0.40 / 2.80 bps, less with staked LIT; takers wait 200 ms, makers and cancels nothing.
     Premium,
+    /// 0.50 / 0.50 bps; makers and cancels wait 200 ms, takers 300 ms.
+    Plus,
 }
 
 /// What an exchange is made of.
@@ -104,6 +106,9 @@ pub struct TradeRecord {
     /// Realised PnL of the ask side and of the bid side.
     pub ask_pnl: Usdc,
     pub bid_pnl: Usdc,
+    /// Who got how many millionths on top of the taker's and the maker's fee.
+    pub taker_integrator: Option<(AccountIndex, u32)>,
+    pub maker_integrator: Option<(AccountIndex, u32)>,
 }
 
 /// One position of an account.
@@ -154,6 +159,105 @@ pub struct AccountRecord {
     pub maker_fee: u32,
     pub taker_fee: u32,
     pub transaction_time_us: i64,
+    /// Itself, unless it is a sub-account.
+    pub master: AccountIndex,
+    /// Whole LIT staked; lowers premium fees.
+    pub lit_stake: u64,
+    /// When the tier was changed last.
+    pub tier_changed_at: Option<Timestamp>,
+    pub trading_mode: TradingMode,
+    pub integrators: Vec<IntegratorRecord>,
+    /// Slots that may only make, as in force now, ascending.
+    pub maker_only_keys: Vec<ApiKeyIndex>,
+    /// Close-out requirement of the cross pot.
+    pub cross_closeout: i128,
+    /// Orders of markets in isolated mode.
+    pub isolated_order_count: u32,
+    /// Notional traded, in 1e-6 USDC.
+    pub volume: i128,
+}
+
+/// What counts as collateral (transaction type 41).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TradingMode {
+    /// USDC in the perps account only.
+    #[default]
+    Classic,
+    /// Spot assets that are switched on as well; nobody holds any here.
+    Unified,
+}
+
+impl TradingMode {
+    /// Returns the venue's number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Classic => 0,
+            Self::Unified => 1,
+        }
+    }
+}
+
+/// An approved integrator (transaction type 45).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §5; fees in millionths")]
+pub struct IntegratorRecord {
+    pub account: AccountIndex,
+    pub max_perps_taker_fee: u32,
+    pub max_perps_maker_fee: u32,
+    pub max_spot_taker_fee: u32,
+    pub max_spot_maker_fee: u32,
+    pub expiry: Timestamp,
+}
+
+/// A deposit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of http.md §8")]
+pub struct DepositRecord {
+    pub id: u64,
+    pub account: AccountIndex,
+    pub amount: Usdc,
+    pub at: Timestamp,
+    pub l1_tx_hash: String,
+}
+
+/// What the fast route offers an account at the moment (http.md §8, `fastwithdraw/info`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FastWithdrawalTerms {
+    /// Where the transfer goes to.
+    pub to: AccountIndex,
+    /// Largest amount of one withdrawal.
+    pub limit: Usdc,
+    /// Largest amount that this account can withdraw now.
+    pub max: Usdc,
+}
+
+/// One hourly funding of a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketFundingRecord {
+    /// When it was paid.
+    pub at: Timestamp,
+    /// In millionths per hour; positive: longs pay.
+    pub rate: i64,
+    /// What a long of one lot pays, in 1e-12 USDC: index × rate.
+    pub per_lot: i128,
+}
+
+/// Value and requirements of one pot, in 1e-12 USDC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskRecord {
+    /// The isolated market; `None` for the cross pot.
+    pub market: Option<MarketId>,
+    /// Collateral with unsettled funding.
+    pub collateral: i128,
+    /// Collateral with unrealised PnL.
+    pub value: i128,
+    /// Initial requirement.
+    pub initial: i128,
+    /// Maintenance requirement.
+    pub maintenance: i128,
+    /// Close-out requirement.
+    pub closeout: i128,
 }
 
 /// One resting order as the public book shows it.
@@ -207,6 +311,19 @@ pub struct LiquidationRecord {
     pub size: Size,
     pub fee: Usdc,
     pub at: Timestamp,
+    /// The account's side of the trade.
+    pub side: Side,
+    /// The other side.
+    pub counterparty: AccountIndex,
+    /// Liquidation fee in millionths of notional.
+    pub taker_fee: u32,
+    /// The pots of the account before and after the step; the cross pot comes first.
+    pub before: Vec<RiskRecord>,
+    pub after: Vec<RiskRecord>,
+    /// Mark prices of the account's markets at the step.
+    pub marks: Vec<(MarketId, Price)>,
+    /// The account's positions before the step.
+    pub positions: Vec<PositionRecord>,
 }
 
 /// A notification.
@@ -308,13 +425,13 @@ pub struct FundingRecord {
 /// Where all money is, in 1e-12 USDC. [`Conservation::residue`] is zero at all times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conservation {
-    /// Collateral of all accounts, isolated pots included.
+    /// Collateral of all accounts but the insurance fund's, isolated pots and unsettled funding included.
     pub collateral: i128,
     /// Unrealised PnL of all positions at mark.
     pub unrealized: i128,
     /// Trading fees taken.
     pub fees: i128,
-    /// Liquidation fees taken.
+    /// Collateral of the insurance fund's account: what it started with, liquidation fees, and what take-overs made.
     pub insurance: i128,
     /// Withdrawn and not failed.
     pub withdrawn: i128,

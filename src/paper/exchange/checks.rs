@@ -1,20 +1,15 @@
 //! What the API stage checks of each transaction type.
 
-use super::api::{ApiError, Tier};
+use super::api::ApiError;
+use super::checks_money::check_asset;
 use super::{Account, Exchange};
-use crate::model::margin::{E12_PER_MICRO, Health};
+use crate::model::margin::Health;
 use crate::model::{
     AccountIndex, ClientOrderIndex, Market, MarketId, MarketKind, MarketStatus, OrderIndex, OrderKind, Price,
     Side, Size, TimeInForce,
 };
-use crate::tx::{Attribute, Envelope, ModifyOrder, OrderSpec, Transfer, Tx, Withdraw};
+use crate::tx::{Envelope, ModifyOrder, OrderSpec, Tx};
 
-/// The only asset here.
-pub(super) const USDC_ASSET: i16 = 3;
-/// Smallest withdrawal and transfer, in millionths of a USDC.
-const MONEY_MIN: i64 = 1_000_000;
-/// What a transfer to another owner costs, in millionths of a USDC.
-const TRANSFER_FEE: i64 = 1_000_000;
 /// How far ahead the dead man's switch may be set: 5 minutes to 15 days.
 const SWITCH_MS: std::ops::RangeInclusive<i64> = 300_000..=1_296_000_000;
 /// How far ahead an order may expire; the circuit's minimum of 4 minutes leaves room for the way there.
@@ -55,6 +50,7 @@ impl Wanted {
                 3 => OrderKind::StopLossLimit,
                 4 => OrderKind::TakeProfit,
                 5 => OrderKind::TakeProfitLimit,
+                6 => OrderKind::Twap,
                 _ => return Err(ApiError::of(21710)),
             },
             tif: match spec.time_in_force {
@@ -85,9 +81,8 @@ impl Exchange {
     ) -> Result<(), ApiError> {
         let account = envelope.account();
         super::statics::check(envelope)?;
-        if envelope.attributes.has(Attribute::IntegratorAccountIndex) {
-            return Err(ApiError::of(21149));
-        }
+        self.check_maker_only(envelope)?;
+        self.check_integrator(account, &envelope.attributes)?;
         match &envelope.tx {
             Tx::CreateOrder(body) => {
                 self.check_orders(account, std::slice::from_ref(&body.order), price_protection)
@@ -108,11 +103,10 @@ impl Exchange {
             Tx::Withdraw(body) => self.check_withdraw(account, body),
             Tx::Transfer(body) => self.check_transfer(account, body, envelope, l1_sig),
             Tx::ChangePubKey(_) => self.check_key_change(account, envelope, l1_sig),
-            Tx::CreateSubAccount(_) => Ok(()),
-            // Unified margin and integrators are not modelled; clients treat the refusal as "switched off".
-            Tx::ApproveIntegrator(_) | Tx::UpdateAccountConfig(_) | Tx::UpdateAccountAssetConfig(_) => {
-                Err(ApiError::of(21505))
-            }
+            Tx::CreateSubAccount(_) => self.check_sub_account(account),
+            Tx::ApproveIntegrator(body) => self.check_approval(account, body, envelope, l1_sig),
+            Tx::UpdateAccountConfig(body) => self.check_trading_mode(account, body),
+            Tx::UpdateAccountAssetConfig(body) => check_asset(body.asset_index),
         }
     }
 
@@ -212,27 +206,23 @@ impl Exchange {
     }
 
     fn check_counts(&self, account: &Account, order: &Wanted) -> Result<(), ApiError> {
-        // (all, per market) of active and of pending orders; September 2026.
-        let ((active, active_here), (pending, pending_here)) = match account.tier {
-            Tier::Standard => ((250, 30), (50, 10)),
-            Tier::Premium => ((1_500, 1_000), (500, 16)),
-        };
+        let limits = account.tier.order_limits();
         let here = self.order_counts(account, order.market);
         let waiting = account.orders.iter().filter(|o| self.live(**o).is_some_and(|o| o.waits())).count();
         let open = account.orders.len() - waiting;
         if order.trigger.is_some() {
-            if waiting >= pending {
+            if waiting >= limits.pending {
                 return Err(ApiError::of(21719));
             }
-            return if here.1 >= pending_here { Err(ApiError::of(21720)) } else { Ok(()) };
+            return if here.1 >= limits.pending_here { Err(ApiError::of(21720)) } else { Ok(()) };
         }
         if order.tif == TimeInForce::ImmediateOrCancel {
             return Ok(());
         }
-        if open >= active {
+        if open >= limits.active {
             return Err(ApiError::of(21717));
         }
-        if here.0 >= active_here { Err(ApiError::of(21718)) } else { Ok(()) }
+        if here.0 >= limits.active_here { Err(ApiError::of(21718)) } else { Ok(()) }
     }
 
     /// A client index must be free among live orders and among those accepted a moment ago.
@@ -313,56 +303,6 @@ impl Exchange {
         self.live(order).filter(|live| live.market == market).map(|live| live.index)
     }
 
-    fn check_withdraw(&self, account: AccountIndex, body: &Withdraw) -> Result<(), ApiError> {
-        if body.asset_index != USDC_ASSET || body.route_type != 0 {
-            return Err(ApiError::of(21801));
-        }
-        let amount = i64::try_from(body.amount).map_err(|_| ApiError::of(21117))?;
-        if amount < MONEY_MIN {
-            return Err(ApiError::of(21116));
-        }
-        if self.can_pay(account, amount) { Ok(()) } else { Err(ApiError::of(21117)) }
-    }
-
-    /// Returns whether `micros` USDC may leave the account.
-    pub(super) fn can_pay(&self, account: AccountIndex, micros: i64) -> bool {
-        let available = self.accounts.get(&account).map_or(0, |row| self.cross_margin(row).available());
-        i128::from(micros) * E12_PER_MICRO <= available
-    }
-
-    fn check_transfer(
-        &self,
-        account: AccountIndex,
-        body: &Transfer,
-        envelope: &Envelope,
-        l1_sig: Option<&str>,
-    ) -> Result<(), ApiError> {
-        if body.asset_index != USDC_ASSET || body.from_route_type != 0 || body.to_route_type != 0 {
-            return Err(ApiError::of(21801));
-        }
-        let to = AccountIndex::new(body.to_account_index);
-        if !self.accounts.contains_key(&to) || to == account {
-            return Err(ApiError::of(21106));
-        }
-        if body.amount < MONEY_MIN {
-            return Err(ApiError::of(21118));
-        }
-        if body.usdc_fee < self.transfer_fee(account, Some(to)) {
-            return Err(ApiError::of(21134));
-        }
-        if self.master(to) != self.master(account) {
-            self.check_owner(account, envelope, l1_sig)?;
-        }
-        let needed = body.amount.saturating_add(body.usdc_fee);
-        if self.can_pay(account, needed) { Ok(()) } else { Err(ApiError::of(21119)) }
-    }
-
-    /// Returns what a transfer costs in millionths of a USDC: nothing between accounts of one owner.
-    pub fn transfer_fee(&self, from: AccountIndex, to: Option<AccountIndex>) -> i64 {
-        let same = to.is_some_and(|to| self.master(to) == self.master(from));
-        if same { 0 } else { TRANSFER_FEE }
-    }
-
     fn check_key_change(
         &self,
         account: AccountIndex,
@@ -377,7 +317,7 @@ impl Exchange {
     }
 
     /// Demands the L1 owner's signature.
-    fn check_owner(
+    pub(super) fn check_owner(
         &self,
         account: AccountIndex,
         envelope: &Envelope,

@@ -3,10 +3,13 @@
 use super::Exchange;
 use super::api::{ApiError, ExchangeEvent, TxOutcome};
 use super::checks::Wanted;
-use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
+use super::mishap::Mishap;
+use super::order::{Basics, Links, LiveOrder, SelfScope, SelfTrade};
 use super::sequencer::PendingTx;
 use super::submit::check_nonce;
-use crate::model::{AccountIndex, MarketId, OrderIndex, OrderStatus, Price, Size, Timestamp};
+use crate::model::{
+    AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Size, Timestamp, TxHash,
+};
 use crate::tx::{Attribute, Attributes, CreateGroupedOrders, Envelope, ModifyOrder, OrderSpec, Tx};
 
 /// Why the sequencer refused a transaction.
@@ -37,7 +40,7 @@ impl Exchange {
     /// Runs one transaction and writes down what became of it.
     pub(super) fn execute(&mut self, tx: PendingTx) {
         let PendingTx { hash, account, envelope } = tx;
-        let result = self.run(&envelope, &hash.to_string());
+        let Some(result) = self.run_with_mishap(&envelope, hash) else { return };
         let used = result.as_ref().map_or_else(|failure| failure.nonce_used, |()| true);
         if used {
             self.use_nonce(&envelope);
@@ -57,6 +60,30 @@ impl Exchange {
         self.changed(account);
     }
 
+    /// Runs one transaction, with what an armed rule does to it; `None` when it is lost.
+    fn run_with_mishap(&mut self, envelope: &Envelope, hash: TxHash) -> Option<Result<(), Failure>> {
+        let account = envelope.account();
+        match self.take_mishap(envelope) {
+            None => Some(self.run(envelope, hash)),
+            Some(Mishap::Lose {}) => None,
+            Some(Mishap::Refuse { code, nonce_used }) => {
+                Some(Err(Failure { error: ApiError::of(code), nonce_used }))
+            }
+            Some(Mishap::CancelLater { after_ms, status }) => {
+                let result = self.run(envelope, hash);
+                let made = self.orders_of(account, hash);
+                self.plan_ends(&made, after_ms, status);
+                Some(result)
+            }
+            Some(Mishap::FillLate { after_ms }) => {
+                let before = self.cancellable(envelope);
+                let result = self.run(envelope, hash);
+                self.plan_late_fills(before, after_ms);
+                Some(result)
+            }
+        }
+    }
+
     fn use_nonce(&mut self, envelope: &Envelope) {
         let Some(account) = self.accounts.get_mut(&envelope.account()) else { return };
         if let Some(key) = account.keys.get_mut(&envelope.api_key_index()) {
@@ -64,7 +91,7 @@ impl Exchange {
         }
     }
 
-    fn run(&mut self, envelope: &Envelope, hash: &str) -> Result<(), Failure> {
+    fn run(&mut self, envelope: &Envelope, hash: TxHash) -> Result<(), Failure> {
         let (account, key) = (envelope.account(), envelope.api_key_index());
         if envelope.expired_at <= self.now.as_millis() {
             return Err(Failure::free(21711));
@@ -88,7 +115,7 @@ impl Exchange {
             Tx::UpdateLeverage(body) => self.update_leverage(account, body),
             Tx::UpdateMargin(body) => self.update_margin(account, body),
             Tx::Withdraw(body) => self.withdraw(account, body),
-            Tx::Transfer(body) => self.transfer(account, body, hash),
+            Tx::Transfer(body) => self.transfer(account, body, &hash.to_string()),
             Tx::ChangePubKey(body) => {
                 self.change_key(account, body);
                 Ok(())
@@ -97,8 +124,14 @@ impl Exchange {
                 self.create_sub_account(account);
                 Ok(())
             }
-            Tx::ApproveIntegrator(_) | Tx::UpdateAccountConfig(_) | Tx::UpdateAccountAssetConfig(_) => {
-                Err(refuse(21505))
+            Tx::ApproveIntegrator(body) => {
+                self.approve_integrator(account, body);
+                Ok(())
+            }
+            Tx::UpdateAccountConfig(body) => self.set_trading_mode(account, body),
+            Tx::UpdateAccountAssetConfig(body) => {
+                self.set_asset_mode(account, body);
+                Ok(())
             }
         }
     }
@@ -108,7 +141,7 @@ impl Exchange {
         account: AccountIndex,
         spec: &OrderSpec,
         attributes: &Attributes,
-        hash: &str,
+        hash: TxHash,
     ) -> Result<(), Failure> {
         let wanted = Wanted::read(spec)?;
         self.recheck(account, &wanted)?;
@@ -147,44 +180,34 @@ impl Exchange {
         account: AccountIndex,
         wanted: &Wanted,
         attributes: &Attributes,
-        hash: &str,
+        hash: TxHash,
     ) -> LiveOrder {
         let index = self.take_index(wanted.market, wanted.side);
         let priority = self.state_mut(wanted.market).map_or(0, |state| state.take_priority());
+        self.keep_integrator(index, attributes);
         let mut size = wanted.size;
         if size.is_zero() && wanted.trigger.is_none() {
             size = self.reducible(account, wanted.market, wanted.side);
         }
+        let Wanted { market, side, kind, tif, price, .. } = *wanted;
+        let basics = Basics { owner: account, market, side, kind, tif, price, size };
         LiveOrder {
-            index,
-            owner: account,
-            market: wanted.market,
             client: wanted.client,
-            side: wanted.side,
-            kind: wanted.kind,
-            tif: wanted.tif,
             reduce_only: wanted.reduce_only,
-            price: wanted.price,
             trigger: wanted.trigger,
-            initial: size,
-            remaining: size,
-            filled: Size::ZERO,
-            filled_quote: 0,
-            status: OrderStatus::InProgress,
             expiry: (wanted.expiry_ms > 0).then(|| Timestamp::from_millis(wanted.expiry_ms)),
-            updated_at: self.now,
-            priority,
-            self_trade: SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode)),
+            self_trade: self_trade_of(attributes),
             self_scope: scope_of(attributes),
-            version: 0,
-            links: Links::default(),
-            tx_hash: hash.to_owned(),
+            tx_hash: Some(hash),
+            ..LiveOrder::new(basics, index, priority, self.now)
         }
     }
 
     /// Holds an order that waits, matches every other one.
     fn start(&mut self, order: LiveOrder) {
-        if order.trigger.is_some() {
+        if order.kind == OrderKind::Twap {
+            self.start_twap(order);
+        } else if order.trigger.is_some() {
             let market = order.market;
             self.hold(order);
             self.run_triggers(market);
@@ -199,7 +222,7 @@ impl Exchange {
         account: AccountIndex,
         body: &CreateGroupedOrders,
         attributes: &Attributes,
-        hash: &str,
+        hash: TxHash,
     ) -> Result<(), Failure> {
         let wanted: Vec<_> = body.orders.iter().map(Wanted::read).collect::<Result<_, _>>()?;
         let has_parent = body.grouping_type != 2;
@@ -214,13 +237,16 @@ impl Exchange {
         let parent = has_parent.then(|| orders.remove(0));
         let children: Vec<OrderIndex> = orders.iter().map(|order| order.index).collect();
         for mut order in orders {
-            order.links.parent = parent.as_ref().map(|parent| parent.index);
-            order.links.sibling = children.iter().copied().find(|child| *child != order.index);
+            order.links = Some(Box::new(Links {
+                parent: parent.as_ref().map(|parent| parent.index),
+                sibling: children.iter().copied().find(|child| *child != order.index),
+                children: Vec::new(),
+            }));
             self.hold(order);
         }
         let market = wanted.first().map(|wanted| wanted.market);
         if let Some(mut parent) = parent {
-            parent.links.children = children;
+            parent.links = Some(Box::new(Links { children, ..Links::default() }));
             self.start(parent);
         }
         market.into_iter().for_each(|market| self.run_triggers(market));
@@ -258,7 +284,7 @@ impl Exchange {
         account: AccountIndex,
         body: &ModifyOrder,
         attributes: &Attributes,
-        hash: &str,
+        hash: TxHash,
     ) -> Result<(), Failure> {
         let market = MarketId::new(i64::from(body.market_index));
         let index = self.find_order(account, market, body.index).ok_or_else(|| refuse(21700))?;
@@ -280,9 +306,10 @@ impl Exchange {
         order.price = Price::from_ticks(price);
         order.trigger = order.trigger.map(|_| Price::from_ticks(i64::from(body.trigger_price)));
         order.version = version.max(order.version);
-        order.self_trade = SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode));
+        order.self_trade = self_trade_of(attributes);
+        self.keep_integrator(index, attributes);
         order.self_scope = scope_of(attributes);
-        order.tx_hash = hash.to_owned();
+        order.tx_hash = Some(hash);
         order.priority = self.state_mut(market).map_or(0, |state| state.take_priority());
         if order.remaining.is_zero() && !order.filled.is_zero() {
             self.finish(order, OrderStatus::Filled);
@@ -300,6 +327,14 @@ impl Exchange {
             self.run_taker(order);
         }
     }
+}
+
+/// An order with an integrator always reduces (rules.md §3.4).
+fn self_trade_of(attributes: &Attributes) -> SelfTrade {
+    if attributes.has(Attribute::IntegratorAccountIndex) {
+        return SelfTrade::Reduce;
+    }
+    SelfTrade::of(attributes.get(Attribute::SelfTradeBehaviorMode))
 }
 
 fn scope_of(attributes: &Attributes) -> SelfScope {

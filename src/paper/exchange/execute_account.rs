@@ -3,10 +3,15 @@
 use super::Exchange;
 use super::account::{Account, Key};
 use super::api::TransferRecord;
+use super::checks_money::mode_of;
 use super::execute::{Failure, refuse};
+use super::withdraw::FAST_WITHDRAWAL;
 use crate::model::margin::{E12_PER_MICRO, Health};
 use crate::model::{AccountIndex, ApiKeyIndex, MarginMode, MarketId, TxHash, Usdc};
-use crate::tx::{ChangePubKey, Transfer, UpdateLeverage, UpdateMargin, Withdraw};
+use crate::tx::{
+    ChangePubKey, Transfer, UpdateAccountAssetConfig, UpdateAccountConfig, UpdateLeverage, UpdateMargin,
+    Withdraw,
+};
 
 /// Sub-accounts count down from just below the liquidity pool.
 const FIRST_SUB_ACCOUNT: i64 = (1 << 48) - 3;
@@ -74,15 +79,37 @@ impl Exchange {
             row.collateral -= moved;
             row.positions.insert(market, state);
         }
+        self.settle_funding(account);
         Ok(())
+    }
+
+    pub(super) fn set_trading_mode(
+        &mut self,
+        account: AccountIndex,
+        body: &UpdateAccountConfig,
+    ) -> Result<(), Failure> {
+        self.check_trading_mode(account, body)?;
+        if let Some(row) = self.accounts.get_mut(&account) {
+            row.trading_mode = mode_of(body);
+        }
+        Ok(())
+    }
+
+    /// Records whether an asset counts as margin. It changes nothing: USDC always counts, and nobody holds the others.
+    pub(super) fn set_asset_mode(&mut self, account: AccountIndex, body: &UpdateAccountAssetConfig) {
+        if let Some(row) = self.accounts.get_mut(&account) {
+            row.asset_modes.insert(body.asset_index, body.asset_margin_mode == 1);
+        }
     }
 
     pub(super) fn withdraw(&mut self, account: AccountIndex, body: &Withdraw) -> Result<(), Failure> {
         let micros = i64::try_from(body.amount).map_err(|_| refuse(21117))?;
+        self.check_money_health(account)?;
         if !self.can_pay(account, micros) {
             return Err(refuse(21301));
         }
-        self.start_withdrawal(account, Usdc::from_micros(micros), true);
+        self.settle_funding(account);
+        self.start_withdrawal(account, Usdc::from_micros(micros));
         Ok(())
     }
 
@@ -93,11 +120,13 @@ impl Exchange {
         hash: &str,
     ) -> Result<(), Failure> {
         let to = AccountIndex::new(body.to_account_index);
+        self.check_money_health(from)?;
         if !self.can_pay(from, body.amount.saturating_add(body.usdc_fee)) {
             return Err(refuse(21301));
         }
         let (amount, fee) =
             (i128::from(body.amount) * E12_PER_MICRO, i128::from(body.usdc_fee) * E12_PER_MICRO);
+        self.settle_funding(from);
         let record = TransferRecord {
             id: self.record_id(),
             from,
@@ -111,9 +140,14 @@ impl Exchange {
         for (account, change) in [(from, -amount - fee), (to, amount)] {
             if let Some(row) = self.accounts.get_mut(&account) {
                 row.collateral += change;
-                row.transfers.push(record.clone());
+                if !row.house {
+                    row.transfers.push(record.clone());
+                }
             }
             self.changed(account);
+        }
+        if to == FAST_WITHDRAWAL {
+            self.start_payout(from, record.amount);
         }
         Ok(())
     }

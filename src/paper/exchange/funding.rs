@@ -1,9 +1,11 @@
 //! Hourly funding from one-minute premium samples (rules.md §7).
 
-use super::api::FundingRecord;
+use super::api::{FundingRecord, MarketFundingRecord};
 use super::{Account, Exchange};
 use crate::model::{AccountIndex, MarginMode, MarketId, Price, Side, Timestamp};
 
+/// How many hourly fundings a market keeps: a year.
+pub(crate) const FUNDINGS: usize = 24 * 365;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 /// Impact prices look this deep into the book at full leverage: 500 USDC of margin, in millionths.
@@ -89,6 +91,7 @@ impl Exchange {
                 (state.premium_sum, state.premium_count) = (0, 0);
                 (state.funding_rate, state.funding_at) = (rate, Some(now));
             }
+            self.remember_funding(market, rate);
             let holders: Vec<_> = self
                 .accounts
                 .values()
@@ -99,6 +102,29 @@ impl Exchange {
                 self.pay_one(account, market, rate);
             }
             self.check_holders(market);
+        }
+    }
+
+    fn remember_funding(&mut self, market: MarketId, rate: i64) {
+        let (now, multiplier) = (self.now, self.market(market).map_or(1, |rules| rules.quote_multiplier));
+        let Some(state) = self.state_mut(market) else { return };
+        let Some(index) = state.index else { return };
+        if state.fundings.len() == FUNDINGS {
+            state.fundings.pop_front();
+        }
+        let per_lot = i128::from(index.ticks()) * i128::from(multiplier) * i128::from(rate);
+        state.fundings.push_back(MarketFundingRecord { at: now, rate, per_lot });
+    }
+
+    /// Puts the funding that an account's positions are owed, or owe, into their collateral.
+    pub(super) fn settle_funding(&mut self, account: AccountIndex) {
+        let Some(row) = self.accounts.get_mut(&account) else { return };
+        for state in row.positions.values_mut() {
+            let owed = std::mem::take(&mut state.unsettled);
+            match state.mode {
+                MarginMode::Cross => row.collateral += owed,
+                MarginMode::Isolated => state.allocated += owed,
+            }
         }
     }
 
@@ -115,10 +141,8 @@ impl Exchange {
         let Some(row) = self.accounts.get_mut(&account) else { return };
         let Some(state) = row.positions.get_mut(&market) else { return };
         state.funding_paid += paid;
-        match state.mode {
-            MarginMode::Cross => row.collateral -= paid,
-            MarginMode::Isolated => state.allocated -= paid,
-        }
+        // It counts in the pot's value from now on, and goes into the collateral when the position is touched.
+        state.unsettled -= paid;
         if !row.house {
             Account::remember(
                 &mut row.fundings,

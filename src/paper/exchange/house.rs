@@ -1,7 +1,7 @@
 //! Orders of the world: unsigned, at once.
 
 use super::Exchange;
-use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
+use super::order::{Basics, LiveOrder};
 use crate::model::{
     AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Side, Size, TimeInForce,
 };
@@ -24,31 +24,8 @@ impl Exchange {
         }
         let index = self.take_index(market, side);
         let priority = self.state_mut(market)?.take_priority();
-        self.run_taker(LiveOrder {
-            index,
-            owner: account,
-            market,
-            client: None,
-            side,
-            kind: OrderKind::Limit,
-            tif,
-            reduce_only: false,
-            price,
-            trigger: None,
-            initial: size,
-            remaining: size,
-            filled: Size::ZERO,
-            filled_quote: 0,
-            status: OrderStatus::InProgress,
-            expiry: None,
-            updated_at: self.now,
-            priority,
-            self_trade: SelfTrade::ExpireMaker,
-            self_scope: SelfScope::Account,
-            version: 0,
-            links: Links::default(),
-            tx_hash: String::new(),
-        });
+        let basics = Basics { owner: account, market, side, kind: OrderKind::Limit, tif, price, size };
+        self.run_taker(LiveOrder::new(basics, index, priority, self.now));
         self.live(index).map(|order| order.index)
     }
 

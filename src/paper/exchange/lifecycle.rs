@@ -3,7 +3,7 @@
 use super::api::ExchangeEvent;
 use super::order::LiveOrder;
 use super::{Account, Exchange};
-use crate::model::{AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Side, Size};
+use crate::model::{AccountIndex, MarketId, Order, OrderIndex, OrderKind, OrderStatus, Side, Size};
 
 impl Exchange {
     /// Returns the index of the next order on `side` (transactions.md §13: newer bids have smaller ones).
@@ -30,7 +30,8 @@ impl Exchange {
                 owner.clients.insert(client, order.index);
             }
         }
-        if let Some(at) = order.expiry {
+        // A schedule ends with its last slice, which is due at that very time.
+        if let Some(at) = order.expiry.filter(|_| order.kind != OrderKind::Twap) {
             self.expiries.insert((at, order.market, order.index));
         }
     }
@@ -55,7 +56,7 @@ impl Exchange {
         self.register(&order);
         let index = order.index;
         if let Some(state) = self.state_mut(order.market) {
-            if order.links.parent.is_none() {
+            if order.trigger.is_some() && order.parent().is_none() {
                 state.triggers.insert(index);
             }
             state.orders.insert(index, order);
@@ -101,6 +102,7 @@ impl Exchange {
     pub(super) fn finish(&mut self, mut order: LiveOrder, status: OrderStatus) {
         order.status = status;
         order.updated_at = self.now;
+        self.integrator_fees.remove(&order.index);
         if let Some(at) = order.expiry {
             self.expiries.remove(&(at, order.market, order.index));
         }
@@ -114,8 +116,7 @@ impl Exchange {
             }
             if !owner.house {
                 Account::remember(&mut owner.ended, view.clone());
-                self.events.push(ExchangeEvent::Order(view));
-                self.events.push(ExchangeEvent::Account(order.owner));
+                self.order_changed(view);
             }
         }
         self.wake_or_drop_children(&order);
@@ -123,7 +124,7 @@ impl Exchange {
 
     /// The children of an ended parent live on with its filled size, or die with it.
     fn wake_or_drop_children(&mut self, parent: &LiveOrder) {
-        for child in &parent.links.children {
+        for child in parent.children() {
             if parent.filled.is_zero() {
                 self.cancel_live(*child, OrderStatus::CanceledChild);
                 continue;
@@ -131,7 +132,9 @@ impl Exchange {
             let Some(state) = self.state_mut(parent.market) else { continue };
             if let Some(order) = state.orders.get_mut(child) {
                 (order.initial, order.remaining) = (parent.filled, parent.filled);
-                order.links.parent = None;
+                if let Some(links) = order.links.as_deref_mut() {
+                    links.parent = None;
+                }
                 state.triggers.insert(*child);
             }
             self.order_event(*child);
@@ -142,10 +145,16 @@ impl Exchange {
     pub(super) fn order_event(&mut self, order: OrderIndex) {
         let Some(live) = self.live(order) else { return };
         if self.accounts.get(&live.owner).is_some_and(|owner| !owner.house) {
-            let (view, owner) = (live.view(), live.owner);
-            self.events.push(ExchangeEvent::Order(view));
-            self.events.push(ExchangeEvent::Account(owner));
+            let view = live.view();
+            self.order_changed(view);
         }
+    }
+
+    /// Tells of an order of a real account, and of the account's counts with it.
+    pub(super) fn order_changed(&mut self, view: Order) {
+        let owner = view.owner;
+        self.events.push(ExchangeEvent::Order(view));
+        self.events.push(ExchangeEvent::Account(owner));
     }
 
     /// Cancels what is tied to a position that went flat or changed its side.
@@ -153,8 +162,9 @@ impl Exchange {
         let tied = self.orders_where(account, |order| {
             order.market == market
                 && order.reduce_only
-                && order.links.parent.is_none()
-                && order.links.children.is_empty()
+                && order.kind != OrderKind::Twap
+                && order.parent().is_none()
+                && order.children().is_empty()
         });
         for order in tied {
             self.cancel_live(order, OrderStatus::CanceledReduceOnly);
@@ -197,7 +207,8 @@ impl Exchange {
 
     fn wake(&mut self, order: OrderIndex) {
         let Some(mut order) = self.unlist(order) else { return };
-        if let Some(sibling) = order.links.sibling.take() {
+        order.triggered_at = Some(self.now);
+        if let Some(sibling) = order.links.as_deref_mut().and_then(|links| links.sibling.take()) {
             self.cancel_live(sibling, OrderStatus::CanceledOco);
         }
         if order.remaining.is_zero() {

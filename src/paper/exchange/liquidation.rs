@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::api::{ExchangeEvent, LiquidationRecord, NoticeRecord};
+use super::liquidation_record::Step;
 use super::matching::{Deal, Party};
-use super::order::{Links, LiveOrder, SelfScope, SelfTrade};
+use super::order::{Basics, LiveOrder};
 use super::state::LIQUIDITY_POOL;
 use super::{Account, Exchange};
 use crate::model::margin::{E12_PER_MICRO, Health, Margin};
 use crate::model::{
     AccountIndex, MarginMode, MarketId, OrderKind, OrderStatus, Price, Side, Size, TimeInForce, TradeKind,
-    Usdc,
 };
 
 /// Time between two slices: long enough for others to see the first, short enough to matter.
@@ -125,6 +124,13 @@ impl Exchange {
         u32::try_from(part).unwrap_or(limit).min(limit)
     }
 
+    /// Credits a liquidation fee to the insurance fund.
+    pub(super) fn credit_fund(&mut self, fee: i128) {
+        if let Some(fund) = self.accounts.get_mut(&LIQUIDITY_POOL) {
+            fund.collateral += fee;
+        }
+    }
+
     fn sell_slice(&mut self, account: AccountIndex, markets: &[MarketId]) {
         let Some(&market) = markets.first() else { return };
         let Some(price) = self.zero_price(account, market) else { return };
@@ -133,10 +139,10 @@ impl Exchange {
         };
         let Some(side) = position.side().map(Side::opposite) else { return };
         let size = self.slice_of(market, position.size());
-        let before = self.next_trade;
+        let (first, before) = (self.next_trade, self.snapshot(account));
         let order = self.internal_order(account, market, side, price, size);
         self.run_taker(order);
-        self.record_liquidation_fills(account, before);
+        self.record_liquidation_fills(account, first, &before);
     }
 
     /// Returns a quarter of what is left, but never a slice or a rest too small to trade.
@@ -158,76 +164,9 @@ impl Exchange {
     ) -> LiveOrder {
         let index = self.take_index(market, side);
         let priority = self.state_mut(market).map_or(0, |state| state.take_priority());
-        LiveOrder {
-            index,
-            owner: account,
-            market,
-            client: None,
-            side,
-            kind: OrderKind::Liquidation,
-            tif: TimeInForce::ImmediateOrCancel,
-            reduce_only: true,
-            price,
-            trigger: None,
-            initial: size,
-            remaining: size,
-            filled: Size::ZERO,
-            filled_quote: 0,
-            status: OrderStatus::InProgress,
-            expiry: None,
-            updated_at: self.now,
-            priority,
-            self_trade: SelfTrade::ExpireMaker,
-            self_scope: SelfScope::Account,
-            version: 0,
-            links: Links::default(),
-            tx_hash: String::new(),
-        }
-    }
-
-    /// Turns the account's liquidation trades since `before` into records and notices.
-    fn record_liquidation_fills(&mut self, account: AccountIndex, before: u64) {
-        let Some(row) = self.accounts.get(&account) else { return };
-        let fills: Vec<_> = row
-            .trades
-            .iter()
-            .rev()
-            .take_while(|record| record.trade.id.get() >= before)
-            .map(|record| record.trade.clone())
-            .collect();
-        for trade in fills.into_iter().rev().filter(|trade| trade.kind == TradeKind::Liquidation) {
-            let fee = i128::from(trade.quote.micros()) * i128::from(trade.taker_fee) / 1_000_000;
-            let fee = Usdc::from_micros(i64::try_from(fee).unwrap_or(i64::MAX));
-            let side = trade.side_of(account).unwrap_or(Side::Sell);
-            self.record_step(account, trade.market, side, (trade.price, trade.size, fee), "liquidation");
-        }
-    }
-
-    fn record_step(
-        &mut self,
-        account: AccountIndex,
-        market: MarketId,
-        side: Side,
-        (price, size, fee): (Price, Size, Usdc),
-        kind: &str,
-    ) {
-        let id = self.record_id();
-        let at = self.now;
-        let quote = self.quote(market, size, price);
-        let Some(row) = self.accounts.get_mut(&account).filter(|row| !row.house) else { return };
-        let deleverage = kind == "deleverage";
-        row.liquidations.push(LiquidationRecord { id, account, market, deleverage, price, size, fee, at });
-        self.events.push(ExchangeEvent::Notice(NoticeRecord {
-            id: format!("{}:{market}:{id}", if deleverage { "adl" } else { "liq" }),
-            account,
-            kind: kind.to_owned(),
-            market,
-            is_ask: side.is_ask(),
-            size,
-            price,
-            usdc: Usdc::from_micros(i64::try_from(quote).unwrap_or(i64::MAX)),
-            at,
-        }));
+        let (kind, tif) = (OrderKind::Liquidation, TimeInForce::ImmediateOrCancel);
+        let basics = Basics { owner: account, market, side, kind, tif, price, size };
+        LiveOrder { reduce_only: true, ..LiveOrder::new(basics, index, priority, self.now) }
     }
 
     /// Hands every position of the pot to the liquidity pool, or to the traders on the other side.
@@ -262,7 +201,8 @@ impl Exchange {
             return None;
         }
         let (order, counter) = (self.take_index(market, side), self.take_index(market, side.opposite()));
-        let party = |account, side, order| Party { account, side, order, client: None, fee: 0 };
+        let party =
+            |account, side, order| Party { account, side, order, client: None, fee: 0, integrator: None };
         let deal = Deal {
             market,
             kind: TradeKind::Deleverage,
@@ -270,16 +210,19 @@ impl Exchange {
             size,
             taker: party(account, side, order),
             maker: party(other, side.opposite(), counter),
-            tx_hash: String::new(),
+            tx_hash: None,
         };
         let (mine, theirs) = self.effects(&deal)?;
         if must == Must::BeAllowed && !self.effect_allowed(self.accounts.get(&other)?, market, &theirs) {
             return None;
         }
+        let (mine_before, theirs_before) = (self.snapshot(account), self.snapshot(other));
         self.settle(&deal, mine, theirs);
-        self.record_step(account, market, side, (price, size, Usdc::ZERO), "deleverage");
+        let step = Step { market, side, price, size, fee: 0, counterparty: other, deleverage: true };
+        self.record_step(account, &step, &mine_before);
         if other != LIQUIDITY_POOL {
-            self.record_step(other, market, side.opposite(), (price, size, Usdc::ZERO), "deleverage");
+            let step = Step { side: side.opposite(), counterparty: account, ..step };
+            self.record_step(other, &step, &theirs_before);
         }
         Some(size)
     }

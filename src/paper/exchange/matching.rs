@@ -7,7 +7,7 @@ use super::{Account, Exchange};
 use crate::model::margin::Health;
 use crate::model::{
     AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Side, Size, TimeInForce, Trade,
-    TradeId, TradeKind, Usdc,
+    TradeId, TradeKind, TxHash, Usdc,
 };
 
 /// What one round of the loop decided.
@@ -30,7 +30,8 @@ pub(super) struct Deal {
     pub(super) taker: Party,
     /// The same of the maker.
     pub(super) maker: Party,
-    pub(super) tx_hash: String,
+    /// `None` for orders of the exchange itself.
+    pub(super) tx_hash: Option<TxHash>,
 }
 
 /// One side of a deal.
@@ -41,21 +42,32 @@ pub(super) struct Party {
     pub(super) order: OrderIndex,
     pub(super) client: Option<crate::model::ClientOrderIndex>,
     pub(super) fee: u32,
+    /// Who gets how much on top, in millionths.
+    pub(super) integrator: Option<(AccountIndex, u32)>,
 }
 
 impl Party {
     pub(super) const fn of(order: &LiveOrder, fee: u32) -> Self {
-        Self { account: order.owner, side: order.side, order: order.index, client: order.client, fee }
+        Self {
+            account: order.owner,
+            side: order.side,
+            order: order.index,
+            client: order.client,
+            fee,
+            integrator: None,
+        }
     }
 
-    const fn fill(&self, price: Price, size: Size) -> Fill {
-        Fill { side: self.side, size, price, fee: self.fee }
+    fn fill(&self, price: Price, size: Size) -> Fill {
+        let on_top = self.integrator.map_or(0, |(_, fee)| fee);
+        Fill { side: self.side, size, price, fee: self.fee + on_top }
     }
 }
 
 impl Exchange {
-    /// Matches `taker` and puts what is left on the book, or ends it. The order must not be live yet.
-    pub(super) fn run_taker(&mut self, mut taker: LiveOrder) {
+    /// Matches `taker` and puts what is left on the book, or ends it; returns what was filled, in lots and millionths of
+    /// a USDC, by now and before. The order must not be live yet.
+    pub(super) fn run_taker(&mut self, mut taker: LiveOrder) -> (Size, i128) {
         taker.status = OrderStatus::InProgress;
         self.register(&taker);
         let end = loop {
@@ -68,10 +80,12 @@ impl Exchange {
                 Round::End(status) => break Some(status),
             }
         };
+        let filled = (taker.filled, taker.filled_quote);
         match end {
             Some(status) => self.finish(taker, status),
             None => self.rest(taker),
         }
+        filled
     }
 
     fn round(&mut self, taker: &mut LiveOrder) -> Round {
@@ -194,22 +208,30 @@ impl Exchange {
         Round::Again
     }
 
+    /// Returns the maker and the taker fee of an account, in millionths; the world's accounts pay none.
+    pub(super) fn fees_of(&self, account: AccountIndex) -> (u32, u32) {
+        self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), Account::fees)
+    }
+
     /// Returns the fees and parties of a fill of `taker` against `maker`.
     fn deal(&self, taker: &LiveOrder, maker: &LiveOrder, size: Size) -> Deal {
-        let tier_of = |account: AccountIndex| {
-            self.accounts.get(&account).filter(|row| !row.house).map_or((0, 0), |row| super::fees(row.tier))
-        };
         let liquidation = taker.kind == OrderKind::Liquidation;
         let taker_fee =
-            if liquidation { self.liquidation_fee(taker, maker.price) } else { tier_of(taker.owner).1 };
+            if liquidation { self.liquidation_fee(taker, maker.price) } else { self.fees_of(taker.owner).1 };
         Deal {
             market: taker.market,
             kind: if liquidation { TradeKind::Liquidation } else { TradeKind::Trade },
             price: maker.price,
             size,
-            taker: Party::of(taker, taker_fee),
-            maker: Party::of(maker, tier_of(maker.owner).0),
-            tx_hash: taker.tx_hash.clone(),
+            taker: Party {
+                integrator: self.integrator_fees.get(&taker.index).map(|row| (row.account, row.taker)),
+                ..Party::of(taker, taker_fee)
+            },
+            maker: Party {
+                integrator: self.integrator_fees.get(&maker.index).map(|row| (row.account, row.maker)),
+                ..Party::of(maker, self.fees_of(maker.owner).0)
+            },
+            tx_hash: taker.tx_hash,
         }
     }
 
@@ -267,14 +289,21 @@ impl Exchange {
         let record = self.trade_record(deal, &taker, &maker);
         let quote = self.quote(deal.market, deal.size, deal.price);
         let (taker_fee, maker_fee) = (quote * i128::from(deal.taker.fee), quote * i128::from(deal.maker.fee));
+        let flips = [(&deal.taker, taker), (&deal.maker, maker)]
+            .map(|(party, effect)| self.apply_effect(party.account, deal.market, effect));
+        // Fees come after the effects, which set the collateral of both sides: one of them may be who gets a fee.
+        self.fees += maker_fee;
         if deal.kind == TradeKind::Liquidation {
-            self.insurance += taker_fee;
+            self.credit_fund(taker_fee);
         } else {
             self.fees += taker_fee;
         }
-        self.fees += maker_fee;
-        let flips = [(&deal.taker, taker), (&deal.maker, maker)]
-            .map(|(party, effect)| self.apply_effect(party.account, deal.market, effect));
+        for party in [&deal.taker, &deal.maker] {
+            if let Some((integrator, fee)) = party.integrator {
+                self.credit_integrator(integrator, quote * i128::from(fee));
+            }
+            self.count_volume(party.account, quote);
+        }
         if let Some(state) = self.state_mut(deal.market) {
             state.last = Some(deal.price);
             state.volume_lots += i128::from(deal.size.lots());
@@ -290,6 +319,12 @@ impl Exchange {
             if turned {
                 self.cancel_tied(party.account, deal.market);
             }
+        }
+    }
+
+    fn count_volume(&mut self, account: AccountIndex, quote: i128) {
+        if let Some(row) = self.accounts.get_mut(&account) {
+            row.volume += quote;
         }
     }
 
@@ -336,8 +371,7 @@ impl Exchange {
             Side::Buy => (maker.realized, taker.realized),
         };
         // Orders of the exchange itself have no hash; the wire shows a structured id padded with zeros.
-        let tx_hash =
-            if deal.tx_hash.is_empty() { format!("{:080x}", id.get()) } else { deal.tx_hash.clone() };
+        let tx_hash = deal.tx_hash.map_or_else(|| format!("{:080x}", id.get()), |hash| hash.to_string());
         let before = |party: &Party| {
             let account = self.accounts.get(&party.account);
             let state = account.map(|account| account.position(deal.market)).unwrap_or_default();
@@ -374,6 +408,8 @@ impl Exchange {
             maker_sign_changed: maker_was.position.side() != maker.state.position.side(),
             ask_pnl: micros(ask_pnl),
             bid_pnl: micros(bid_pnl),
+            taker_integrator: deal.taker.integrator,
+            maker_integrator: deal.maker.integrator,
         }
     }
 }

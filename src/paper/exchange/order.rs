@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountIndex, ClientOrderIndex, MarketId, Order, OrderIndex, OrderKind, OrderStatus, Price, Side, Size,
-    TimeInForce, Timestamp, Usdc,
+    AccountIndex, ClientOrderIndex, MarketId, Order, OrderDetails, OrderIndex, OrderKind, OrderStatus, Price,
+    Side, Size, TimeInForce, Timestamp, TriggerStatus, TxHash, Usdc,
 };
 
 /// What happens when an order meets another one of its owner (rules.md §3.4).
@@ -75,18 +75,68 @@ pub(crate) struct LiveOrder {
     pub(crate) status: OrderStatus,
     /// `None`: never.
     pub(crate) expiry: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    pub(crate) triggered_at: Option<Timestamp>,
     /// Time priority: the market's counter at creation, trigger and modify.
     pub(crate) priority: u64,
     pub(crate) self_trade: SelfTrade,
     pub(crate) self_scope: SelfScope,
     pub(crate) version: u64,
-    pub(crate) links: Links,
-    /// Hash text of the transaction that last gave it a priority.
-    pub(crate) tx_hash: String,
+    /// `None` for an order outside every group.
+    pub(crate) links: Option<Box<Links>>,
+    /// Slices of a TWAP order that are still to come.
+    pub(crate) slices: u32,
+    /// Transaction that last gave it a priority; `None` for the exchange's own orders.
+    pub(crate) tx_hash: Option<TxHash>,
+}
+
+/// What every order is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Basics {
+    pub(crate) owner: AccountIndex,
+    pub(crate) market: MarketId,
+    pub(crate) side: Side,
+    pub(crate) kind: OrderKind,
+    pub(crate) tif: TimeInForce,
+    pub(crate) price: Price,
+    pub(crate) size: Size,
 }
 
 impl LiveOrder {
+    /// Makes an order with the defaults of one that the exchange makes itself.
+    pub(crate) const fn new(basics: Basics, index: OrderIndex, priority: u64, now: Timestamp) -> Self {
+        let Basics { owner, market, side, kind, tif, price, size } = basics;
+        Self {
+            index,
+            owner,
+            market,
+            client: None,
+            side,
+            kind,
+            tif,
+            reduce_only: false,
+            price,
+            trigger: None,
+            initial: size,
+            remaining: size,
+            filled: Size::ZERO,
+            filled_quote: 0,
+            status: OrderStatus::InProgress,
+            expiry: None,
+            created_at: now,
+            updated_at: now,
+            triggered_at: None,
+            priority,
+            self_trade: SelfTrade::ExpireMaker,
+            self_scope: SelfScope::Account,
+            version: 0,
+            links: None,
+            slices: 0,
+            tx_hash: None,
+        }
+    }
+
     /// Returns what the API shows.
     pub(crate) fn view(&self) -> Order {
         Order {
@@ -107,7 +157,43 @@ impl LiveOrder {
             status: self.status,
             expiry: self.expiry.unwrap_or_default(),
             updated_at: self.updated_at,
+            details: self.details(),
         }
+    }
+
+    fn details(&self) -> OrderDetails {
+        let links = self.links.as_deref();
+        let child = |n: usize| links.and_then(|links| links.children.get(n).copied());
+        OrderDetails {
+            created_at: self.created_at,
+            trigger_status: self.trigger_status(),
+            triggered_at: self.triggered_at,
+            priority: self.priority,
+            version: self.version,
+            parent: self.parent(),
+            to_trigger: [child(0), child(1)],
+            to_cancel: links.and_then(|links| links.sibling),
+        }
+    }
+
+    fn trigger_status(&self) -> TriggerStatus {
+        match self.status {
+            OrderStatus::Pending if self.kind == OrderKind::Twap => TriggerStatus::Twap,
+            OrderStatus::Pending if self.parent().is_some() => TriggerStatus::ParentOrder,
+            OrderStatus::Pending => TriggerStatus::MarkPrice,
+            OrderStatus::InProgress => TriggerStatus::Ready,
+            _ => TriggerStatus::Na,
+        }
+    }
+
+    /// Returns the order that must end before this one wakes.
+    pub(crate) fn parent(&self) -> Option<OrderIndex> {
+        self.links.as_deref().and_then(|links| links.parent)
+    }
+
+    /// Returns the orders that wake when this one ends.
+    pub(crate) fn children(&self) -> &[OrderIndex] {
+        self.links.as_deref().map_or(&[], |links| &links.children)
     }
 
     /// Returns whether `Price` bounds the average of all fills instead of each one.

@@ -1,10 +1,8 @@
 //! What the exchange tells about itself.
 
-use std::time::Duration;
-
 use super::api::{
-    AccountRecord, FundingRecord, LiquidationRecord, PositionRecord, RestingOrder, TradeFilter, TradeRecord,
-    TransferRecord, TxRecord, WithdrawalRecord,
+    AccountRecord, DepositRecord, FundingRecord, LiquidationRecord, MarketFundingRecord, PositionRecord,
+    RestingOrder, TradeFilter, TradeRecord, TransferRecord, TxRecord, WithdrawalRecord,
 };
 use super::{Account, Exchange};
 use crate::model::margin::Margin;
@@ -15,7 +13,10 @@ impl Exchange {
     pub fn account(&self, index: AccountIndex) -> Option<AccountRecord> {
         let account = self.accounts.get(&index)?;
         let cross = self.cross_margin(account);
-        let (maker_fee, taker_fee) = super::fees(account.tier);
+        let (maker_fee, taker_fee) = account.fees();
+        let isolated = account.orders.iter().filter(|order| {
+            account.position(super::market_of(**order)).mode == crate::model::MarginMode::Isolated
+        });
         let pending =
             account.orders.iter().filter(|order| self.live(**order).is_some_and(|o| o.waits())).count();
         Some(AccountRecord {
@@ -25,8 +26,9 @@ impl Exchange {
             cancel_all_at: account.cancel_all_at,
             total_order_count: count(account.orders.len()),
             pending_order_count: count(pending),
+            // Unsettled funding counts at once in everything that is shown.
             collateral: account.collateral
-                + account.positions.values().map(|row| row.allocated).sum::<i128>(),
+                + account.positions.values().map(|row| row.allocated + row.unsettled).sum::<i128>(),
             available: cross.available(),
             total_value: cross.value + self.isolated_value(account),
             cross_value: cross.value,
@@ -41,10 +43,19 @@ impl Exchange {
             maker_fee,
             taker_fee,
             transaction_time_us: account.transaction_time_us,
+            master: account.master,
+            lit_stake: account.lit_stake,
+            tier_changed_at: account.tier_changed_at,
+            trading_mode: account.trading_mode,
+            integrators: account.integrators.values().copied().collect(),
+            maker_only_keys: account.maker_only.at(self.now).to_vec(),
+            cross_closeout: cross.closeout,
+            isolated_order_count: count(isolated.count()),
+            volume: account.volume,
         })
     }
 
-    fn position_records(&self, account: &Account, cross: &Margin) -> Vec<PositionRecord> {
+    pub(super) fn position_records(&self, account: &Account, cross: &Margin) -> Vec<PositionRecord> {
         let mut rows = Vec::new();
         for (market, state) in &account.positions {
             let (open, pending) = self.order_counts(account, *market);
@@ -60,7 +71,10 @@ impl Exchange {
                 margin_mode: state.mode,
                 initial_margin_fraction: super::fraction_in_use(state, rules),
                 margin_set: state.fraction.is_some(),
-                allocated_margin: state.allocated,
+                allocated_margin: match state.mode {
+                    crate::model::MarginMode::Cross => 0,
+                    crate::model::MarginMode::Isolated => state.allocated + state.unsettled,
+                },
                 open_order_count: open,
                 pending_order_count: pending,
                 liquidation_price: margin.as_ref().and_then(|row| pot.liquidation_price(row)),
@@ -84,6 +98,10 @@ impl Exchange {
 
     pub(super) fn live(&self, order: OrderIndex) -> Option<&super::order::LiveOrder> {
         self.state(super::market_of(order))?.orders.get(&order)
+    }
+
+    pub(super) fn live_mut(&mut self, order: OrderIndex) -> Option<&mut super::order::LiveOrder> {
+        self.state_mut(super::market_of(order))?.orders.get_mut(&order)
     }
 
     /// Returns the accounts of an L1 address, in any spelling; the master comes first.
@@ -203,6 +221,17 @@ impl Exchange {
         self.newest_first(account, |account| &account.withdrawals)
     }
 
+    /// Returns the deposits of an account, newest first.
+    pub fn deposits(&self, account: AccountIndex) -> Vec<DepositRecord> {
+        self.newest_first(account, |account| &account.deposits)
+    }
+
+    /// Returns the hourly fundings of a market, newest first.
+    pub fn market_fundings(&self, market: MarketId) -> Vec<MarketFundingRecord> {
+        let rows = self.state(market).into_iter().flat_map(|state| state.fundings.iter().rev());
+        rows.copied().collect()
+    }
+
     /// Returns the transfers from and to an account, newest first.
     pub fn transfers(&self, account: AccountIndex) -> Vec<TransferRecord> {
         self.newest_first(account, |account| &account.transfers)
@@ -223,11 +252,6 @@ impl Exchange {
         self.accounts
             .get(&account)
             .map_or_else(Vec::new, |account| list(account).iter().rev().cloned().collect())
-    }
-
-    /// Returns how long a secure withdrawal stays pending at the moment.
-    pub const fn withdrawal_delay(&self) -> Duration {
-        self.money.delay
     }
 }
 

@@ -79,7 +79,8 @@ impl Exchange {
     /// Returns the cross pot of an account.
     pub(super) fn cross_margin(&self, account: &Account) -> Margin {
         let cross = account.positions.iter().filter(|(_, row)| row.mode == MarginMode::Cross);
-        Margin::of(account.collateral, cross.filter_map(|(market, row)| self.row_of(*market, row)))
+        let funding: i128 = cross.clone().map(|(_, row)| row.unsettled).sum();
+        Margin::of(account.collateral + funding, cross.filter_map(|(market, row)| self.row_of(*market, row)))
     }
 
     /// Returns the cross pot as it would be with another collateral and another position in `market`.
@@ -91,16 +92,14 @@ impl Exchange {
         state: &PositionState,
     ) -> Margin {
         let others = account.positions.iter().filter(|(other, _)| **other != market);
-        let rows = others
-            .chain([(&market, state)])
-            .filter(|(_, row)| row.mode == MarginMode::Cross)
-            .filter_map(|(market, row)| self.row_of(*market, row));
-        Margin::of(collateral, rows)
+        let cross = others.chain([(&market, state)]).filter(|(_, row)| row.mode == MarginMode::Cross);
+        let funding: i128 = cross.clone().map(|(_, row)| row.unsettled).sum();
+        Margin::of(collateral + funding, cross.filter_map(|(market, row)| self.row_of(*market, row)))
     }
 
     /// Returns the pot of an isolated position.
     pub(super) fn isolated_margin(&self, market: MarketId, state: &PositionState) -> Margin {
-        Margin::of(state.allocated, self.row_of(market, state))
+        Margin::of(state.allocated + state.unsettled, self.row_of(market, state))
     }
 
     /// Returns the pot that backs a position: the account's cross pot, or its own.
@@ -125,7 +124,8 @@ impl Exchange {
         let quote = i128::from(fill.size.lots()) * i128::from(fill.price.ticks()) * i128::from(multiplier);
         let fee = quote * i128::from(fill.fee);
         let (mut state, realized) = fold(&old, fill, multiplier);
-        let cash = realized * E12_PER_MICRO - fee;
+        // A fill touches the position: its funding is settled with it.
+        let cash = realized * E12_PER_MICRO - fee + std::mem::take(&mut state.unsettled);
         if state.mode == MarginMode::Cross {
             return FillEffect { state, collateral: account.collateral + cash, realized };
         }

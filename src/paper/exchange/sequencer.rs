@@ -33,6 +33,7 @@ impl Exchange {
             self.expiries.first().map(|key| sweep_after(key.0)),
             self.switches.first().map(|key| key.0),
             self.liquidations.first().map(|key| key.0),
+            self.errands.keys().next().map(|key| key.0),
             self.money.due.first().map(|key| key.0),
             Some(self.sample_due),
             Some(self.funding_due),
@@ -44,6 +45,7 @@ impl Exchange {
     fn run_due(&mut self) {
         self.sweep_expired();
         self.run_switches();
+        self.run_errands();
         self.run_withdrawals();
         if self.sample_due <= self.now {
             self.sample_premiums();

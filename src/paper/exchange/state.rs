@@ -6,18 +6,24 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::account::{Account, Key};
-use super::api::{Conservation, ExchangeConfig, ExchangeEvent, MarketStats, TradeRecord, TxRecord};
+use super::api::{
+    Conservation, ExchangeConfig, ExchangeEvent, MarketFundingRecord, MarketStats, TradeRecord, TxRecord,
+};
 use super::book::Book;
+use super::errand::Errand;
+use super::integrator::IntegratorFees;
+use super::mishap::MishapRule;
 use super::order::LiveOrder;
 use super::sequencer::PendingTx;
-use super::withdraw::MoneyState;
+use super::withdraw::{FAST_WITHDRAWAL, MoneyState};
 use crate::model::margin::{E12_PER_MICRO, MarginPosition};
 use crate::model::{
     AccountIndex, ApiKeyIndex, Market, MarketId, MarketStatus, OrderIndex, Price, Size, Timestamp, TxHash,
     Usdc,
 };
 
-/// The liquidity pool's account: it takes over what nobody else closes.
+/// The liquidity pool's account, which is the insurance fund as on the venue: it takes over what nobody else closes,
+/// and gets the liquidation fees.
 pub(crate) const LIQUIDITY_POOL: AccountIndex = AccountIndex::new((1 << 48) - 2);
 /// What the pool starts with.
 const POOL_CAPITAL: Usdc = Usdc::whole(10_000_000);
@@ -50,6 +56,8 @@ pub(crate) struct MarketState {
     pub(crate) premium_count: i128,
     pub(crate) funding_rate: i64,
     pub(crate) funding_at: Option<Timestamp>,
+    /// Bounded by [`FUNDINGS`](super::funding::FUNDINGS).
+    pub(crate) fundings: VecDeque<MarketFundingRecord>,
     #[serde(skip)]
     pub(crate) recent: VecDeque<TradeRecord>,
 }
@@ -79,6 +87,7 @@ impl MarketState {
             premium_count: 0,
             funding_rate: 0,
             funding_at: None,
+            fundings: VecDeque::new(),
             recent: VecDeque::new(),
         }
     }
@@ -119,6 +128,10 @@ pub struct Exchange {
     /// Accepted transactions by the time they are due and their order of arrival.
     pub(super) pending: BTreeMap<(Timestamp, u64), PendingTx>,
     pub(super) txs: BTreeMap<TxHash, TxRecord>,
+    /// What the exchange will do by itself, by time and order of planning.
+    pub(super) errands: BTreeMap<(Timestamp, u64), Errand>,
+    pub(super) next_errand: u64,
+    pub(super) mishaps: Vec<MishapRule>,
     /// Live orders with an expiry.
     pub(super) expiries: BTreeSet<(Timestamp, MarketId, OrderIndex)>,
     /// Accounts with a dead man's switch or a running liquidation are few; these sets name them.
@@ -126,7 +139,8 @@ pub struct Exchange {
     pub(super) liquidations: BTreeSet<(Timestamp, AccountIndex)>,
     pub(super) money: MoneyState,
     pub(super) fees: i128,
-    pub(super) insurance: i128,
+    /// What live orders pay their integrators; few do.
+    pub(super) integrator_fees: BTreeMap<OrderIndex, IntegratorFees>,
     pub(super) next_sequence: u64,
     pub(super) next_trade: u64,
     pub(super) next_record: u64,
@@ -151,12 +165,15 @@ impl Exchange {
             accounts: BTreeMap::new(),
             pending: BTreeMap::new(),
             txs: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            next_errand: 0,
+            mishaps: Vec::new(),
             expiries: BTreeSet::new(),
             switches: BTreeSet::new(),
             liquidations: BTreeSet::new(),
             money: MoneyState::new(config.withdrawal_delay, config.claim_delay),
             fees: 0,
-            insurance: 0,
+            integrator_fees: BTreeMap::new(),
             next_sequence: 1,
             next_trade: 1,
             next_record: 1,
@@ -172,6 +189,12 @@ impl Exchange {
             Some(LIQUIDITY_POOL),
         );
         exchange.deposit(LIQUIDITY_POOL, POOL_CAPITAL);
+        exchange.create_account(
+            "0x0000000000000000000000000000000000000002".to_owned(),
+            Vec::new(),
+            Some(FAST_WITHDRAWAL),
+        );
+        exchange.make_house(FAST_WITHDRAWAL);
         exchange.events.clear();
         exchange
     }
@@ -278,16 +301,6 @@ impl Exchange {
         }
     }
 
-    /// Credits `amount` to an account's collateral.
-    pub fn deposit(&mut self, account: AccountIndex, amount: Usdc) {
-        if let Some(row) = self.accounts.get_mut(&account) {
-            let e12 = i128::from(amount.micros()) * E12_PER_MICRO;
-            row.collateral += e12;
-            self.money.deposited += e12;
-            self.changed(account);
-        }
-    }
-
     /// Sets mark and index of a market; runs triggers and liquidation checks.
     pub fn set_prices(&mut self, market: MarketId, mark: Price, index: Price) {
         let Some(&slot) = self.slots.get(&market) else { return };
@@ -353,16 +366,16 @@ impl Exchange {
     pub fn conservation(&self) -> Conservation {
         let mut sum = Conservation {
             fees: self.fees,
-            insurance: self.insurance,
             withdrawn: self.money.withdrawn,
             deposited: self.money.deposited,
             ..Conservation::default()
         };
         let mut lots: BTreeMap<MarketId, i128> = BTreeMap::new();
         for account in self.accounts.values() {
-            sum.collateral += account.collateral;
+            let pot = if account.index == LIQUIDITY_POOL { &mut sum.insurance } else { &mut sum.collateral };
+            *pot += account.collateral;
             for (market, row) in &account.positions {
-                sum.collateral += row.allocated;
+                *pot += row.allocated + row.unsettled;
                 *lots.entry(*market).or_default() += i128::from(row.position.lots());
                 if let Some(row) = self.margin_row(account, *market) {
                     sum.unrealized += MarginPosition::unrealized(&row) * E12_PER_MICRO;
@@ -388,9 +401,12 @@ impl Exchange {
         let mut sink = Sink(Sha256::new());
         let pending: Vec<_> = self.pending.iter().collect();
         let txs: Vec<_> = self.txs.values().collect();
+        let errands: Vec<_> = self.errands.iter().collect();
         let parts = (
             (&self.config, self.now, &self.rules, &self.states, &self.accounts, pending, txs),
-            (&self.expiries, &self.switches, &self.liquidations, &self.money, self.fees, self.insurance),
+            (&self.expiries, &self.switches, &self.liquidations, &self.money, self.fees),
+            &self.integrator_fees,
+            (errands, self.next_errand, &self.mishaps),
             (self.next_sequence, self.next_trade, self.next_record, self.funding_due, self.sample_due),
         );
         serde_json::to_writer(&mut sink, &parts).expect("the state has only string and integer keys");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Exchange;
-use super::api::{ApiError, ExchangeEvent, Submitted, Tier, TxOutcome, TxRecord};
+use super::api::{ApiError, ExchangeEvent, Submitted, TxOutcome, TxRecord};
 use super::sequencer::PendingTx;
 use crate::model::{AccountIndex, ApiKeyIndex, Nonce, Timestamp};
 use crate::signing::{PublicKey, Signature};
@@ -123,11 +123,26 @@ impl Exchange {
         self.pending.values().filter(of_key).max_by_key(|tx| tx.envelope.nonce)
     }
 
+    /// Returns how long a transaction waits (rules.md §9). An order is a maker's when it is post-only: whether another
+    /// one will take is not known before it runs. What a maker-only key sends never waits.
+    fn delay(&self, account: AccountIndex, key: ApiKeyIndex, tx: &Tx) -> Duration {
+        let delays = self.accounts.get(&account).map(|row| row.tier.delays(row.lit_stake));
+        let Some(delays) = delays.filter(|_| !self.is_maker_only(account, key)) else {
+            return Duration::ZERO;
+        };
+        let post_only = |orders: &[crate::tx::OrderSpec]| orders.iter().all(|order| order.time_in_force == 2);
+        match tx {
+            Tx::CreateOrder(body) if post_only(std::slice::from_ref(&body.order)) => delays.maker,
+            Tx::CreateGroupedOrders(body) if post_only(&body.orders) => delays.maker,
+            Tx::CreateOrder(_) | Tx::CreateGroupedOrders(_) | Tx::ModifyOrder(_) => delays.taker,
+            _ => delays.other,
+        }
+    }
+
     fn take_in(&mut self, envelope: Envelope, tx_info: &str) -> Submitted {
         let (account, key) = (envelope.account(), envelope.api_key_index());
         let hash = envelope.tx_hash(self.config.chain_id);
-        let tier = self.accounts.get(&account).map_or(self.config.tier, |row| row.tier);
-        let mut executes_at = self.now.after(delay(tier, &envelope.tx));
+        let mut executes_at = self.now.after(self.delay(account, key, &envelope.tx));
         // One key's transactions never overtake each other, whatever their delays: their nonces would die.
         let of_key = |tx: &PendingTx| tx.account == account && tx.envelope.api_key_index() == key;
         if let Some(((at, _), _)) = self.pending.iter().rfind(|(_, tx)| of_key(tx)) {
@@ -167,22 +182,4 @@ pub(super) fn check_nonce(envelope: &Envelope, expected: i64) -> Result<(), ApiE
         envelope.nonce == expected
     };
     if fits { Ok(()) } else { Err(ApiError::of(21104)) }
-}
-
-/// Returns how long a transaction waits (rules.md §9). An order is a maker's when it is post-only: whether another one
-/// will take is not known before it runs.
-fn delay(tier: Tier, tx: &Tx) -> Duration {
-    let post_only = |orders: &[crate::tx::OrderSpec]| orders.iter().all(|order| order.time_in_force == 2);
-    let maker = match tx {
-        Tx::CreateOrder(body) => post_only(std::slice::from_ref(&body.order)),
-        Tx::CreateGroupedOrders(body) => post_only(&body.orders),
-        _ => false,
-    };
-    let takes = matches!(tx, Tx::CreateOrder(_) | Tx::CreateGroupedOrders(_) | Tx::ModifyOrder(_)) && !maker;
-    match tier {
-        Tier::Standard if maker => Duration::ZERO,
-        Tier::Standard => Duration::from_millis(300),
-        Tier::Premium if takes => Duration::from_millis(200),
-        Tier::Premium => Duration::ZERO,
-    }
 }

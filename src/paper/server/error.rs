@@ -150,6 +150,7 @@ impl Refusal {
     /// Returns the HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
+            Self::Api(ApiError { code: 23_000 | 23_004 | 23_005, .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Api(_) => StatusCode::BAD_REQUEST,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSuchPath => StatusCode::NOT_FOUND,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{AccountIndex, Timestamp};
-use crate::paper::exchange::Tier;
+use crate::model::Timestamp;
+use crate::paper::exchange::{ApiError, Caller, Tier, Traffic, TxLimits};
 
 /// The span of every limit.
 const MINUTE_MS: i64 = 60_000;
@@ -47,8 +47,7 @@ impl Window {
 #[derive(Debug, Default)]
 struct Book {
     by_ip: BTreeMap<IpAddr, Window>,
-    by_account: BTreeMap<AccountIndex, Window>,
-    by_type: BTreeMap<(AccountIndex, u8), Window>,
+    transactions: TxLimits,
 }
 
 /// The limits of one server; clones share them.
@@ -75,23 +74,26 @@ impl Limits {
         let (cost, limit) = match self.tier {
             Tier::Standard => (1, 60),
             Tier::Premium => (weight(endpoint), 24_000),
+            Tier::Plus => (weight(endpoint), 120_000),
         };
         !self.enabled || self.lock(|book| book.by_ip.entry(ip).or_default().spend(now, cost, limit))
     }
 
-    /// Books a transaction, over REST or WebSocket; returns whether it is let through.
-    pub(crate) fn transaction(&self, now: Timestamp, account: AccountIndex, tx_type: u8) -> bool {
-        let limit = match self.tier {
-            Tier::Standard => 60,
-            Tier::Premium => 4_000,
-        };
-        !self.enabled
-            || self.lock(|book| {
-                let typed = type_limit(tx_type).is_none_or(|limit| {
-                    book.by_type.entry((account, tx_type)).or_default().spend(now, 1, limit)
-                });
-                typed && book.by_account.entry(account).or_default().spend(now, 1, limit)
-            })
+    /// Books a transaction, over REST or WebSocket; returns what is left of the sender's volume quota, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`TxLimits::spend`].
+    pub(crate) fn transaction(
+        &self,
+        now: Timestamp,
+        caller: &Caller<'_>,
+        traffic: Traffic,
+    ) -> Result<Option<u64>, ApiError> {
+        if !self.enabled {
+            return Ok(None);
+        }
+        self.lock(|book| book.transactions.spend(now, caller, traffic))
     }
 
     fn lock<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
@@ -103,6 +105,7 @@ impl Limits {
 fn weight(endpoint: &str) -> u64 {
     match endpoint {
         "sendTx" | "sendTxBatch" | "nextNonce" => 6,
+        "changeAccountTier" | "fastwithdraw" => 3_000,
         "txFromL1TxHash" => 50,
         "accountInactiveOrders" | "accountOrders" => 100,
         "apikeys" => 150,
@@ -112,20 +115,10 @@ fn weight(endpoint: &str) -> u64 {
     }
 }
 
-/// Returns how many transactions of a type an account may send a minute; `None` for those under the volume quota.
-const fn type_limit(tx_type: u8) -> Option<u64> {
-    match tx_type {
-        9 | 10 | 13 => Some(2),
-        12 => Some(120),
-        8 => Some(300),
-        14..=17 | 28 => None,
-        _ => Some(40),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AccountIndex;
 
     #[test]
     fn a_window_forgets_after_a_minute_and_refusals_are_free() {
@@ -142,9 +135,11 @@ mod tests {
     fn withdrawals_have_a_limit_of_their_own() {
         let limits = Limits::new(Tier::Premium, true);
         let (now, account) = (Timestamp::from_millis(0), AccountIndex::new(1));
-        let let_through = (0..5).filter(|_| limits.transaction(now, account, 13)).count();
-        assert_eq!(let_through, 2);
-        assert!(limits.transaction(now, account, 14));
-        assert!(Limits::new(Tier::Standard, false).transaction(now, account, 13));
+        let caller = Caller { account, l1_address: "0x1", tier: Tier::Premium, lit_stake: 0, volume: 0 };
+        let send = |tx_type| limits.transaction(now, &caller, Traffic::Transaction(tx_type));
+        assert_eq!((0..5).filter(|_| send(13).is_ok()).count(), 2);
+        assert!(send(14).is_ok());
+        let off = Limits::new(Tier::Standard, false);
+        assert!((0..5).all(|_| off.transaction(now, &caller, Traffic::Transaction(13)).is_ok()));
     }
 }

@@ -6,8 +6,10 @@ use rust_decimal::Decimal;
 
 use super::{Params, ok};
 use crate::model::{AccountIndex, ApiKeyIndex};
-use crate::paper::exchange::{AccountRecord, FundingRecord, TradeFilter, TradeRecord};
-use crate::paper::server::actor::View;
+use crate::paper::exchange::{
+    AccountRecord, ApiError, FundingRecord, Request, Tier, TradeFilter, TradeRecord,
+};
+use crate::paper::server::actor::{State, View};
 use crate::paper::server::auth::authorize;
 use crate::paper::server::error::Refusal;
 use crate::paper::server::history::resolution_ms;
@@ -88,6 +90,31 @@ pub(super) fn limits(view: &View<'_>, params: &Params) -> Result<Json, Refusal> 
     Ok(wire::account_limits(&view.exchange.account(index).ok_or_else(Refusal::account_not_found)?))
 }
 
+/// Changes the tier at once, where the venue takes a moment.
+pub(super) fn change_tier(state: &mut State, params: &Params) -> Result<Json, Refusal> {
+    let account = params.account()?;
+    authorize(&state.view(), params.token(), account)?;
+    let invalid = || Refusal::Api(ApiError { code: 62_002, message: "invalid account tier".to_owned() });
+    let tier = Tier::parse(params.required("new_tier")?).ok_or_else(invalid)?;
+    state.sim.request(Request::ChangeTier { account, tier })?;
+    Ok(ok().json())
+}
+
+pub(super) fn maker_only(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    let account = params.account()?;
+    authorize(view, params.token(), account)?;
+    Ok(ok().put("api_key_indexes", &view.exchange.maker_only_keys(account)).json())
+}
+
+pub(super) fn set_maker_only(state: &mut State, params: &Params) -> Result<Json, Refusal> {
+    let account = params.account()?;
+    authorize(&state.view(), params.token(), account)?;
+    let keys = serde_json::from_str(params.required("api_key_indexes")?);
+    let keys = keys.map_err(|_| Refusal::param("api_key_indexes"))?;
+    state.sim.request(Request::MakerOnlyKeys { account, keys })?;
+    Ok(ok().json())
+}
+
 pub(super) fn metadata(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let found = accounts_by(view, params)?;
     for record in &found {
@@ -110,7 +137,7 @@ pub(super) fn liquidations(view: &View<'_>, params: &Params) -> Result<Json, Ref
     rows.retain(|row| market.is_none_or(|market| market == row.market));
     let (page, next) = params.page(rows, limit)?;
     let rows: Vec<Json> =
-        page.iter().filter_map(|row| Some(wire::liquidation(row, view.market(row.market)?))).collect();
+        page.iter().filter_map(|row| wire::liquidation(row, |id| view.market(id))).collect();
     Ok(ok().put("liquidations", &rows).put("next_cursor", &next).json())
 }
 

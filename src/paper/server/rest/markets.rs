@@ -99,22 +99,46 @@ fn candles(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     Ok(ok().put("r", resolution).put("c", &rows).json())
 }
 
+/// Most rows of `fundings`.
+const FUNDINGS_MAX: usize = 100;
+
 fn fundings(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let market = named(view, params)?;
     let resolution = params.required("resolution")?;
     if !matches!(resolution, "1h" | "1d") {
         return Err(Refusal::param("resolution"));
     }
-    // Only the last payment is kept per market; each account's own list is in `positionFunding`.
-    let stats = view.exchange.stats(market.id);
-    let row = stats.and_then(|stats| {
-        let at = stats.funding_at?;
-        let percent = Decimal::new(stats.funding_rate, 4);
-        let mark = stats.mark?.to_decimal(market);
-        Some(wire::funding(at, mark * percent / Decimal::ONE_HUNDRED, percent))
-    });
-    let rows: Vec<Json> = row.into_iter().collect();
+    let (from, to) = (params.int::<i64>("start_timestamp")?, params.int::<i64>("end_timestamp")?);
+    let span = if resolution == "1d" { 86_400_000 } else { 3_600_000 };
+    let in_range = |at: i64| from.is_none_or(|from| at >= ms(from)) && to.is_none_or(|to| at <= ms(to));
+    // Newest first; the hours of a day add up.
+    let mut spans: Vec<(i64, i128, i64)> = Vec::new();
+    for row in view.exchange.market_fundings(market.id) {
+        let start = row.at.as_millis().div_euclid(span) * span;
+        match spans.last_mut().filter(|last| last.0 == start) {
+            Some(last) => *last = (start, last.1 + row.per_lot, last.2 + row.rate),
+            None => spans.push((start, row.per_lot, row.rate)),
+        }
+    }
+    spans.retain(|row| in_range(row.0));
+    let wanted = params.int::<usize>("count_back")?.filter(|count| *count > 0).unwrap_or(FUNDINGS_MAX);
+    spans.truncate(wanted.min(FUNDINGS_MAX));
+    let rows: Vec<Json> = spans
+        .into_iter()
+        .rev()
+        .map(|(at, per_lot, rate)| {
+            // A lot is 10^−decimals of the base: the payment of one base.
+            let per_base = Decimal::try_from_i128_with_scale(per_lot, 12).unwrap_or_default()
+                * Decimal::from(10_i64.pow(market.size_decimals));
+            wire::funding(Timestamp::from_millis(at), per_base, Decimal::new(rate, 4))
+        })
+        .collect();
     Ok(ok().put("resolution", resolution).put("fundings", &rows).json())
+}
+
+/// Reads a time by its magnitude: clients send seconds and milliseconds.
+const fn ms(at: i64) -> i64 {
+    if at < 100_000_000_000 { at.saturating_mul(1_000) } else { at }
 }
 
 fn funding_rates(view: &View<'_>) -> Json {

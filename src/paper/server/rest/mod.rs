@@ -27,10 +27,9 @@ pub(crate) fn answer(
         (&Method::POST, "sendTx") => transactions::send_tx(state, params),
         (&Method::POST, "sendTxBatch") => transactions::send_tx_batch(state, params),
         (&Method::POST, "notification/ack") => accounts::acknowledge(&state.view(), params),
-        (&Method::POST, "changeAccountTier" | "fastwithdraw") => {
-            // Both need what this exchange does not have: other tiers at run time, and an L1 bridge.
-            Err(Refusal::param(format_args!("{endpoint} is not offered on paper")))
-        }
+        (&Method::POST, "changeAccountTier") => accounts::change_tier(state, params),
+        (&Method::POST, "setMakerOnlyApiKeys") => accounts::set_maker_only(state, params),
+        (&Method::POST, "fastwithdraw") => money::withdraw_fast(state, params),
         (&Method::GET, _) => read(state, endpoint, params),
         _ => Err(Refusal::NoSuchPath),
     }
@@ -44,6 +43,7 @@ fn read(state: &State, endpoint: &str, params: &Params) -> Result<Json, Refusal>
         "account" => accounts::account(view, params),
         "accountsByL1Address" => accounts::by_l1_address(view, params),
         "accountLimits" => accounts::limits(view, params),
+        "getMakerOnlyApiKeys" => accounts::maker_only(view, params),
         "accountMetadata" => accounts::metadata(view, params),
         "pnl" => accounts::pnl(view, params),
         "positionFunding" => accounts::position_funding(view, params),

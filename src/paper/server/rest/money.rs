@@ -1,15 +1,19 @@
 //! Withdrawals, deposits and transfers.
 
-use super::{Params, ok};
+use super::{Params, ok, transactions};
 use crate::model::{AccountIndex, WithdrawStatus};
-use crate::paper::server::actor::View;
+use crate::paper::exchange::ApiError;
+use crate::paper::server::actor::{State, View};
 use crate::paper::server::auth::authorize;
 use crate::paper::server::error::Refusal;
 use crate::paper::server::json::{Json, object};
 use crate::paper::server::wire;
+use crate::tx::{Envelope, Tx};
 
 /// Rows of a history page; the endpoints take no limit.
 const PAGE: usize = 100;
+/// The type of a transfer.
+const TRANSFER: u8 = 12;
 
 pub(super) fn withdrawals(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let account = params.account()?;
@@ -26,11 +30,21 @@ pub(super) fn withdrawals(view: &View<'_>, params: &Params) -> Result<Json, Refu
     Ok(ok().put("withdraws", &rows).put("cursor", &next).json())
 }
 
-/// Accounts are born with their money here, so nothing was ever deposited.
 pub(super) fn deposits(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
-    params.required("l1_address")?;
-    authorize(view, params.token(), params.account()?)?;
-    Ok(ok().put("deposits", &[(); 0]).put("cursor", "").json())
+    let (account, address) = (params.account()?, params.required("l1_address")?);
+    authorize(view, params.token(), account)?;
+    let record = view.exchange.account(account).ok_or_else(Refusal::account_not_found)?;
+    if !record.l1_address.eq_ignore_ascii_case(address) {
+        return Err(Refusal::Api(ApiError { code: 21103, message: "invalid account l1 address".to_owned() }));
+    }
+    // Money is there at once, so nothing is ever pending or waits to be claimed.
+    let rows = match params.text("filter").unwrap_or("all") {
+        "pending" | "claimable" => Vec::new(),
+        _ => view.exchange.deposits(account),
+    };
+    let (page, next) = params.page(rows, PAGE)?;
+    let rows: Vec<Json> = page.iter().map(wire::deposit).collect();
+    Ok(ok().put("deposits", &rows).put("cursor", &next).json())
 }
 
 pub(super) fn transfers(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
@@ -60,11 +74,35 @@ pub(super) fn transfer_fee(view: &View<'_>, params: &Params) -> Result<Json, Ref
 }
 
 pub(super) fn fast_withdrawal(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
-    authorize(view, params.token(), params.account()?)?;
-    // There is no bridge account, so nothing can be withdrawn this way.
+    let account = params.account()?;
+    authorize(view, params.token(), account)?;
+    let terms = view.exchange.fast_withdrawal_terms(account).ok_or_else(Refusal::account_not_found)?;
     Ok(ok()
-        .put("to_account_index", &0)
-        .put("withdraw_limit", "0.000000")
-        .put("max_withdrawal_amount", "0.000000")
+        .put("to_account_index", &terms.to)
+        .put("withdraw_limit", &wire::usdc(terms.limit))
+        .put("max_withdrawal_amount", &wire::usdc(terms.max))
         .json())
+}
+
+/// Takes a transfer to the bridge in, whose memo names the address that is paid out.
+pub(super) fn withdraw_fast(state: &mut State, params: &Params) -> Result<Json, Refusal> {
+    let (tx_info, to_address) = (params.required("tx_info")?, params.required("to_address")?);
+    let (envelope, ..) = Envelope::parse(TRANSFER, tx_info).map_err(|_| Refusal::invalid_tx_info())?;
+    let Tx::Transfer(body) = &envelope.tx else { return Err(Refusal::invalid_tx_info()) };
+    authorize(&state.view(), params.token(), envelope.account())?;
+    let terms = state.exchange().fast_withdrawal_terms(envelope.account());
+    if terms.is_none_or(|terms| terms.to.get() != body.to_account_index) {
+        return Err(Refusal::Api(ApiError { code: 21106, message: "invalid ToAccount".to_owned() }));
+    }
+    if memo_of(to_address) != Some(body.memo) {
+        return Err(Refusal::param("to_address is not the memo's"));
+    }
+    Ok(transactions::send(state, TRANSFER, tx_info, true)?.single(ok()).json())
+}
+
+/// Returns the memo that names an address: its 20 bytes, then zeros.
+fn memo_of(address: &str) -> Option<[u8; 32]> {
+    let mut memo = [0; 32];
+    hex::decode_to_slice(address.strip_prefix("0x")?, memo.get_mut(..20)?).ok()?;
+    Some(memo)
 }

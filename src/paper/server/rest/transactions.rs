@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Params, ok};
 use crate::model::{AccountIndex, Timestamp, TxHash};
-use crate::paper::exchange::{Submitted, TxRecord};
+use crate::paper::exchange::{Submitted, Traffic, TxRecord};
 use crate::paper::server::actor::{State, View};
 use crate::paper::server::auth::authorize;
 use crate::paper::server::error::Refusal;
@@ -15,6 +15,9 @@ use crate::tx::Envelope;
 /// What the venue says about the volume quota of those who have none.
 const QUOTA: &str = r#"{"ratelimit": "didn't use volume quota"}"#;
 
+/// The type of a transfer.
+const TRANSFER: u8 = 12;
+
 /// Transactions that the exchange took in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -22,11 +25,14 @@ pub(crate) struct Sent {
     pub(crate) hashes: Vec<TxHash>,
     /// When the last of them executes.
     pub(crate) executes_at: Timestamp,
+    /// What is left of the sender's volume quota, if its tier has one.
+    pub(crate) volume_quota: Option<u64>,
 }
 
 impl Sent {
-    fn of(taken: &[Submitted]) -> Self {
+    fn of(taken: &[Submitted], volume_quota: Option<u64>) -> Self {
         Self {
+            volume_quota,
             hashes: taken.iter().map(|tx| tx.hash).collect(),
             executes_at: taken.iter().map(|tx| tx.executes_at).max().unwrap_or_default(),
         }
@@ -47,6 +53,7 @@ impl Sent {
             .put("message", QUOTA)
             .put("tx_hash", hash)
             .put("predicted_execution_time_ms", &self.executes_at)
+            .maybe("volume_quota_remaining", self.volume_quota)
     }
 }
 
@@ -55,13 +62,18 @@ impl Sent {
 struct Owner {
     #[serde(rename = "AccountIndex", alias = "FromAccountIndex")]
     account: AccountIndex,
+    #[serde(default, rename = "ToAccountIndex")]
+    to: Option<AccountIndex>,
 }
 
-fn throttle(state: &State, tx_type: u8, tx_info: &str) -> Result<(), Refusal> {
+fn throttle(state: &State, tx_type: u8, tx_info: &str) -> Result<Option<u64>, Refusal> {
     // Text that names no account cannot be counted; the exchange refuses it anyway.
-    let Ok(owner) = serde_json::from_str::<Owner>(tx_info) else { return Ok(()) };
-    let fits = state.limits.transaction(state.exchange().now(), owner.account, tx_type);
-    if fits { Ok(()) } else { Err(Refusal::RateLimited) }
+    let Ok(owner) = serde_json::from_str::<Owner>(tx_info) else { return Ok(None) };
+    let Some(caller) = state.exchange().caller(owner.account) else { return Ok(None) };
+    let bridge = state.exchange().fast_withdrawal_terms(owner.account).map(|terms| terms.to);
+    let fast = tx_type == TRANSFER && owner.to.is_some() && owner.to == bridge;
+    let traffic = if fast { Traffic::FastWithdrawal } else { Traffic::Transaction(tx_type) };
+    Ok(state.limits.transaction(state.exchange().now(), &caller, traffic)?)
 }
 
 /// Hands one transaction to the exchange.
@@ -71,8 +83,8 @@ pub(crate) fn send(
     tx_info: &str,
     price_protection: bool,
 ) -> Result<Sent, Refusal> {
-    throttle(state, tx_type, tx_info)?;
-    Ok(Sent::of(&[state.sim.submit(tx_type, tx_info, price_protection)?]))
+    let quota = throttle(state, tx_type, tx_info)?;
+    Ok(Sent::of(&[state.sim.submit(tx_type, tx_info, price_protection)?], quota))
 }
 
 /// Reads the two JSON texts of a batch.
@@ -87,10 +99,11 @@ pub(crate) fn read_batch(types: &str, infos: &str) -> Result<Vec<(u8, String)>, 
 
 /// Hands a batch to the exchange.
 pub(crate) fn send_batch(state: &mut State, txs: &[(u8, &str)]) -> Result<Sent, Refusal> {
+    let mut quota = None;
     for (tx_type, tx_info) in txs {
-        throttle(state, *tx_type, tx_info)?;
+        quota = throttle(state, *tx_type, tx_info)?;
     }
-    Ok(Sent::of(&state.sim.submit_batch(txs)?))
+    Ok(Sent::of(&state.sim.submit_batch(txs)?, quota))
 }
 
 /// Answers as if the transactions had been taken in, and forgets them: the black hole of a fault test.
@@ -101,7 +114,7 @@ pub(crate) fn lose(state: &State, txs: &[(u8, &str)]) -> Result<Sent, Refusal> {
         Ok(envelope.tx_hash(chain_id))
     };
     let hashes = txs.iter().map(hash).collect::<Result<_, Refusal>>()?;
-    Ok(Sent { hashes, executes_at: state.exchange().now() })
+    Ok(Sent { hashes, executes_at: state.exchange().now(), volume_quota: None })
 }
 
 /// Answers a lost request of either endpoint.

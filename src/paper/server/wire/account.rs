@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::money::USDC_ASSET;
 use super::{e12, micros, percent, scaled};
 use crate::model::{MarginMode, Market, MarketId, Side, Timestamp};
-use crate::paper::exchange::{AccountRecord, PositionRecord, Tier};
+use crate::paper::exchange::{AccountRecord, IntegratorRecord, PositionRecord};
 use crate::paper::server::json::{Json, Object, object};
 
 /// Returns a Position object (http.md §5).
@@ -60,15 +60,32 @@ pub(crate) fn asset(record: &AccountRecord) -> Json {
     }
 }
 
+/// Returns 0 for a master, 1 for a sub-account (http.md §5).
+fn account_type(record: &AccountRecord) -> u8 {
+    u8::from(record.master != record.index)
+}
+
+fn integrator(row: &IntegratorRecord) -> Json {
+    object! {
+        "account_index": row.account,
+        "name": "",
+        "max_perps_taker_fee": row.max_perps_taker_fee,
+        "max_perps_maker_fee": row.max_perps_maker_fee,
+        "max_spot_taker_fee": row.max_spot_taker_fee,
+        "max_spot_maker_fee": row.max_spot_maker_fee,
+        "approval_expiry": row.expiry,
+    }
+}
+
 fn head(record: &AccountRecord) -> Object {
     Object::new()
         .put("code", &0)
-        .put("account_type", &0)
+        .put("account_type", &account_type(record))
         .put("index", &record.index)
         .put("l1_address", &record.l1_address)
         .put("cancel_all_time", &record.cancel_all_at.map_or(0, Timestamp::as_millis))
         .put("total_order_count", &record.total_order_count)
-        .put("total_isolated_order_count", &0)
+        .put("total_isolated_order_count", &record.isolated_order_count)
         .put("pending_order_count", &record.pending_order_count)
 }
 
@@ -79,7 +96,7 @@ pub(crate) fn sub_account(record: &AccountRecord) -> Json {
         .put("status", &1)
         .put("collateral", &e12(record.collateral))
         .put("transaction_time", &record.transaction_time_us)
-        .put("account_trading_mode", &0)
+        .put("account_trading_mode", &record.trading_mode.number())
         .json()
 }
 
@@ -94,7 +111,7 @@ pub(crate) fn account<'a>(record: &AccountRecord, market: impl Fn(MarketId) -> O
             .put("status", &1)
             .put("collateral", &e12(record.collateral))
             .put("transaction_time", &record.transaction_time_us)
-            .put("account_trading_mode", &0)
+            .put("account_trading_mode", &record.trading_mode.number())
             .put("account_index", &record.index),
     )
     .put("positions", &rows)
@@ -106,7 +123,7 @@ pub(crate) fn account<'a>(record: &AccountRecord, market: impl Fn(MarketId) -> O
     .put("cross_maintenance_margin_requirement", &e12(record.cross_maintenance))
     .put("shares", &none)
     .put("pending_unlocks", &none)
-    .put("approved_integrators", &none)
+    .put("approved_integrators", &record.integrators.iter().map(integrator).collect::<Vec<_>>())
     .json()
 }
 
@@ -132,10 +149,7 @@ pub(crate) fn account_metadata(record: &AccountRecord) -> Json {
 
 /// Returns the answer of `accountLimits`.
 pub(crate) fn account_limits(record: &AccountRecord) -> Json {
-    let tier = match record.tier {
-        Tier::Standard => "standard",
-        Tier::Premium => "premium",
-    };
+    let tier = record.tier.name();
     object! {
         "code": 200,
         "max_llp_percentage": 100,
@@ -145,9 +159,9 @@ pub(crate) fn account_limits(record: &AccountRecord) -> Json {
         "can_create_public_pool": false,
         "current_maker_fee_tick": record.maker_fee,
         "current_taker_fee_tick": record.taker_fee,
-        "effective_lit_stakes": "0.00000000",
+        "effective_lit_stakes": format!("{}.00000000", record.lit_stake),
         "leased_lit": "0.00000000",
-        "user_tier_last_update": 0,
+        "user_tier_last_update": record.tier_changed_at.map_or(0, Timestamp::as_millis),
         "bo_user_tier_name": "",
         "bo_fee_rate": 1,
     }
@@ -163,7 +177,11 @@ pub(crate) fn user_stats(record: &AccountRecord) -> Json {
 }
 
 fn summary_with_mode(record: &AccountRecord) -> Object {
-    summary(Object::new().put("account_trading_mode", &0), record, record.total_value)
+    summary(
+        Object::new().put("account_trading_mode", &record.trading_mode.number()),
+        record,
+        record.total_value,
+    )
 }
 
 fn summary(object: Object, record: &AccountRecord, value: i128) -> Object {

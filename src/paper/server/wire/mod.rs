@@ -2,6 +2,7 @@
 
 mod account;
 mod book;
+mod liquidation;
 mod market;
 mod money;
 mod order;
@@ -16,10 +17,11 @@ pub(crate) use account::{
     account, account_limits, account_metadata, asset, position, positions, sub_account, user_stats,
 };
 pub(crate) use book::{book_levels, resting_order};
+pub(crate) use liquidation::liquidation;
 pub(crate) use market::{
     asset_details, book_summary, exchange_stats_row, funding, market_details, market_stats, system_config,
 };
-pub(crate) use money::{liquidation, notice, transfer, withdrawal};
+pub(crate) use money::{deposit, notice, transfer, withdrawal};
 pub(crate) use order::order;
 pub(crate) use trade::trade;
 pub(crate) use transaction::{transaction, transaction_row};

@@ -1,8 +1,8 @@
 //! Withdrawals, transfers, liquidations and notifications.
 
-use super::{price, seconds, size, us, usdc};
+use super::{price, seconds, size, usdc};
 use crate::model::{AccountIndex, Market, Timestamp};
-use crate::paper::exchange::{LiquidationRecord, NoticeRecord, TransferRecord, WithdrawalRecord};
+use crate::paper::exchange::{DepositRecord, NoticeRecord, TransferRecord, WithdrawalRecord};
 use crate::paper::server::json::{Json, object};
 
 /// The asset id of USDC.
@@ -45,22 +45,15 @@ pub(crate) fn transfer(record: &TransferRecord, viewer: AccountIndex, from_l1: &
     }
 }
 
-/// Returns a row of `liquidations` (http.md §5).
-pub(crate) fn liquidation(record: &LiquidationRecord, market: &Market) -> Json {
-    let trade = object! {
-        "price": price(record.price, market),
-        "size": size(record.size, market),
-        "taker_fee": usdc(record.fee),
-        "maker_fee": "0.000000",
-        "transaction_time": us(record.at),
-    };
+/// Returns a row of `deposit/history` (http.md §8).
+pub(crate) fn deposit(record: &DepositRecord) -> Json {
     object! {
-        "id": record.id,
-        "market_id": record.market,
-        "type": if record.deleverage { "deleverage" } else { "partial" },
-        "trade": trade,
-        "info": object! { "positions": [(); 0] },
-        "executed_at": record.at,
+        "id": record.id.to_string(),
+        "asset_id": USDC_ASSET,
+        "amount": usdc(record.amount),
+        "timestamp": record.at,
+        "status": "completed",
+        "l1_tx_hash": record.l1_tx_hash,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Context, ParseError, field, price, price_if_any, size, time, usdc_or_zero};
 use crate::model::{
-    AccountIndex, ClientOrderIndex, Market, MarketId, Order, OrderIndex, OrderKind, OrderStatus, Price, Side,
-    Size, TimeInForce, Timestamp, Trade, TradeId, TradeKind, Usdc,
+    AccountIndex, ClientOrderIndex, Market, MarketId, Order, OrderDetails, OrderIndex, OrderKind,
+    OrderStatus, Price, Side, Size, TimeInForce, Timestamp, Trade, TradeId, TradeKind, Usdc,
 };
 use crate::venue::lighter::{Oddities, wire};
 
@@ -42,6 +42,7 @@ fn order(row: &wire::Order, context: Context<'_>) -> Result<Order, ParseError> {
         status: status(&row.status, context.oddities),
         expiry: Timestamp::from_millis(row.order_expiry.max(0)),
         updated_at: updated_at(row),
+        details: OrderDetails::default(),
     })
 }
 

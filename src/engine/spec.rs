@@ -1,0 +1,87 @@
+//! What of a plan a pair needs, and the names that its orders get.
+
+use sha2::{Digest as _, Sha256};
+
+use super::entry::{LegSide, Purpose};
+use crate::model::{ApiKeyIndex, ClientOrderIndex, PairId, RunId};
+use crate::plan::{LegPlan, OnStop, PairPlan};
+
+/// What of a plan a pair needs.
+#[derive(Clone, Debug)]
+pub struct PairSpec {
+    /// The run.
+    pub run: RunId,
+    /// The pair.
+    pub plan: PairPlan,
+    /// What a stop leaves.
+    pub on_stop: OnStop,
+    /// All accounts of the run: no trade may have two of them.
+    pub own_accounts: std::collections::BTreeSet<crate::model::AccountIndex>,
+    /// Whether another pair of the run trades in the same market.
+    pub shares_market: bool,
+    /// Whether an entry whose deadline passed while the process was down gets its whole time again.
+    pub restart_missed_entry: bool,
+    /// Whether a withdrawal whose deadline passed while the process was down goes on.
+    pub continue_missed_withdrawal: bool,
+}
+
+impl PairSpec {
+    /// Returns a leg's plan.
+    pub const fn leg(&self, side: LegSide) -> &LegPlan {
+        match side {
+            LegSide::Long => &self.plan.long,
+            LegSide::Short => &self.plan.short,
+        }
+    }
+
+    /// Returns the slot that signs for `purpose`: the guard slot, where there is one, for all that reduces.
+    pub fn key_for(&self, side: LegSide, purpose: &Purpose) -> ApiKeyIndex {
+        let leg = self.leg(side);
+        match purpose {
+            Purpose::Cancel(_)
+            | Purpose::Hedge
+            | Purpose::Exit
+            | Purpose::ArmDeadMan(_)
+            | Purpose::ClearDeadMan => leg.guard_key_index.unwrap_or(leg.api_key_index),
+            Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) => leg.api_key_index,
+        }
+    }
+
+    /// Returns the client order index of the `number`th order intent: 48 bits, the same on every host, never 0.
+    ///
+    /// Derived by hash from run, pair and number, so that it repeats in no other run.
+    pub fn client_order_index(&self, number: u32) -> ClientOrderIndex {
+        client_order_index(&self.run, &self.plan.id, number)
+    }
+}
+
+/// See [`PairSpec::client_order_index`].
+pub fn client_order_index(run: &RunId, pair: &PairId, number: u32) -> ClientOrderIndex {
+    let hash = Sha256::digest(format!("{run}\n{pair}\n{number}").as_bytes());
+    let bits = hash.iter().take(6).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    ClientOrderIndex::new(bits.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// client order indices are 48 bits, not zero, the same on every host, and differ by run, pair and number.
+    #[test]
+    fn r_31_client_order_indices_do_not_repeat() {
+        let runs = ["r1", "r2"].map(|name| name.parse::<RunId>().unwrap());
+        let pairs = ["a", "b"].map(|name| name.parse::<PairId>().unwrap());
+        let mut seen = BTreeSet::new();
+        for (run, pair, number) in runs
+            .iter()
+            .flat_map(|run| pairs.iter().flat_map(move |pair| (1..500).map(move |n| (run, pair, n))))
+        {
+            let index = client_order_index(run, pair, number);
+            assert!((1..1 << 48).contains(&index.get()));
+            assert_eq!(index, client_order_index(run, pair, number));
+            assert!(seen.insert(index), "{run} {pair} {number}");
+        }
+    }
+}

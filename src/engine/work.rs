@@ -1,0 +1,171 @@
+//! A decision in the making: what the steps read, and how they record, propose and alert.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::build::Origin;
+use super::entry::{Entry, Intent, LegSide, OrderTerms, Purpose};
+use super::event::{Decision, Proposal, View};
+use super::spec::PairSpec;
+use super::state::Pair;
+use crate::model::{ClientOrderIndex, Price, Side, Size, TimeInForce, Timestamp, Usdc};
+use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
+
+/// How long the bytes of a hedge, an exit or a cancel live (DESIGN §4.5).
+const TTL_URGENT: Duration = Duration::from_secs(8);
+/// How long the bytes of an entry or of housekeeping live.
+const TTL_PLACE: Duration = Duration::from_secs(30);
+/// How long the bytes of a withdrawal live: the official signer's default.
+const TTL_WITHDRAW: Duration = Duration::from_secs(599);
+/// How long after a deadline the read side may still lag behind an execution.
+pub(crate) const READ_LAG: Duration = Duration::from_secs(3);
+
+/// A decision in the making: a scratch copy of the state, and what was decided so far.
+pub(crate) struct Work<'a> {
+    pub(crate) pair: Pair,
+    pub(crate) spec: &'a PairSpec,
+    pub(crate) view: &'a View,
+    pub(crate) out: Decision,
+    /// Quotes that another pair's taker must not meet.
+    pub(crate) pull: Vec<ClientOrderIndex>,
+}
+
+impl Work<'_> {
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.view.now
+    }
+
+    /// Adds an entry and applies it to the scratch copy.
+    ///
+    /// # Panics
+    ///
+    /// When the entry does not fit the state: deciding such a thing is a bug.
+    pub(crate) fn record(&mut self, entry: Entry) {
+        self.pair.evolve(&entry).expect("a decision fits the state it was made from");
+        self.out.entries.push(entry);
+    }
+
+    pub(crate) fn alert(&mut self, topic: &str, text: String) {
+        let at = self.now();
+        self.record(Entry::Alert { topic: topic.to_owned(), text, at });
+    }
+
+    /// Returns whether a transaction of `side` may be made now: its nonce stream is known and free.
+    ///
+    /// A nonce is used again only after the bytes that had it are proved dead, so an in-doubt transaction at or above
+    /// the next nonce blocks its slot.
+    pub(crate) fn can_send(&self, side: LegSide, purpose: &Purpose) -> bool {
+        let leg = self.pair.leg(side);
+        let key = self.spec.key_for(side, purpose);
+        let proposed = self.out.proposals.iter().any(|other| other.leg == side && other.key == key);
+        let Some(next) = leg.nonces.get(&key) else { return false };
+        // Bytes in doubt past their deadline cannot be sent again, and what comes after their nonce would be refused until
+        // it is proved whether they used it.
+        let blocks = |intent: &Intent| intent.nonce >= *next || self.now() >= intent.deadline;
+        let blocked = leg.unsettled.values().any(|intent| intent.key == key && blocks(intent));
+        let view = self.view.leg(side);
+        // What adds risk needs to know everything; what reduces it must also go out half blind.
+        let seen = match purpose {
+            Purpose::Entry | Purpose::Leverage | Purpose::Withdraw(_) => view.synced,
+            Purpose::Cancel(_)
+            | Purpose::Hedge
+            | Purpose::Exit
+            | Purpose::ArmDeadMan(_)
+            | Purpose::ClearDeadMan => view.nonces_known,
+        };
+        seen && !blocked && !proposed
+    }
+
+    /// Proposes a transaction.
+    pub(crate) fn propose(&mut self, leg: LegSide, purpose: Purpose, tx: Tx, order: Option<OrderTerms>) {
+        let number = self.next_intent();
+        let ttl = match purpose {
+            Purpose::Hedge | Purpose::Exit | Purpose::Cancel(_) => TTL_URGENT,
+            Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => TTL_PLACE,
+            Purpose::Withdraw(_) => TTL_WITHDRAW,
+        };
+        let same_owner = self.pair.checked.as_ref().is_some_and(|checked| checked.same_owner);
+        // Cancel both sides rather than trade between accounts of one owner (rules.md §3.4).
+        let attributes = if order.is_some() && same_owner {
+            Attributes::new().self_trade(SelfTradeMode::CancelBoth, SelfTradeScope::Master)
+        } else {
+            Attributes::new()
+        };
+        self.out.proposals.push(Proposal {
+            leg,
+            purpose,
+            key: self.spec.key_for(leg, &purpose),
+            client_order_index: order.map(|_| self.spec.client_order_index(number)),
+            order,
+            tx,
+            attributes,
+            ttl,
+        });
+    }
+
+    /// Returns where a transaction of `side` comes from; `None` before the check.
+    pub(crate) fn origin(&self, side: LegSide, purpose: &Purpose) -> Option<Origin> {
+        Some(Origin::new(self.spec, side, purpose, &self.pair.checked.as_ref()?.market))
+    }
+
+    fn next_intent(&self) -> u32 {
+        self.pair.intents + 1 + u32::try_from(self.out.proposals.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Proposes an order.
+    pub(crate) fn propose_order(&mut self, side: LegSide, purpose: Purpose, terms: OrderTerms) {
+        let Some(checked) = &self.pair.checked else { return };
+        let origin = Origin::new(self.spec, side, &purpose, &checked.market);
+        let tx = origin.order(self.spec.client_order_index(self.next_intent()), &terms);
+        self.propose(side, purpose, tx, Some(terms));
+    }
+
+    /// Proposes to cancel an own order, unless that is under way or was refused a moment ago.
+    pub(crate) fn propose_cancel(&mut self, side: LegSide, index: ClientOrderIndex) {
+        let Some(order) = self.pair.leg(side).orders.get(&index) else { return };
+        let purpose = Purpose::Cancel(index);
+        let retry_at = order.changed_at.after(Duration::from_secs(1));
+        let refused_lately = self.pair.leg(side).refusals > 0 && self.now() < retry_at;
+        let unseen = !matches!(order.state, super::state::OrderState::Open);
+        if order.cancel.is_some() || !order.may_be_live() || !self.can_send(side, &purpose) {
+            return;
+        }
+        if refused_lately || (unseen && self.now() < retry_at) {
+            self.out.wake_at(retry_at);
+            return;
+        }
+        let Some(checked) = &self.pair.checked else { return };
+        let tx = Origin::new(self.spec, side, &purpose, &checked.market).cancel(index);
+        self.propose(side, purpose, tx, None);
+    }
+
+    /// Returns the market's notional of `size` at mark.
+    pub(crate) fn notional_at_mark(&self, size: Size) -> Option<Usdc> {
+        Some(Usdc::notional(size, self.view.mark()?, &self.pair.checked.as_ref()?.market))
+    }
+
+    /// Returns the pair's net marked result, fees and funding counted; `None` without a mark price.
+    pub(crate) fn marked_result(&self) -> Option<Decimal> {
+        let funding: Decimal = LegSide::BOTH
+            .iter()
+            .filter_map(|side| {
+                Some(self.view.leg(*side).funding_paid?.minus(self.pair.leg(*side).funding_before))
+            })
+            .map(Usdc::to_decimal)
+            .sum();
+        Some(self.pair.net_result(self.view.mark()?) - funding)
+    }
+
+    /// Returns the terms of an immediate order.
+    pub(crate) const fn immediate(side: Side, price: Price, size: Size, reduce_only: bool) -> OrderTerms {
+        OrderTerms {
+            side,
+            price,
+            size,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            reduce_only,
+            expiry: Timestamp::from_millis(0),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A finding as programs read it: the row that JSON and JSON lines share, and its schema.
+
+use std::ops::Range;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+
+use super::FileReport;
+use super::fingerprint::Fingerprints;
+use crate::plan::{Finding, Severity, SourceFile};
+
+/// All files of one run. Fields are only ever added.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "lighter-plan findings v1")]
+pub(super) struct Document<'a> {
+    /// Version of this format.
+    pub(super) version: u32,
+    /// Every file that was checked, those without findings as well.
+    pub(super) files: Vec<FileRow<'a>>,
+}
+
+/// One file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FileRow<'a> {
+    /// The file as it was named.
+    path: &'a str,
+    /// What is wrong, in the order of the file.
+    findings: Vec<Row<'a>>,
+    /// Rules that broke down: faults of the program, never of the plan.
+    faults: &'a [String],
+}
+
+/// One finding.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Row<'a> {
+    /// Code of the rule, such as `LP306`.
+    code: &'a str,
+    /// Name of the rule, such as `self-cross`.
+    slug: &'a str,
+    #[serde(serialize_with = "severity_text")]
+    #[schemars(with = "SeverityText")]
+    severity: Severity,
+    /// What is wrong, one sentence without a period.
+    message: &'a str,
+    /// What to write instead.
+    help: Option<&'a str>,
+    /// JSON pointer of the place; empty for the file as a whole.
+    pointer: &'a str,
+    /// The place in the text; null for the file as a whole.
+    range: Option<Place>,
+    /// Other places that the finding is about.
+    related: Vec<RelatedRow<'a>>,
+    /// The same for the same finding when lines around it move.
+    fingerprint: String,
+    /// Where the rule is explained, in the project's documentation.
+    doc: String,
+}
+
+/// How bad a finding is.
+#[derive(JsonSchema)]
+#[schemars(rename = "Severity", rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the text in the schema")]
+enum SeverityText {
+    Info,
+    Warning,
+    Error,
+}
+
+/// Another place.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RelatedRow<'a> {
+    /// What is there.
+    message: &'a str,
+    /// JSON pointer of the place.
+    pointer: &'a str,
+    /// The place in the text; null when it is not written in the file.
+    range: Option<Place>,
+}
+
+/// A stretch of the text; the end is the first position behind it.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(super) struct Place {
+    pub(super) start: Spot,
+    pub(super) end: Spot,
+}
+
+/// A position in the text.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(super) struct Spot {
+    /// From 1.
+    pub(super) line: usize,
+    /// In Unicode scalars, from 1.
+    pub(super) column: usize,
+    /// Offset in bytes, from 0.
+    pub(super) byte: usize,
+}
+
+fn severity_text<S: serde::Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(severity)
+}
+
+/// Returns the place of a span in a file.
+pub(super) fn place(source: &SourceFile, span: Option<&Range<usize>>) -> Option<Place> {
+    let span = source.clamp(span?.clone());
+    let spot = |byte: usize| {
+        let at = source.position(byte);
+        Spot { line: at.line, column: at.column, byte }
+    };
+    Some(Place { start: spot(span.start), end: spot(span.end) })
+}
+
+impl<'a> FileRow<'a> {
+    pub(super) fn new(file: &'a FileReport<'_>) -> Self {
+        Self { path: file.source.name(), findings: rows(file), faults: &file.checked.faults }
+    }
+}
+
+/// Returns the findings of a file as rows.
+pub(super) fn rows<'a>(file: &'a FileReport<'_>) -> Vec<Row<'a>> {
+    let mut fingerprints = Fingerprints::default();
+    file.findings().map(|finding| row(file, finding, fingerprints.of(file, finding))).collect()
+}
+
+fn row<'a>(file: &'a FileReport<'_>, finding: &'a Finding, fingerprint: String) -> Row<'a> {
+    let related = finding.related.iter().map(|related| RelatedRow {
+        message: &related.message,
+        pointer: &related.pointer,
+        range: place(file.source, related.span.as_ref()),
+    });
+    Row {
+        code: finding.rule.code,
+        slug: finding.rule.slug,
+        severity: finding.severity,
+        message: &finding.message,
+        help: finding.help.as_deref(),
+        pointer: &finding.pointer,
+        range: place(file.source, finding.span.as_ref()),
+        related: related.collect(),
+        fingerprint,
+        doc: finding.rule.doc(),
+    }
+}
+
+/// Returns the JSON Schema of the JSON format, as the file in `schemas/` holds it.
+pub fn findings_schema_text() -> String {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let schema = generator.into_root_schema_for::<Document<'_>>();
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}

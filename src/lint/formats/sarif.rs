@@ -1,0 +1,154 @@
+//! SARIF 2.1.0 (OASIS), which code-scanning services read. Structures of our own: only what we fill in.
+
+use serde_json::{Map, Value, json};
+
+use super::FileReport;
+use super::fingerprint::Fingerprints;
+use super::rows::place;
+use crate::lint::{Rule, all_rules};
+use crate::plan::{Finding, Severity};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// Writes one run: all rules whether they found something or not, and all findings.
+pub fn sarif(files: &[FileReport<'_>]) -> String {
+    let rules: Vec<Value> = all_rules().iter().map(|rule| describe(rule)).collect();
+    let results: Vec<Value> = files.iter().flat_map(results).collect();
+    let faults: Vec<Value> = files.iter().flat_map(faults).collect();
+    let artifacts: Vec<Value> =
+        files.iter().map(|file| json!({ "location": artifact(file), "sourceLanguage": "yaml" })).collect();
+    let run = json!({
+        "tool": { "driver": {
+            "name": "lighter-plan",
+            "version": env!("CARGO_PKG_VERSION"),
+            "semanticVersion": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{
+            "executionSuccessful": faults.is_empty(),
+            "toolExecutionNotifications": faults,
+        }],
+        "artifacts": artifacts,
+        "results": results,
+    });
+    let log = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });
+    let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn describe(rule: &Rule) -> Value {
+    json!({
+        "id": rule.id.code,
+        "name": rule.id.slug,
+        "shortDescription": { "text": rule.summary },
+        "fullDescription": { "text": rule.reason },
+        "help": { "text": format!("`lighter-plan explain {}` shows examples; see {}", rule.id.code, rule.id.doc()) },
+        "defaultConfiguration": { "level": level(rule.severity) },
+    })
+}
+
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "note",
+    }
+}
+
+fn results(file: &FileReport<'_>) -> Vec<Value> {
+    let mut fingerprints = Fingerprints::default();
+    file.findings().map(|finding| result(file, finding, fingerprints.of(file, finding))).collect()
+}
+
+fn result(file: &FileReport<'_>, finding: &Finding, fingerprint: String) -> Value {
+    let text = match &finding.help {
+        Some(help) => format!("{}\nhelp: {help}", finding.message),
+        None => finding.message.clone(),
+    };
+    let mut result = json!({
+        "ruleId": finding.rule.code,
+        "level": level(finding.severity),
+        "message": { "text": text },
+        "locations": [location(file, finding.span.as_ref(), Some(&finding.pointer))],
+        "partialFingerprints": { "lighterPlan/v1": fingerprint },
+    });
+    let fields = result.as_object_mut();
+    let rule = all_rules().iter().position(|rule| rule.id == finding.rule);
+    if let (Some(fields), Some(index)) = (fields, rule) {
+        fields.insert("ruleIndex".to_owned(), json!(index));
+        related(file, finding, fields);
+    }
+    result
+}
+
+fn related(file: &FileReport<'_>, finding: &Finding, fields: &mut Map<String, Value>) {
+    let written = finding.related.iter().filter(|related| related.span.is_some());
+    let rows: Vec<Value> = written
+        .map(|related| {
+            let mut row = location(file, related.span.as_ref(), Some(&related.pointer));
+            if let Some(row) = row.as_object_mut() {
+                row.insert("message".to_owned(), json!({ "text": related.message }));
+            }
+            row
+        })
+        .collect();
+    if !rows.is_empty() {
+        fields.insert("relatedLocations".to_owned(), Value::Array(rows));
+    }
+}
+
+fn location(file: &FileReport<'_>, span: Option<&std::ops::Range<usize>>, pointer: Option<&str>) -> Value {
+    let mut physical = json!({ "artifactLocation": artifact(file) });
+    if let (Some(fields), Some(place)) = (physical.as_object_mut(), place(file.source, span)) {
+        let region = json!({
+            "startLine": place.start.line,
+            "startColumn": place.start.column,
+            "endLine": place.end.line,
+            "endColumn": place.end.column,
+        });
+        fields.insert("region".to_owned(), region);
+    }
+    match pointer.filter(|pointer| !pointer.is_empty()) {
+        Some(pointer) => {
+            json!({ "physicalLocation": physical, "logicalLocations": [{ "fullyQualifiedName": pointer }] })
+        }
+        None => json!({ "physicalLocation": physical }),
+    }
+}
+
+/// Relative paths stay relative to where the program ran; services take that for the repository's root.
+fn artifact(file: &FileReport<'_>) -> Value {
+    let name = file.source.name();
+    if name.starts_with('/') {
+        json!({ "uri": format!("file://{}", uri(name)) })
+    } else {
+        json!({ "uri": uri(name.strip_prefix("./").unwrap_or(name)), "uriBaseId": "%SRCROOT%" })
+    }
+}
+
+/// Percent-encodes what a path in a URI cannot hold (RFC 3986).
+fn uri(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+fn faults(file: &FileReport<'_>) -> Vec<Value> {
+    let row = |fault: &String| {
+        json!({
+            "level": "error",
+            "message": { "text": fault },
+            "locations": [{ "physicalLocation": { "artifactLocation": artifact(file) } }],
+        })
+    };
+    file.checked.faults.iter().map(row).collect()
+}

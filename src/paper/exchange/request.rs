@@ -1,0 +1,68 @@
+//! What comes from outside without an L2 signature: the API's account changes, and the operator's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Exchange;
+use super::api::{ApiError, Tier};
+use crate::model::{AccountIndex, ApiKeyIndex};
+
+/// A change that is no transaction. It goes through the command log, as transactions do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// `changeAccountTier`.
+    ChangeTier {
+        /// Whose.
+        account: AccountIndex,
+        /// To which.
+        tier: Tier,
+    },
+    /// `setMakerOnlyApiKeys`: replaces the list.
+    MakerOnlyKeys {
+        /// Whose.
+        account: AccountIndex,
+        /// The new list.
+        keys: Vec<ApiKeyIndex>,
+    },
+    /// Sets how much LIT an account has staked; staking itself is not modelled.
+    Stake {
+        /// Who.
+        account: AccountIndex,
+        /// Whole LIT.
+        lit: u64,
+    },
+    /// Sets how long new withdrawals stay pending, and then claimable.
+    WithdrawalDelays {
+        /// Pending, in milliseconds, with nothing else under way.
+        pending_ms: u64,
+        /// Claimable, in milliseconds.
+        claimable_ms: u64,
+    },
+}
+
+impl Exchange {
+    /// Carries a request out, or refuses it and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The venue's code and text (rules.md §10).
+    pub fn request(&mut self, request: &Request) -> Result<(), ApiError> {
+        match request {
+            Request::ChangeTier { account, tier } => self.change_tier(*account, *tier),
+            Request::MakerOnlyKeys { account, keys } => self.set_maker_only(*account, keys.clone()),
+            Request::Stake { account, lit } => {
+                let row = self.accounts.get_mut(account).ok_or_else(|| ApiError::of(21100))?;
+                row.lit_stake = *lit;
+                self.changed(*account);
+                Ok(())
+            }
+            Request::WithdrawalDelays { pending_ms, claimable_ms } => {
+                let ms = Duration::from_millis;
+                self.set_withdrawal_delays(ms(*pending_ms), ms(*claimable_ms));
+                Ok(())
+            }
+        }
+    }
+}
