@@ -310,28 +310,6 @@ impl Sim {
         self.keep(Command::Act { market: market.map(str::to_owned), action: action.clone() })
     }
 
-    /// Takes in what a live price source says; call [`Sim::advance`] first.
-    ///
-    /// # Errors
-    ///
-    /// 29500 when the log cannot be written.
-    pub fn hear(&mut self, seen: Seen) -> Result<(), ApiError> {
-        self.alive()?;
-        self.world.hear(&mut self.exchange, &seen);
-        self.keep(Command::Seen(Box::new(seen)))
-    }
-
-    /// A live price source is gone: nobody quotes in the market until it speaks again.
-    ///
-    /// # Errors
-    ///
-    /// 29500 when the log cannot be written.
-    pub fn lose(&mut self, market: MarketId) -> Result<(), ApiError> {
-        self.alive()?;
-        self.world.lose(&mut self.exchange, market);
-        self.keep(Command::Lost { market })
-    }
-
     /// Arms a rule for mishaps of accepted transactions.
     ///
     /// # Errors
@@ -352,6 +330,28 @@ impl Sim {
         self.alive()?;
         self.exchange.disarm();
         self.keep(Command::Disarm {})
+    }
+
+    /// Takes in what a live price source says; call [`Sim::advance`] first.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn hear(&mut self, seen: Seen) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.hear(&mut self.exchange, &seen);
+        self.keep(Command::Seen(Box::new(seen)))
+    }
+
+    /// A live price source is gone: nobody quotes in the market until it speaks again.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn lose(&mut self, market: MarketId) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.lose(&mut self.exchange, market);
+        self.keep(Command::Lost { market })
     }
 
     fn alive(&self) -> Result<(), ApiError> {
