@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use lighter_plan::journal::{IntentRow, NewEvent, Priority};
-use lighter_plan::model::{ClientOrderIndex, Nonce, RunId};
+use lighter_plan::model::{AccountIndex, ClientOrderIndex, Nonce, RunId};
 use lighter_plan::paper::server::key;
 use lighter_plan::tx::{Attributes, CreateOrder, Envelope, OrderSpec, SignedTx};
-use lighter_plan::venue::Venue as _;
+use lighter_plan::venue::lighter::OrderEntry;
+use lighter_plan::venue::{Class, Subscription, Venue as _};
 
 use crate::rig::{Rig, SEED, SLOT, accounts};
 use crate::rounds::new_run;
@@ -25,6 +26,29 @@ pub(crate) async fn round_trips(rig: &Rig, count: usize) -> Vec<Duration> {
     times.split_off(1)
 }
 
+/// A transaction there and back, each way to the venue in turn: an order that meets nobody, from one account and key.
+pub(crate) async fn sends(rig: &Rig, count: usize, entry: OrderEntry) -> Vec<Duration> {
+    let pair = accounts(count.max(1));
+    let account = if entry == OrderEntry::Rest { pair[0] } else { pair[1] };
+    let (client, recorder) = rig.client_by(pair, entry);
+    let _events = client.subscribe(Subscription::default());
+    let mut times = Vec::with_capacity(count);
+    let mut nonce = 0;
+    while times.len() < count {
+        let signed = sign(rig, account, nonce);
+        let start = rig.exchange.clock.elapsed();
+        client.send(&signed, Class::Hedge).await.expect("the order is taken in");
+        let took = rig.exchange.clock.elapsed().saturating_sub(start);
+        let over_rest = recorder.sent(signed.tx_type, start).is_some();
+        nonce += 1;
+        // The first request connects, and the socket may take a moment longer than the first order.
+        if nonce > 1 && over_rest == (entry == OrderEntry::Rest) {
+            times.push(took);
+        }
+    }
+    times
+}
+
 /// What no transaction can leave without: one signature and one durable commit of what was signed.
 pub(crate) async fn sign_and_commit(rig: &Rig, count: usize) -> Vec<Duration> {
     let run: RunId = "control".parse().expect("a run id");
@@ -32,7 +56,7 @@ pub(crate) async fn sign_and_commit(rig: &Rig, count: usize) -> Vec<Duration> {
     let mut times = Vec::with_capacity(count);
     for number in (0_i64..).take(count) {
         let start = rig.exchange.clock.elapsed();
-        let signed = sign(rig, number);
+        let signed = sign(rig, accounts(0)[0], number);
         let event = NewEvent {
             pair: None,
             kind: "intent".to_owned(),
@@ -47,14 +71,13 @@ pub(crate) async fn sign_and_commit(rig: &Rig, count: usize) -> Vec<Duration> {
     times
 }
 
-fn sign(rig: &Rig, nonce: i64) -> SignedTx {
-    let [account, _] = accounts(0);
+fn sign(rig: &Rig, account: AccountIndex, nonce: i64) -> SignedTx {
     let expired_at = rig.exchange.clock.now().after(Duration::from_secs(8)).as_millis();
     let order = OrderSpec {
         market_index: 2,
         client_order_index: 1 + nonce,
         base_amount: 500,
-        price: 100_000,
+        price: 100_900,
         is_ask: 1,
         kind: 0,
         time_in_force: 0,

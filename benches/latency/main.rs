@@ -14,6 +14,7 @@ mod rounds;
 mod seams;
 mod table;
 
+use lighter_plan::venue::lighter::OrderEntry;
 use rig::Rig;
 use table::Measure;
 
@@ -53,5 +54,13 @@ async fn measure(rig: &Rig, rounds: usize) -> Vec<Measure> {
         Measure::new("last fact needed seen -> hedge order handed over", hedges),
         Measure::new("control: nextNonce, there and back", controls::round_trips(rig, rounds).await),
         Measure::new("control: sign an order and commit it", controls::sign_and_commit(rig, rounds).await),
+        Measure::new(
+            "an order there and back, by REST",
+            controls::sends(rig, rounds, OrderEntry::Rest).await,
+        ),
+        Measure::new(
+            "an order there and back, by the socket",
+            controls::sends(rig, rounds, OrderEntry::Socket).await,
+        ),
     ]
 }

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use http::Request;
 use lighter_plan::journal::{Journal, StateDir};
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, Usdc, find_market, snapshot_markets};
+use lighter_plan::model::{
+    AccountIndex, ApiKeyIndex, AtEnd, PriceSource, Usdc, find_market, snapshot_markets,
+};
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
 use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::venue::lighter::{
-    HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, Timeouts, Transport as _,
+    HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, Timeouts, Transport as _,
 };
 use lighter_plan::venue::{self, Credential};
 
@@ -43,7 +45,8 @@ pub(crate) fn accounts(round: usize) -> [AccountIndex; 2] {
 
 impl Rig {
     pub(crate) async fn start(rounds: usize) -> Self {
-        let accounts = (0..rounds.max(1)).flat_map(accounts);
+        // One pair more, for the controls that send.
+        let accounts = (0..=rounds.max(1)).flat_map(accounts);
         let exchange = PaperServer::start(PaperConfig {
             listen: "127.0.0.1:0".parse().expect("an address"),
             seed: SEED,
@@ -51,6 +54,8 @@ impl Rig {
             usdc: Usdc::whole(10_000),
             markets: find_market(snapshot_markets(), "SOL").cloned().into_iter().collect(),
             world: WorldSpec::parse(WORLD).expect("a world"),
+            prices: PriceSource::Seeded,
+            prices_end: AtEnd::Hold,
             tier: Tier::Premium,
             time_scale: 1,
             log: None,
@@ -65,8 +70,18 @@ impl Rig {
         Self { exchange, journal, control, _folder: folder }
     }
 
-    /// Returns a client for `accounts`, and the notes of its seams.
+    /// Returns a client for `accounts`, and the notes of its seams. The watches are on the HTTP client, so that is
+    /// where all its transactions go.
     pub(crate) fn client(&self, accounts: [AccountIndex; 2]) -> (Client, Recorder) {
+        self.client_by(accounts, OrderEntry::Rest)
+    }
+
+    /// As [`Rig::client`], with transactions by `order_entry`.
+    pub(crate) fn client_by(
+        &self,
+        accounts: [AccountIndex; 2],
+        order_entry: OrderEntry,
+    ) -> (Client, Recorder) {
         let Running { http_url, ws_url, chain_id, clock, .. } = &self.exchange;
         let endpoints = NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id };
         let recorder = Recorder::new(clock.clone());
@@ -82,7 +97,7 @@ impl Rig {
             WatchedConnect(recorder.clone()),
             credentials.to_vec(),
             clock.clone(),
-            LighterOptions { tier: venue::Tier::Premium, ..LighterOptions::default() },
+            LighterOptions { tier: venue::Tier::Premium, order_entry, ..LighterOptions::default() },
         );
         (client, recorder)
     }

@@ -107,7 +107,7 @@ impl Connect for WatchedConnect {
     type Stream = WatchedStream;
 
     async fn connect(&self, host: &str, port: u16) -> io::Result<WatchedStream> {
-        let inner = TcpConnect.connect(host, port).await?;
+        let inner = TcpConnect::default().connect(host, port).await?;
         let mut number = 0;
         self.0.note(|seen, _| {
             number = seen.sockets.len();

@@ -15,9 +15,10 @@ use crate::journal::{
     Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
 use crate::lint::check;
-use crate::model::{PairId, RunId, snapshot_markets};
+use crate::model::{AtEnd, PairId, PriceSource, RunId, snapshot_markets};
 use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile, WithdrawRoute};
 use crate::rt::{Clock, random_bytes};
+use crate::venue::lighter::OrderEntry;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,6 +50,9 @@ pub(super) struct ApplyArgs {
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// How cancels and hedges reach the venue
+    #[arg(long, value_enum, default_value_t, value_name = "WAY", env = "LIGHTER_PLAN_ORDER_ENTRY")]
+    order_entry: OrderEntry,
 }
 
 /// Why a plan did not run to its end.
@@ -126,7 +130,7 @@ impl ApplyArgs {
             out::note("note: this version sends no notifications; alerts are printed and journaled");
         }
         if self.dry_run {
-            return dry_run(plan, &source, self.events).await;
+            return dry_run(plan, &source, self.events, self.order_entry).await;
         }
         // With real money nothing answers for the operator (DESIGN §7).
         if (plan.network.counts_as_mainnet() || !self.auto_approve) && !confirm(&plan)? {
@@ -141,7 +145,7 @@ impl ApplyArgs {
             paper.world = absolute_world(paper);
         }
         let files = PaperFiles::of(&state.paper(), &run);
-        let session = session::open(&plan, Some(&files)).await?;
+        let session = session::open(&plan, Some(&files), self.order_entry).await?;
         journal.create_run(definition(&run, &plan, &source, &session.clock)?).await?;
         out::note(&format!("run {run} started; `lighter-plan resume {run}` goes on after a crash or a stop"));
         let execution = Execution {
@@ -161,7 +165,12 @@ impl ApplyArgs {
 }
 
 /// Runs the same engine on a fresh paper exchange and a journal in memory.
-async fn dry_run(mut plan: Plan, source: &SourceFile, events: Option<PathBuf>) -> Result<Exit, ApplyError> {
+async fn dry_run(
+    mut plan: Plan,
+    source: &SourceFile,
+    events: Option<PathBuf>,
+    order_entry: OrderEntry,
+) -> Result<Exit, ApplyError> {
     out::line(
         "dry run: an exchange in this process stands in for the venue; nothing is sent and nothing is kept",
     );
@@ -169,7 +178,7 @@ async fn dry_run(mut plan: Plan, source: &SourceFile, events: Option<PathBuf>) -
         fork(&mut plan).await?;
     }
     let run = new_run_id();
-    let session = session::open(&plan, None).await?;
+    let session = session::open(&plan, None, order_entry).await?;
     let journal = Journal::in_memory();
     journal.create_run(definition(&run, &plan, source, &session.clock)?).await?;
     let execution = Execution {
@@ -192,11 +201,17 @@ const DRY_RUN_SCALE: u32 = 20;
 
 /// Puts the embedded exchange in the venue's place, with the balance that the poorest account really has.
 async fn fork(plan: &mut Plan) -> Result<(), ApplyError> {
-    let live = session::open(plan, None).await?;
+    let live = session::open(plan, None, OrderEntry::Rest).await?;
     let usdc = session::smallest_balance(plan, &live).await?;
     plan.network = Network::Paper;
-    let scale = DRY_RUN_SCALE;
-    plan.paper = Some(PaperPlan { usdc, seed: 7, world: "default".to_owned(), time_scale: scale });
+    plan.paper = Some(PaperPlan {
+        usdc,
+        seed: 7,
+        world: "default".to_owned(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
+        time_scale: DRY_RUN_SCALE,
+    });
     for pair in &mut plan.pairs {
         pair.long.key = KeySource::Paper;
         pair.short.key = KeySource::Paper;
@@ -236,6 +251,8 @@ pub(crate) fn network_name(network: &Network) -> String {
         Network::Paper => "paper".to_owned(),
         Network::Testnet => "testnet".to_owned(),
         Network::Mainnet => "mainnet".to_owned(),
+        Network::Robinhood => "robinhood".to_owned(),
+        Network::RobinhoodTestnet => "robinhood-testnet".to_owned(),
         Network::Custom { http, .. } => http.clone(),
     }
 }

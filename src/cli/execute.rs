@@ -114,7 +114,8 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     // A run is over when every pair is; else `resume` has something to go on with.
     let over = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
     let head = close_record(&journal, &run, if over { "ended" } else { "stopped" }, code, &clock).await;
-    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result);
+    let unknown = session.venue.oddities().counts();
+    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result).with_unknown(unknown);
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
         paper.shutdown().await;

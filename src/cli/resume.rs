@@ -14,6 +14,7 @@ use crate::engine::{StopMode, codes};
 use crate::journal::{JournalError, RunRow, StateDir, Store, verify};
 use crate::model::RunId;
 use crate::plan::Plan;
+use crate::venue::lighter::OrderEntry;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +33,9 @@ pub(super) struct ResumeArgs {
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// How cancels and hedges reach the venue
+    #[arg(long, value_enum, default_value_t, value_name = "WAY", env = "LIGHTER_PLAN_ORDER_ENTRY")]
+    order_entry: OrderEntry,
 }
 
 /// Why a run cannot be gone on with.
@@ -80,7 +84,7 @@ impl ResumeError {
 
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
-        finish(context.block_on(Box::pin(resume(context, self.run, self.events, None))))
+        finish(context.block_on(Box::pin(resume(context, self.run, self.events, None, self.order_entry))))
     }
 }
 
@@ -101,6 +105,7 @@ pub(super) async fn resume(
     run: Option<RunId>,
     events_file: Option<PathBuf>,
     stop: Option<StopMode>,
+    order_entry: OrderEntry,
 ) -> Result<Exit, ResumeError> {
     let state = StateDir::open(context.state_dir())?;
     let row = pick(&state, run.as_ref())?;
@@ -119,7 +124,7 @@ pub(super) async fn resume(
     let events = journal.events(&run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
     let files = PaperFiles::of(&state.paper(), &run);
-    let session = session::open(&plan, Some(&files)).await.map_err(ApplyError::from)?;
+    let session = session::open(&plan, Some(&files), order_entry).await.map_err(ApplyError::from)?;
     out::note(&format!("run {run} goes on from event {}", row.head_seq));
     let execution = Execution {
         control: Some(state.control_socket(&run)),

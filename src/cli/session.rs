@@ -15,7 +15,7 @@ use crate::paper::world::{WorldError, WorldSpec};
 use crate::plan::{KeySource, LegPlan, Network, PaperPlan, Plan};
 use crate::rt::{Anchor, Clock};
 use crate::signing::PrivateKey;
-use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, SetupError};
+use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, SetupError};
 use crate::venue::{Credential, KeyLocation, KeyReadError, Venue, VenueError};
 
 /// Why a session could not be opened. Nothing has been sent then.
@@ -128,7 +128,11 @@ impl PaperFiles {
 }
 
 /// Opens keys, exchange and client, and holds the venue's clock and chain against ours.
-pub(crate) async fn open(plan: &Plan, files: Option<&PaperFiles>) -> Result<Session, SessionError> {
+pub(crate) async fn open(
+    plan: &Plan,
+    files: Option<&PaperFiles>,
+    order_entry: OrderEntry,
+) -> Result<Session, SessionError> {
     let keys = keys(plan)?;
     let paper = match &plan.paper {
         Some(paper) if plan.network == Network::Paper => Some(start_paper(plan, paper, files).await?),
@@ -142,8 +146,8 @@ pub(crate) async fn open(plan: &Plan, files: Option<&PaperFiles>) -> Result<Sess
         api_key_index: *slot,
         key: key.clone(),
     });
-    let venue =
-        LighterVenue::new(endpoints, credentials.collect(), clock.clone(), LighterOptions::default())?;
+    let options = LighterOptions { order_entry, ..LighterOptions::default() };
+    let venue = LighterVenue::new(endpoints, credentials.collect(), clock.clone(), options)?;
     let unanswered = |source| SessionError::Venue { url: url.clone(), source };
     hold_against_venue(plan, &venue, &clock, &url, chain_id).await?;
     let markets = venue.markets().await.map_err(unanswered)?;
@@ -212,6 +216,8 @@ fn endpoints(network: &Network) -> NetworkEndpoints {
     match network {
         Network::Mainnet | Network::Paper => NetworkEndpoints::mainnet(),
         Network::Testnet => NetworkEndpoints::testnet(),
+        Network::Robinhood => NetworkEndpoints::robinhood(),
+        Network::RobinhoodTestnet => NetworkEndpoints::robinhood_testnet(),
         Network::Custom { http, ws, chain_id, .. } => {
             NetworkEndpoints { http: http.clone(), ws: ws.clone(), chain_id: *chain_id }
         }
@@ -233,9 +239,14 @@ async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock
             let clock = Clock::anchored(Anchor { real: now, venue: now, scale: *time_scale });
             (endpoints(&plan.network), clock)
         }
-        (Network::Mainnet | Network::Testnet | Network::Paper, None) => {
-            (endpoints(&plan.network), Clock::system())
-        }
+        (
+            Network::Mainnet
+            | Network::Testnet
+            | Network::Robinhood
+            | Network::RobinhoodTestnet
+            | Network::Paper,
+            None,
+        ) => (endpoints(&plan.network), Clock::system()),
     }
 }
 
@@ -304,6 +315,8 @@ async fn start_paper(
         usdc: paper.usdc,
         markets,
         world,
+        prices: paper.prices.clone(),
+        prices_end: paper.prices_end,
         tier: Tier::Standard,
         time_scale: paper.time_scale,
         log: files.map(|files| files.log.clone()),

@@ -7,6 +7,7 @@ use super::{Context, Exit, Fault, out, reading};
 use crate::engine::StopMode;
 use crate::engine::control::{self, ControlError, ControlOp};
 use crate::model::RunId;
+use crate::venue::lighter::OrderEntry;
 
 /// Stop a run: nothing new starts, what is under way is settled, then `on_stop`
 #[derive(Debug, Args)]
@@ -67,5 +68,6 @@ fn tell(context: &Context, run: Option<&RunId>, op: ControlOp, mode: StopMode) -
         }
     }
     drop(store);
-    Ok(finish(context.block_on(Box::pin(resume(context, Some(row.id), None, Some(mode))))))
+    let taken = resume(context, Some(row.id), None, Some(mode), OrderEntry::default());
+    Ok(finish(context.block_on(Box::pin(taken))))
 }

@@ -21,7 +21,7 @@ use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, W
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Feed, Venue, VenueEvent};
+use crate::venue::{Class, Feed, Venue, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -744,10 +744,11 @@ impl<V: Venue> Driver<V> {
                 !order.is_settled() || matches!(order.state, OrderState::InDoubt | OrderState::Executed)
             }),
         };
-        let (venue, clock) = (Arc::clone(&self.parts.venue), self.parts.clock.clone());
+        let venue = self.parts.venue.reading(self.look_class(side));
+        let clock = self.parts.clock.clone();
         let (account, inbox) = (self.parts.spec.leg(side).account, self.parts.self_inbox.clone());
         self.tasks.spawn("reconcile", async move {
-            let answer = match reads::snapshot(venue.as_ref(), || clock.now(), account, &input).await {
+            let answer = match reads::snapshot(&venue, || clock.now(), account, &input).await {
                 Ok(snapshot) => Input::Event(Event::Snapshot(side, Box::new(snapshot))),
                 Err(error) => {
                     tracing::warn!(%error, "reconciliation incomplete");
@@ -757,6 +758,21 @@ impl<V: Venue> Driver<V> {
             };
             let _ = inbox.send(answer).await;
         });
+    }
+
+    /// What waits for a look decides how urgent it is: a blind leg with something to lose must not queue behind the
+    /// ordinary reads of two hundred pairs.
+    fn look_class(&self, side: LegSide) -> Class {
+        let pair = &self.parts.pair;
+        let at_stake = pair.is_naked() || !pair.leg(side).unsettled.is_empty();
+        let blind = !self.view.leg(side).live && (!pair.is_flat() || pair.has_live_orders());
+        if at_stake {
+            Class::Hedge
+        } else if blind {
+            Class::Place
+        } else {
+            Class::Read
+        }
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Request, Submitted};
 use super::log::{Command, CommandLog, Record};
-use super::world::{Action, Pace, World, WorldError, WorldSpec};
-use crate::model::{AccountIndex, ApiKeyIndex, Timestamp, Usdc};
+use super::world::{Action, Pace, Prices, Seen, World, WorldError, WorldSpec};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp, Usdc};
 use crate::rt::Anchor;
 
 /// An account that exists from the start.
@@ -32,6 +32,9 @@ pub struct SimConfig {
     pub exchange: ExchangeConfig,
     /// The market around it.
     pub world: WorldSpec,
+    /// Where the world's prices come from; logs that are older than the choice are seeded.
+    #[serde(default)]
+    pub prices: Prices,
     /// Seed of the world.
     pub seed: u64,
     /// Accounts.
@@ -99,7 +102,7 @@ impl Sim {
             let index = exchange.create_account(account.l1, keys, Some(account.index));
             exchange.deposit(index, account.usdc);
         }
-        let world = World::new(config.world, config.seed, &mut exchange)?;
+        let world = World::with_prices(config.world, config.prices, config.seed, &mut exchange)?;
         let logged = exchange.now();
         Ok(Self { exchange, world, log: None, logged, poisoned: false })
     }
@@ -171,6 +174,14 @@ impl Sim {
             Command::Request { request } => self.exchange.request(&request),
             Command::Act { market, action } => {
                 self.world.act(&mut self.exchange, market.as_deref(), &action);
+                Ok(())
+            }
+            Command::Seen(seen) => {
+                self.world.hear(&mut self.exchange, &seen);
+                Ok(())
+            }
+            Command::Lost { market } => {
+                self.world.lose(&mut self.exchange, market);
                 Ok(())
             }
             Command::Tick {} | Command::Gap { .. } => Ok(()),
@@ -319,6 +330,28 @@ impl Sim {
         self.alive()?;
         self.exchange.disarm();
         self.keep(Command::Disarm {})
+    }
+
+    /// Takes in what a live price source says; call [`Sim::advance`] first.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn hear(&mut self, seen: Seen) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.hear(&mut self.exchange, &seen);
+        self.keep(Command::Seen(Box::new(seen)))
+    }
+
+    /// A live price source is gone: nobody quotes in the market until it speaks again.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn lose(&mut self, market: MarketId) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.lose(&mut self.exchange, market);
+        self.keep(Command::Lost { market })
     }
 
     fn alive(&self) -> Result<(), ApiError> {

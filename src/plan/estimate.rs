@@ -79,8 +79,8 @@ impl Network {
     /// Paper signs with the chain id of mainnet, so a signature made for the one is good on the other.
     pub fn counts_as_mainnet(&self) -> bool {
         match self {
-            Self::Mainnet => true,
-            Self::Paper | Self::Testnet => false,
+            Self::Mainnet | Self::Robinhood => true,
+            Self::Paper | Self::Testnet | Self::RobinhoodTestnet => false,
             Self::Custom { http, ws, .. } => !(is_loopback(http) && is_loopback(ws)),
         }
     }

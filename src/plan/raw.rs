@@ -135,7 +135,7 @@ enum RawNetwork {
 }
 
 #[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase", inline)]
+#[schemars(rename_all = "kebab-case", inline)]
 enum KnownNetwork {
     /// The embedded exchange: no money, no internet.
     Paper,
@@ -143,6 +143,10 @@ enum KnownNetwork {
     Testnet,
     /// Real money.
     Mainnet,
+    /// The second deployment, on the Robinhood chain: real money, in USDG.
+    Robinhood,
+    /// The second deployment's test network.
+    RobinhoodTestnet,
 }
 
 /// Any other server, such as `lighter-plan paper`. Unless it is on loopback, it counts as mainnet.
@@ -153,7 +157,7 @@ struct CustomNetwork {
     http: String,
     /// WebSocket URL, `ws://…` or `wss://…`.
     ws: String,
-    /// Chain id of signatures: 304 mainnet and paper, 300 testnet.
+    /// Chain id of signatures: 304 mainnet and paper, 300 testnet, 466324 robinhood.
     #[schemars(extend("minimum" = 1, "maximum" = 4294967295_u32))]
     chain_id: Number,
     /// How many venue seconds pass in a real second on a `paper` server. Default: 1.
@@ -174,9 +178,25 @@ struct RawPaper {
     /// What the market does: `default`, or the path of a scenario file, relative to the plan. Default: default.
     #[schemars(extend("default" = "default"))]
     world: Option<String>,
+    /// Where prices come from: `seeded`, `file:PATH` with a recording, relative to the plan, or `live:mainnet`,
+    /// `live:testnet` or `live:URL` with the public streams of a running exchange. Default: seeded.
+    #[schemars(extend("default" = "seeded"))]
+    prices: Option<String>,
+    /// What follows when a recording has been played. Default: hold.
+    #[schemars(extend("default" = "hold"))]
+    prices_end: Option<RawAtEnd>,
     /// How many venue seconds pass in a real second. Default: 1.
     #[schemars(extend("default" = 1, "minimum" = 1, "maximum" = 100000))]
     time_scale: Option<Number>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum RawAtEnd {
+    /// The last prices stay.
+    Hold,
+    /// It begins again.
+    Loop,
 }
 
 #[derive(JsonSchema)]

@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(
             findings("network: papper"),
             [
-                "LP104 /network `papper` is no value of `network`; did you mean `paper`? One of `paper`, `testnet`, `mainnet`"
+                "LP104 /network `papper` is no value of `network`; did you mean `paper`? One of `paper`, `testnet`, `mainnet`, `robinhood`, `robinhood-testnet`"
             ]
         );
         assert_eq!(

@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::engine::{LegSide, LegWithdrawal, PairOutcome, codes};
 
+/// Unknown values and fields that a summary names one by one.
+const UNKNOWN_TOLD: usize = 8;
+
 /// What one pair came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct PairSummary {
@@ -52,6 +55,8 @@ pub struct RunSummary {
     pub head: String,
     /// Equity at the start minus equity at the end by the venue's own figures, withdrawals added, in USDC.
     pub venue_result: Option<Decimal>,
+    /// What the venue sent that this program does not know, with how often it came; empty as a rule.
+    pub unknown: Vec<(String, u64)>,
 }
 
 impl PairSummary {
@@ -92,7 +97,31 @@ impl RunSummary {
     pub fn of(run: String, outcomes: &[PairOutcome], head: String, venue_result: Option<Decimal>) -> Self {
         let pairs: Vec<_> = outcomes.iter().map(PairSummary::of).collect();
         let code = codes::worst(pairs.iter().map(|pair| pair.code));
-        Self { run, code, pairs, head, venue_result }
+        Self { run, code, pairs, head, venue_result, unknown: Vec::new() }
+    }
+
+    /// Adds what the venue sent that this program does not know.
+    #[must_use]
+    pub fn with_unknown(mut self, unknown: Vec<(String, u64)>) -> Self {
+        self.unknown = unknown;
+        self
+    }
+
+    /// Tells the oftenest first, and how many more there are.
+    fn write_unknown(&self, text: &mut String) -> fmt::Result {
+        if self.unknown.is_empty() {
+            return Ok(());
+        }
+        writeln!(text, "the venue sent what this version does not know; nothing was concluded from it:")?;
+        let mut rows: Vec<_> = self.unknown.iter().collect();
+        rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        for (what, count) in rows.iter().take(UNKNOWN_TOLD) {
+            writeln!(text, "  {count} × {what}")?;
+        }
+        match rows.len().saturating_sub(UNKNOWN_TOLD) {
+            0 => Ok(()),
+            more => writeln!(text, "  and {more} more; `-v` logs each the first time it comes"),
+        }
     }
 }
 
@@ -135,7 +164,24 @@ impl fmt::Display for RunSummary {
                 (result - own).round_dp(6).normalize()
             )?;
         }
+        self.write_unknown(&mut text)?;
         write!(text, "run {} ended with code {}, journal head {}", self.run, self.code, self.head)?;
         f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_told_once_and_in_few_lines() {
+        let summary = RunSummary::of("r".to_owned(), &[], "h".to_owned(), None);
+        assert_eq!(summary.to_string(), "run r ended with code 0, journal head h");
+        let unknown = (0..10).map(|i| (format!("order.status: moon-{i}"), i)).collect();
+        let text = summary.with_unknown(unknown).to_string();
+        assert!(text.contains("  9 × order.status: moon-9\n"), "{text}");
+        assert!(text.contains("  and 2 more"), "{text}");
+        assert_eq!(text.lines().count(), 1 + UNKNOWN_TOLD + 1 + 1);
     }
 }

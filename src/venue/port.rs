@@ -178,6 +178,12 @@ pub struct Subscription {
 
 /// An exchange. Reads are safe to repeat; `send` may be repeated with the same bytes only.
 pub trait Venue: Send + Sync + 'static {
+    /// Returns a handle to the same exchange whose reads go with `class`; those of the first handle are ordinary ones.
+    /// The look-ups of [`Venue::transaction`] and [`Venue::next_nonce`] never go below [`Class::Hedge`], because a
+    /// hedge may be waiting for them.
+    fn reading(&self, class: Class) -> Self
+    where
+        Self: Sized;
     /// Returns the venue's clock (second resolution on the wire) and the chain id it reports.
     fn status(&self) -> impl Future<Output = Result<(Timestamp, u32), VenueError>> + Send;
     /// Returns the rules of all markets, perps and spot.

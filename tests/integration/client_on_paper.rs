@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, Market, MarketId, Nonce, OrderStatus, Position, Side, Timestamp, TxHash, Usdc,
+    AccountIndex, ApiKeyIndex, AtEnd, Market, MarketId, Nonce, OrderStatus, Position, PriceSource, Side,
+    Timestamp, TxHash, Usdc,
 };
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{
@@ -37,6 +38,8 @@ fn config() -> PaperConfig {
         usdc: Usdc::whole(10_000),
         markets: vec![Market::example()],
         world: WorldSpec::parse(QUIET).unwrap(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
         tier: Tier::Standard,
         time_scale: 1,
         log: None,
@@ -94,6 +97,16 @@ impl Rig {
         };
         let (account_index, api_key_index) = (account.get(), SLOT.get());
         self.sign(account, nonce, CreateOrder { account_index, api_key_index, order })
+    }
+
+    /// Waits until transactions go by the socket.
+    async fn order_entry_open(&self) {
+        let wait = async {
+            while !self.venue.order_entry_is_open() {
+                real_sleep(Duration::from_millis(10)).await;
+            }
+        };
+        real_timeout(PATIENCE, wait).await.expect("order entry opens");
     }
 
     async fn executed(&self, hash: TxHash) -> TxStatus {
@@ -317,6 +330,38 @@ async fn f_03_a_lost_answer_is_found_by_its_hash() {
     assert_eq!(rig.venue.transaction(tx.hash).await.unwrap(), None);
     // The very same bytes may go out again.
     assert_eq!(rig.venue.send(&tx, Class::Place).await.unwrap().hash, tx.hash);
+}
+
+/// F-03, F-04: over the socket, too, a transaction executes once, whatever happens to the request or to the answer; and
+/// the caller never learns of a refusal while a first copy may have been taken in.
+#[tokio::test]
+async fn f_03_over_the_socket_a_transaction_executes_once() {
+    let rig = Rig::start(config()).await;
+    let _events = rig.venue.subscribe(both());
+    let faults = [
+        None,
+        Some(Fault::DropRequest),
+        Some(Fault::DropReply),
+        Some(Fault::DelayReply { ms: 2_500 }),
+        Some(Fault::ServerErrorAfter),
+        Some(Fault::ServerError),
+        Some(Fault::OtherForm),
+    ];
+    for (nonce, fault) in (0..).zip(faults) {
+        rig.order_entry_open().await;
+        if let Some(fault) = fault {
+            rig.running.faults.add(FaultRule::next("ws/sendtx", fault));
+        }
+        let tx = rig.order(LONG, nonce, 500, 101_000, 1);
+        let sent = rig.venue.send(&tx, Class::Hedge).await;
+        assert!(matches!(sent, Ok(_) | Err(VenueError::OutcomeUnknown { .. })), "{fault:?}: {sent:?}");
+        assert_eq!(rig.executed(tx.hash).await, TxStatus::Executed, "{fault:?}");
+        let next = rig.venue.next_nonce(LONG, SLOT).await.unwrap();
+        assert_eq!(next.get(), nonce + 1, "{fault:?}");
+    }
+    assert_eq!(rig.running.faults.happened().len(), faults.iter().flatten().count());
+    let orders = rig.venue.active_orders(LONG, MARKET).await.unwrap();
+    assert_eq!(orders.len(), faults.len());
 }
 
 /// cut connections and lost frames are repaired by new snapshots.

@@ -116,6 +116,11 @@ impl Direct {
 }
 
 impl Venue for Direct {
+    fn reading(&self, _: Class) -> Self {
+        // Requests of the simulation do not queue.
+        self.clone()
+    }
+
     async fn status(&self) -> Result<(Timestamp, u32), VenueError> {
         self.request("status").await?;
         Ok((self.lock().exchange.now(), 304))

@@ -31,7 +31,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
     let paper = match &input.plan.network {
         Network::Paper => true,
         Network::Custom { http, .. } => is_loopback(http),
-        Network::Testnet | Network::Mainnet => false,
+        Network::Testnet | Network::Mainnet | Network::Robinhood | Network::RobinhoodTestnet => false,
     };
     if paper {
         return;

@@ -15,7 +15,7 @@ use super::json::{Json, object};
 use super::wire;
 use crate::model::{AccountIndex, Order, Usdc};
 use crate::paper::exchange::TradeFilter;
-use crate::paper::world::Action;
+use crate::paper::world::{Action, SourceState};
 
 /// Returns the routes under `/paper`.
 pub(super) fn router() -> Router<App> {
@@ -24,6 +24,7 @@ pub(super) fn router() -> Router<App> {
         .route("/cut", post(cut))
         .route("/act", post(act))
         .route("/deposit", post(deposit))
+        .route("/prices", get(prices))
         .route("/state", get(state))
 }
 
@@ -90,6 +91,31 @@ fn done_or_refused(result: Result<Result<(), Refusal>, Refusal>) -> Response {
         Ok(()) => done(),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// Shows the markets whose prices come from a source: when it last spoke, and whether anybody quotes on that.
+async fn prices(State(app): State<App>) -> Response {
+    let rows = app.handle.ask(|state| {
+        let exchange = state.exchange();
+        let row = |source: &SourceState| {
+            object! {
+                "market_id": source.market,
+                "symbol": exchange.market(source.market).map_or("", |market| market.symbol.as_str()),
+                "heard_at": source.heard,
+                "silent_ms": source.heard.map(|at| milliseconds(exchange.now().since(at))),
+                "fresh": source.fresh,
+            }
+        };
+        state.sim.world().sources().iter().map(row).collect::<Vec<Json>>()
+    });
+    match rows.await {
+        Ok(rows) => json_response(StatusCode::OK, object! { "sources": rows }.text().to_owned()),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Shows every operator's account with every order and transaction it ever had.

@@ -8,8 +8,11 @@ use serde::de::DeserializeOwned;
 
 use super::endpoints::{self, Endpoint, EndpointError, NetworkEndpoints};
 use super::http::{Call, Effect, Http, malformed};
+use super::orders::{self, Desk, OrderEntry, Outcome};
 use super::parse::{self, Context, Markets, ParseError};
+use super::proxy::Proxies;
 use super::streams::{self, StreamOptions};
+use super::survey::Survey;
 use super::tokens::Tokens;
 use super::transport::{Connect, HttpTransport, TcpConnect, Timeouts, Transport, TransportError};
 use super::{Oddities, wire};
@@ -17,10 +20,10 @@ use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, Market, MarketId, Nonce, Order, Timestamp, Trade,
     TxHash, Withdrawal,
 };
-use crate::rt::{Clock, Tasks};
+use crate::rt::{Clock, Tasks, kill_point};
 use crate::tx::SignedTx;
 use crate::venue::{
-    Accepted, Budget, Class, Cost, Credential, Limits, Subscription, Tier, TxView, Venue, VenueError,
+    Accepted, Budget, Class, Cost, Credential, Limits, Retry, Subscription, Tier, TxView, Venue, VenueError,
     VenueEvent,
 };
 
@@ -51,6 +54,10 @@ pub struct LighterOptions {
     pub tier: Tier,
     /// Time limits and sizes of the streams.
     pub streams: StreamOptions,
+    /// Which way transactions go.
+    pub order_entry: OrderEntry,
+    /// Proxy settings; those of the environment when there are none.
+    pub proxies: Option<Proxies>,
 }
 
 /// Why no client could be made.
@@ -74,14 +81,18 @@ pub(super) struct Shared<T, C> {
     pub(super) oddities: Oddities,
     pub(super) options: StreamOptions,
     pub(super) pacer: streams::Pacer,
+    pub(super) desk: Desk,
+    pub(super) survey: Survey,
     markets: RwLock<Option<Arc<Markets>>>,
     tiers: Mutex<BTreeMap<AccountIndex, Tier>>,
 }
 
-/// The exchange over its real API. Dropping it ends its streams.
+/// The exchange over its real API. Dropping its last handle ends its streams.
 pub struct LighterVenue<T: Transport = HttpTransport, C: Connect = TcpConnect> {
     shared: Arc<Shared<T, C>>,
-    tasks: Mutex<Tasks>,
+    tasks: Arc<Mutex<Tasks>>,
+    /// Class of this handle's reads.
+    class: Class,
 }
 
 impl<T: Transport, C: Connect> std::fmt::Debug for LighterVenue<T, C> {
@@ -104,8 +115,9 @@ impl LighterVenue {
     ) -> Result<Self, SetupError> {
         endpoints.check()?;
         let base = endpoints::check(&endpoints.http, "https", "http")?;
-        let transport = HttpTransport::new(&base, options.timeouts)?;
-        Ok(Self::over(endpoints, transport, TcpConnect, credentials, clock, options))
+        let proxies = options.proxies.clone().unwrap_or_else(Proxies::from_environment);
+        let transport = HttpTransport::through(&base, options.timeouts, &proxies)?;
+        Ok(Self::over(endpoints, transport, TcpConnect::through(proxies), credentials, clock, options))
     }
 }
 
@@ -128,16 +140,23 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
             pacer: streams::Pacer::new(clock.clone()),
             clock,
             oddities: Oddities::default(),
+            desk: Desk::new(options.order_entry),
+            survey: Survey::default(),
             options: options.streams,
             markets: RwLock::default(),
             tiers: Mutex::default(),
         };
-        Self { shared: Arc::new(shared), tasks: Mutex::default() }
+        Self { shared: Arc::new(shared), tasks: Arc::default(), class: Class::Read }
     }
 
     /// Returns what the venue sent that this program does not know.
     pub fn oddities(&self) -> &Oddities {
         &self.shared.oddities
+    }
+
+    /// Returns whether cancels and hedges go by the socket at the moment; it opens with the first streams.
+    pub fn order_entry_is_open(&self) -> bool {
+        self.shared.desk.is_open()
     }
 
     /// Returns the request budget, for display.
@@ -176,6 +195,11 @@ fn account_of(tx: &SignedTx) -> AccountIndex {
     AccountIndex::new(serde_json::from_str::<Owner>(&tx.tx_info).map_or(-1, |owner| owner.account))
 }
 
+/// What one transaction costs, whichever way it goes.
+pub(super) fn cost_of(endpoint: Endpoint, tx: &SignedTx) -> Cost {
+    Cost { weight: endpoint.weight, transactions: Some((account_of(tx), 1)) }
+}
+
 impl<T: Transport, C: Connect> Shared<T, C> {
     async fn read<A: DeserializeOwned>(
         &self,
@@ -194,7 +218,10 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         token: Option<&str>,
     ) -> Result<A, VenueError> {
         let cost = Cost { weight: endpoint.weight, transactions: None };
-        self.http.call(Call { endpoint, class, cost, effect: Effect::Read, fields, token }).await
+        let call = Call { endpoint, class, cost, effect: Effect::Read, fields, token };
+        let body = self.http.exchange(call).await?;
+        self.survey.look(endpoint.path, &body, &self.oddities);
+        wire::object(&body).map_err(|error| malformed(endpoint, &error.into()))
     }
 
     /// Reads what only the account's owner may see. A token that the venue does not take is replaced once: its
@@ -203,6 +230,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         &self,
         account: AccountIndex,
         endpoint: Endpoint,
+        class: Class,
         fields: &[(&'static str, &str)],
     ) -> Result<A, VenueError> {
         let mut last = None;
@@ -211,7 +239,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
                 endpoint: endpoint.path,
                 reason: format!("no key of account {account} is here to make its token"),
             })?;
-            match self.get(endpoint, Class::Read, fields, Some(&token.text)).await {
+            match self.get(endpoint, class, fields, Some(&token.text)).await {
                 Err(error @ VenueError::Rejected { code: INVALID_AUTH, .. }) => {
                     self.tokens.forget(account);
                     last = Some(error);
@@ -223,9 +251,9 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     }
 
     /// Reads all markets and keeps them for later conversions.
-    pub(super) async fn fetch_markets(&self) -> Result<Arc<Markets>, VenueError> {
+    pub(super) async fn fetch_markets(&self, class: Class) -> Result<Arc<Markets>, VenueError> {
         let endpoint = endpoints::ORDER_BOOK_DETAILS;
-        let answer: wire::OrderBookDetails = self.read(endpoint, Class::Read, &[("filter", "all")]).await?;
+        let answer: wire::OrderBookDetails = self.read(endpoint, class, &[("filter", "all")]).await?;
         let markets = parse::markets(&answer, &self.oddities).map_err(|error| malformed(endpoint, &error))?;
         let markets = Arc::new(markets);
         *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&markets));
@@ -237,7 +265,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         let known = self.markets.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(markets) => Ok(markets),
-            None => self.fetch_markets().await,
+            None => self.fetch_markets(Class::Read).await,
         }
     }
 
@@ -251,7 +279,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         let markets = self.known_markets().await?;
         let result = match convert(Context { markets: &markets, oddities }) {
             Err(ParseError::UnknownMarket(_)) => {
-                let markets = self.fetch_markets().await?;
+                let markets = self.fetch_markets(Class::Read).await?;
                 convert(Context { markets: &markets, oddities })
             }
             result => result,
@@ -262,14 +290,14 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     async fn orders(
         &self,
         endpoint: Endpoint,
-        account: AccountIndex,
-        market: MarketId,
+        class: Class,
+        (account, market): (AccountIndex, MarketId),
         more: &[(&'static str, &str)],
     ) -> Result<(Vec<Order>, Option<String>), VenueError> {
         let (account_text, market_text) = (account.to_string(), market.to_string());
         let mut fields = vec![("account_index", account_text.as_str()), ("market_id", market_text.as_str())];
         fields.extend(more);
-        let answer: wire::Orders = self.read_as(account, endpoint, &fields).await?;
+        let answer: wire::Orders = self.read_as(account, endpoint, class, &fields).await?;
         let orders = self.convert(endpoint, |context| parse::orders(&answer.orders, context)).await?;
         // an answer about another account must not be read as "no order of this one".
         match orders.iter().find(|order| order.owner != account) {
@@ -282,12 +310,17 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     }
 
     /// Follows the pages to their end: an order that is not on the first one is live all the same.
-    async fn active_orders(&self, account: AccountIndex, market: MarketId) -> Result<Vec<Order>, VenueError> {
+    async fn active_orders(
+        &self,
+        class: Class,
+        account: AccountIndex,
+        market: MarketId,
+    ) -> Result<Vec<Order>, VenueError> {
         let endpoint = endpoints::ACTIVE_ORDERS;
         let (mut found, mut cursor) = (BTreeMap::new(), None::<String>);
         loop {
             let more: Vec<_> = cursor.as_deref().map(|cursor| ("cursor", cursor)).into_iter().collect();
-            let (page, next) = self.orders(endpoint, account, market, &more).await?;
+            let (page, next) = self.orders(endpoint, class, (account, market), &more).await?;
             let known = found.len();
             found.extend(page.into_iter().map(|order| (order.order_index, order)));
             match next_page(cursor.as_deref(), next) {
@@ -299,6 +332,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
 
     async fn trades_page(
         &self,
+        class: Class,
         account: AccountIndex,
         market: MarketId,
         cursor: Option<&str>,
@@ -313,7 +347,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
             ("market_id", market_text.as_str()),
         ];
         fields.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let answer: wire::Trades = self.read_as(account, endpoint, &fields).await?;
+        let answer: wire::Trades = self.read_as(account, endpoint, class, &fields).await?;
         let trades = self.convert(endpoint, |context| parse::trades(&answer.trades, context)).await?;
         Ok((trades, next_page(cursor, answer.next_cursor)))
     }
@@ -321,6 +355,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
     /// Follows the pages, newest first, until one reaches `after`.
     async fn trades_since(
         &self,
+        class: Class,
         account: AccountIndex,
         market: MarketId,
         since: Timestamp,
@@ -328,7 +363,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         let mut found = BTreeMap::new();
         let mut cursor = None;
         for _ in 0..TRADE_PAGES {
-            let (page, next) = self.trades_page(account, market, cursor.as_deref()).await?;
+            let (page, next) = self.trades_page(class, account, market, cursor.as_deref()).await?;
             let known = found.len();
             let reached = page.iter().any(|trade| trade.timestamp < since);
             // New fills shift the pages while they are read: what comes twice is the same trade.
@@ -344,7 +379,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         Err(malformed(endpoints::TRADES, &endless))
     }
 
-    async fn withdrawals(&self, account: AccountIndex) -> Result<Vec<Withdrawal>, VenueError> {
+    async fn withdrawals(&self, class: Class, account: AccountIndex) -> Result<Vec<Withdrawal>, VenueError> {
         let endpoint = endpoints::WITHDRAW_HISTORY;
         let account_text = account.to_string();
         let mut found: Vec<Withdrawal> = Vec::new();
@@ -352,7 +387,7 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         for _ in 0..WITHDRAWAL_PAGES {
             let mut fields = vec![("account_index", account_text.as_str())];
             fields.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let answer: wire::Withdrawals = self.read_as(account, endpoint, &fields).await?;
+            let answer: wire::Withdrawals = self.read_as(account, endpoint, class, &fields).await?;
             let page = parse::withdrawals(&answer.withdraws, &self.oddities)
                 .map_err(|error| malformed(endpoint, &error))?;
             let known = found.len();
@@ -371,10 +406,10 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         Ok(found)
     }
 
-    async fn limits(&self, account: AccountIndex) -> Result<Limits, VenueError> {
+    async fn limits(&self, class: Class, account: AccountIndex) -> Result<Limits, VenueError> {
         let account_text = account.to_string();
         let fields = [("account_index", account_text.as_str())];
-        let answer = self.read_as(account, endpoints::ACCOUNT_LIMITS, &fields).await?;
+        let answer = self.read_as(account, endpoints::ACCOUNT_LIMITS, class, &fields).await?;
         let limits = parse::limits(answer);
         self.learn_tier(account, Tier::from_venue(&limits.tier));
         Ok(limits)
@@ -391,11 +426,11 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         }
     }
 
-    async fn transaction(&self, hash: TxHash) -> Result<Option<TxView>, VenueError> {
+    async fn transaction(&self, class: Class, hash: TxHash) -> Result<Option<TxView>, VenueError> {
         let hash_text = hash.to_string();
         let fields = [("by", "hash"), ("value", hash_text.as_str())];
-        // Asked when an outcome is in doubt, which a hedge waits for: it goes with the hedges.
-        let answer: wire::Tx = match self.read(endpoints::TX, Class::Hedge, &fields).await {
+        // Asked when an outcome is in doubt, which a hedge waits for: it goes with the hedges at least.
+        let answer: wire::Tx = match self.read(endpoints::TX, class.max(Class::Hedge), &fields).await {
             Err(VenueError::Rejected { code: UNKNOWN_TX, .. }) => return Ok(None),
             answer => answer?,
         };
@@ -408,11 +443,31 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         }
     }
 
+    /// Sends by the socket what goes there; what it leaves in doubt goes out again over REST, the same bytes. A refusal
+    /// of the second copy says nothing about the first, so it leaves the outcome unknown and is looked up.
     async fn send(&self, tx: &SignedTx, class: Class) -> Result<Accepted, VenueError> {
+        let (waited, doubt) = match orders::send(self, tx, class).await {
+            Outcome::Settled(result) => return result,
+            Outcome::NotTaken => return self.send_over_rest(tx, class).await,
+            Outcome::Doubt(waited, reason) => (waited, reason),
+        };
+        tracing::debug!(hash = %tx.hash, doubt, "the same bytes go out again over REST");
+        kill_point("send.again");
+        self.send_over_rest(tx, class).await.map_err(|error| match error.retry() {
+            Retry::AfterReconcile => error,
+            Retry::Backoff | Retry::Never => VenueError::OutcomeUnknown {
+                endpoint: endpoints::SEND_TX_SOCKET.path,
+                waited,
+                reason: format!("{doubt}; then {error}"),
+            },
+        })
+    }
+
+    async fn send_over_rest(&self, tx: &SignedTx, class: Class) -> Result<Accepted, VenueError> {
         let endpoint = endpoints::SEND_TX;
         let tx_type = tx.tx_type.to_string();
         let fields = [("tx_type", tx_type.as_str()), ("tx_info", tx.tx_info.as_str())];
-        let cost = Cost { weight: endpoint.weight, transactions: Some((account_of(tx), 1)) };
+        let cost = cost_of(endpoint, tx);
         let call = Call { endpoint, class, cost, effect: Effect::Send, fields: &fields, token: None };
         let answer: wire::Sent = self.http.call(call).await?;
         accepted(endpoint, tx, &answer.tx_hash, answer.predicted_execution_time_ms)
@@ -449,7 +504,7 @@ fn mismatch(asked: AccountIndex, got: AccountIndex) -> ParseError {
 }
 
 /// The venue's hash must be ours: another one means that it took in something else than what was journaled.
-fn accepted(
+pub(super) fn accepted(
     endpoint: Endpoint,
     tx: &SignedTx,
     hash: &str,
@@ -464,9 +519,13 @@ fn accepted(
 }
 
 impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
+    fn reading(&self, class: Class) -> Self {
+        Self { shared: Arc::clone(&self.shared), tasks: Arc::clone(&self.tasks), class }
+    }
+
     async fn status(&self) -> Result<(Timestamp, u32), VenueError> {
         let endpoint = endpoints::STATUS;
-        let answer: wire::Status = self.shared.read(endpoint, Class::Read, &[]).await?;
+        let answer: wire::Status = self.shared.read(endpoint, self.class, &[]).await?;
         if answer.status != 200 {
             let message = "the exchange says that it is not up".to_owned();
             return Err(VenueError::Rejected { endpoint: endpoint.path, code: answer.status, message });
@@ -475,37 +534,38 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
     }
 
     async fn markets(&self) -> Result<Vec<Market>, VenueError> {
-        Ok(self.shared.fetch_markets().await?.values().cloned().collect())
+        Ok(self.shared.fetch_markets(self.class).await?.values().cloned().collect())
     }
 
     async fn account(&self, account: AccountIndex) -> Result<AccountView, VenueError> {
         let text = account.to_string();
         let fields = [("by", "index"), ("value", text.as_str())];
-        let answer: wire::Accounts = self.shared.read(endpoints::ACCOUNT, Class::Read, &fields).await?;
+        let answer: wire::Accounts = self.shared.read(endpoints::ACCOUNT, self.class, &fields).await?;
         self.shared.convert(endpoints::ACCOUNT, |context| parse::account(&answer, account, context)).await
     }
 
     async fn api_keys(&self, account: AccountIndex) -> Result<Vec<ApiKeyView>, VenueError> {
         let text = account.to_string();
         let fields = [("account_index", text.as_str()), ("api_key_index", "255")];
-        let answer: wire::ApiKeys = self.shared.read(endpoints::API_KEYS, Class::Read, &fields).await?;
+        let answer: wire::ApiKeys = self.shared.read(endpoints::API_KEYS, self.class, &fields).await?;
         Ok(parse::api_keys(&answer))
     }
 
     async fn limits(&self, account: AccountIndex) -> Result<Limits, VenueError> {
-        self.shared.limits(account).await
+        self.shared.limits(self.class, account).await
     }
 
     async fn next_nonce(&self, account: AccountIndex, key: ApiKeyIndex) -> Result<Nonce, VenueError> {
         let (account, key) = (account.to_string(), key.to_string());
         let fields = [("account_index", account.as_str()), ("api_key_index", key.as_str())];
         // As for `transaction`: a hedge may be waiting for it.
-        let answer: wire::NextNonce = self.shared.read(endpoints::NEXT_NONCE, Class::Hedge, &fields).await?;
+        let answer: wire::NextNonce =
+            self.shared.read(endpoints::NEXT_NONCE, self.class.max(Class::Hedge), &fields).await?;
         Ok(Nonce::new(answer.nonce))
     }
 
     async fn active_orders(&self, account: AccountIndex, market: MarketId) -> Result<Vec<Order>, VenueError> {
-        self.shared.active_orders(account, market).await
+        self.shared.active_orders(self.class, account, market).await
     }
 
     async fn inactive_orders(
@@ -513,9 +573,8 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
         account: AccountIndex,
         market: MarketId,
     ) -> Result<Vec<Order>, VenueError> {
-        let page =
-            self.shared.orders(endpoints::INACTIVE_ORDERS, account, market, &[("limit", PAGE)]).await?;
-        Ok(page.0)
+        let (endpoint, whose) = (endpoints::INACTIVE_ORDERS, (account, market));
+        Ok(self.shared.orders(endpoint, self.class, whose, &[("limit", PAGE)]).await?.0)
     }
 
     async fn trades_since(
@@ -524,20 +583,20 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
         market: MarketId,
         since: Timestamp,
     ) -> Result<Vec<Trade>, VenueError> {
-        self.shared.trades_since(account, market, since).await
+        self.shared.trades_since(self.class, account, market, since).await
     }
 
     async fn transaction(&self, hash: TxHash) -> Result<Option<TxView>, VenueError> {
-        self.shared.transaction(hash).await
+        self.shared.transaction(self.class, hash).await
     }
 
     async fn withdrawals(&self, account: AccountIndex) -> Result<Vec<Withdrawal>, VenueError> {
-        self.shared.withdrawals(account).await
+        self.shared.withdrawals(self.class, account).await
     }
 
     async fn withdrawal_delay(&self) -> Result<Duration, VenueError> {
         let endpoint = endpoints::WITHDRAWAL_DELAY;
-        let answer: wire::WithdrawalDelay = self.shared.read(endpoint, Class::Read, &[]).await?;
+        let answer: wire::WithdrawalDelay = self.shared.read(endpoint, self.class, &[]).await?;
         Ok(Duration::from_secs(answer.seconds))
     }
 
@@ -547,6 +606,8 @@ impl<T: Transport, C: Connect> Venue for LighterVenue<T, C> {
 
     fn subscribe(&self, what: Subscription) -> tokio::sync::mpsc::Receiver<VenueEvent> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who streams will trade: the line stands before the first hedge needs it.
+        orders::start(&self.shared, &mut tasks);
         streams::start(&self.shared, &what, &mut tasks)
     }
 }

@@ -57,6 +57,16 @@ impl NetworkEndpoints {
         Self::of("testnet.zklighter.elliot.ai", 300)
     }
 
+    /// The second deployment, on the Robinhood chain; its collateral is USDG.
+    pub fn robinhood() -> Self {
+        Self::of("api.rh.lighter.xyz", 466_324)
+    }
+
+    /// The second deployment's test network.
+    pub fn robinhood_testnet() -> Self {
+        Self::of("api.rh-testnet.lighter.xyz", 300)
+    }
+
     fn of(host: &str, chain_id: u32) -> Self {
         Self { http: format!("https://{host}"), ws: format!("wss://{host}/stream"), chain_id }
     }
@@ -113,6 +123,8 @@ const fn endpoint(path: &'static str, weight: u32) -> Endpoint {
 
 pub(super) const STATUS: Endpoint = endpoint("/", 300);
 pub(super) const SEND_TX: Endpoint = endpoint("/api/v1/sendTx", 6);
+/// The same over a WebSocket; it counts against the same limits.
+pub(super) const SEND_TX_SOCKET: Endpoint = endpoint("jsonapi/sendtx", 6);
 pub(super) const SEND_TX_BATCH: Endpoint = endpoint("/api/v1/sendTxBatch", 6);
 pub(super) const NEXT_NONCE: Endpoint = endpoint("/api/v1/nextNonce", 6);
 pub(super) const API_KEYS: Endpoint = endpoint("/api/v1/apikeys", 150);
@@ -136,7 +148,16 @@ mod tests {
 
     #[test]
     fn the_venues_own_networks_are_encrypted() {
-        for network in [NetworkEndpoints::mainnet(), NetworkEndpoints::testnet()] {
+        let networks = [
+            (NetworkEndpoints::mainnet(), "mainnet.zklighter.elliot.ai", 304),
+            (NetworkEndpoints::testnet(), "testnet.zklighter.elliot.ai", 300),
+            (NetworkEndpoints::robinhood(), "api.rh.lighter.xyz", 466_324),
+            (NetworkEndpoints::robinhood_testnet(), "api.rh-testnet.lighter.xyz", 300),
+        ];
+        for (network, host, chain_id) in networks {
+            assert_eq!(network.http, format!("https://{host}"));
+            assert_eq!(network.ws, format!("wss://{host}/stream"));
+            assert_eq!(network.chain_id, chain_id);
             assert_eq!(network.check(), Ok(()));
             assert!(!network.is_loopback());
         }

@@ -41,12 +41,24 @@ pub(super) struct Call<'a> {
 
 /// How long a request of `class` waits for budget, in venue time: a fraction of the time its transaction lives; for
 /// reads longer than the window in which the venue counts, so that a burst of them is spread and not refused.
-const fn queue_limit(class: Class) -> Duration {
-    Duration::from_secs(match class {
-        Class::Emergency | Class::Cancel | Class::Hedge => 4,
-        Class::Place => 10,
-        Class::Read => 90,
+const fn queue_limit(class: Class, effect: Effect) -> Duration {
+    Duration::from_secs(match (effect, class) {
+        (Effect::Send, Class::Emergency | Class::Cancel | Class::Hedge) => 4,
+        (Effect::Send, Class::Place) => 10,
+        // No signature runs out while a read waits; a higher class only moves it forward in the queue.
+        (Effect::Read, _) | (Effect::Send, Class::Read) => 90,
     })
+}
+
+/// Codes of the venue's rate limits; nothing took effect.
+pub(super) const fn is_limit(code: i64) -> bool {
+    matches!(code, 23_000..=23_005)
+}
+
+/// The venue's own "internal error", "process timeout", "marshal tx failed" and "marshal event failed": the transaction
+/// may have got through (rules.md §10, class U).
+pub(super) const fn is_unclear(code: i64) -> bool {
+    matches!(code, 29_500 | 29_501 | 21_502 | 21_503)
 }
 
 /// What an answer says, before anything is done about it.
@@ -75,10 +87,9 @@ fn judge(status: StatusCode, body: &[u8]) -> Judged {
     let code = envelope.as_ref().and_then(|envelope| envelope.code);
     let message = || envelope.as_ref().and_then(|envelope| envelope.message.clone()).unwrap_or_default();
     match (status.as_u16(), code) {
-        (_, Some(23_000..=23_005)) => Judged::Throttled,
-        // The venue's own "internal error", "process timeout", "marshal tx failed" and "marshal event failed": the
-        // transaction may have got through (rules.md §10, class U).
-        (_, Some(29_500 | 29_501 | 21_502 | 21_503)) | (500.., _) => Judged::Unusable(quote(status, body)),
+        (_, Some(code)) if is_limit(code) => Judged::Throttled,
+        (_, Some(code)) if is_unclear(code) => Judged::Unusable(quote(status, body)),
+        (500.., _) => Judged::Unusable(quote(status, body)),
         (200, None | Some(0 | 200)) if envelope.is_some() => Judged::Good,
         // Reports of 2025 show the HTTP status as code of a nonce error.
         (400, Some(400)) if message().contains("invalid nonce") => {
@@ -133,6 +144,27 @@ impl<T: Transport> Http<T> {
         &self.budget
     }
 
+    /// Waits for the right to send a transaction by another way than a request.
+    pub(super) async fn permit(
+        &self,
+        endpoint: Endpoint,
+        class: Class,
+        cost: Cost,
+    ) -> Result<(), VenueError> {
+        self.acquire(endpoint, class, cost, Effect::Send).await
+    }
+
+    async fn acquire(
+        &self,
+        endpoint: Endpoint,
+        class: Class,
+        cost: Cost,
+        effect: Effect,
+    ) -> Result<(), VenueError> {
+        let granted = self.budget.acquire(class, cost, queue_limit(class, effect)).await;
+        granted.map_err(|error| VenueError::NotSent { endpoint: endpoint.path, reason: error.to_string() })
+    }
+
     /// Sends `call` and reads its answer as `A`.
     pub(super) async fn call<A: DeserializeOwned>(&self, call: Call<'_>) -> Result<A, VenueError> {
         let endpoint = call.endpoint;
@@ -141,15 +173,11 @@ impl<T: Transport> Http<T> {
     }
 
     /// Sends `call` and returns the body of a good answer.
-    async fn exchange(&self, call: Call<'_>) -> Result<Bytes, VenueError> {
+    pub(super) async fn exchange(&self, call: Call<'_>) -> Result<Bytes, VenueError> {
         let endpoint = call.endpoint.path;
         let not_sent = |reason: String| VenueError::NotSent { endpoint, reason };
         let request = self.request(&call).map_err(|error| not_sent(error.to_string()))?;
-        let limit = queue_limit(call.class);
-        self.budget
-            .acquire(call.class, call.cost, limit)
-            .await
-            .map_err(|error| not_sent(error.to_string()))?;
+        self.acquire(call.endpoint, call.class, call.cost, call.effect).await?;
         let start = self.clock.elapsed();
         let answer = self.transport.send(request).await;
         let waited = self.clock.elapsed().saturating_sub(start);
@@ -224,6 +252,18 @@ fn retry_after(answer: &http::Response<Bytes>) -> Option<Duration> {
 /// by hash, as an unknown outcome does.
 pub(super) fn malformed(endpoint: Endpoint, error: &ParseError) -> VenueError {
     VenueError::Malformed { endpoint: endpoint.path, reason: error.to_string() }
+}
+
+/// Says how a body with a good status is judged, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(super) fn judged_kind(body: &[u8]) -> &'static str {
+    match judge(StatusCode::OK, body) {
+        Judged::Good => "good",
+        Judged::Rejected { .. } => "rejected",
+        Judged::Throttled => "throttled",
+        Judged::Blocked => "blocked",
+        Judged::Unusable(_) => "unusable",
+    }
 }
 
 #[cfg(test)]

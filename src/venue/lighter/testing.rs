@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::client::{LighterOptions, LighterVenue};
 use super::endpoints::NetworkEndpoints;
+use super::orders::OrderEntry;
 use super::streams::StreamOptions;
 use super::transport::Timeouts;
 use crate::model::{AccountIndex, ApiKeyIndex, Nonce, TxHash};
@@ -144,6 +145,8 @@ pub(super) fn options() -> LighterOptions {
             account_silence: ms(2_000),
             ..StreamOptions::default()
         },
+        // Scripts of streams count the connections; order entry has tests of its own.
+        order_entry: OrderEntry::Rest,
         ..LighterOptions::default()
     }
 }

@@ -11,10 +11,13 @@ use http::{Request, Response, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::endpoints::host_is_loopback;
+use super::proxy::{Proxies, Proxy, ProxyError};
 
 /// Answers beyond this size are refused: the largest real one (all markets) is below a megabyte.
 const BODY_MAX: usize = 32 << 20;
+
+/// How often an idle connection is probed, so that one that a gateway forgot is not the one for the next hedge.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// Why a request got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,22 +66,40 @@ fn choose_tls_provider() {
 }
 
 impl HttpTransport {
-    /// Returns a transport for `base`. A proxy of the environment is used beyond loopback only: a paper exchange is
-    /// on this host, and no proxy reaches it.
+    /// Returns a transport for `base`, through the proxy that the environment names for it, if any.
     ///
     /// # Errors
     ///
     /// When the TLS roots or the proxy settings of this host cannot be read.
     pub fn new(base: &Uri, timeouts: Timeouts) -> Result<Self, TransportError> {
+        Self::through(base, timeouts, &Proxies::from_environment())
+    }
+
+    /// As [`HttpTransport::new`], with proxy settings of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpTransport::new`].
+    pub fn through(base: &Uri, timeouts: Timeouts, proxies: &Proxies) -> Result<Self, TransportError> {
         choose_tls_provider();
+        let unusable = |error: ProxyError| TransportError::NotSent(error.to_string());
         let builder = reqwest::Client::builder()
+            // The library would read the environment by rules of its own, and streams would take another way.
+            .no_proxy()
+            .tcp_keepalive(KEEP_ALIVE)
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.total)
             .redirect(reqwest::redirect::Policy::none())
             // Only the engine repeats, after it has asked what became of the first.
             .retry(reqwest::retry::never())
             .user_agent(concat!("lighter-plan/", env!("CARGO_PKG_VERSION")));
-        let builder = if host_is_loopback(base) { builder.no_proxy() } else { builder };
+        let builder = match proxies.of(base.host().unwrap_or_default()).map_err(unusable)? {
+            Some(proxy) => {
+                let proxy = reqwest::Proxy::all(&proxy.url);
+                builder.proxy(proxy.map_err(|error| TransportError::NotSent(chain(&error)))?)
+            }
+            None => builder,
+        };
         builder.build().map(Self).map_err(|error| TransportError::NotSent(chain(&error)))
     }
 }
@@ -141,9 +162,27 @@ pub trait Connect: Send + Sync + 'static {
     fn connect(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-/// [`Connect`] over TCP, without delay for small frames.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TcpConnect;
+/// [`Connect`] over TCP, without delay for small frames, and through a proxy where one is named.
+#[derive(Clone, Debug, Default)]
+pub struct TcpConnect(Proxies);
+
+impl TcpConnect {
+    /// Connects through `proxies`; the default one connects directly.
+    pub const fn through(proxies: Proxies) -> Self {
+        Self(proxies)
+    }
+
+    async fn dial(proxy: Option<Proxy>, host: &str, port: u16) -> io::Result<TcpStream> {
+        match proxy {
+            Some(proxy) => proxy.connect(host, port).await,
+            None => {
+                let stream = TcpStream::connect((host, port)).await?;
+                stream.set_nodelay(true)?;
+                Ok(stream)
+            }
+        }
+    }
+}
 
 impl Connect for TcpConnect {
     type Stream = TcpStream;
@@ -151,8 +190,7 @@ impl Connect for TcpConnect {
     async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
         choose_tls_provider();
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        let proxy = self.0.of(host).map_err(io::Error::other)?;
+        Self::dial(proxy, host, port).await
     }
 }

@@ -50,6 +50,16 @@ pub(super) fn int<'de, D: Deserializer<'de>, T: FromStr + Default>(deserializer:
     text.0.parse().map_err(|_| D::Error::custom(format_args!("`{text}` is not an integer of the right size")))
 }
 
+/// Reads a text that says nothing when it is `null`; what it means is decided by `parse`, as for any unknown value.
+pub(super) fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a flag that is down when it is `null`.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(deserializer)?.unwrap_or_default())
+}
+
 /// Reads a list that must be there, though it may be `null` (an empty slice of the venue's).
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
@@ -108,6 +118,27 @@ pub(super) struct SentBatch {
     pub(super) predicted_execution_time_ms: i64,
 }
 
+/// A frame of order entry: a success, form A or form B of a refusal (websocket.md §6).
+#[derive(Debug, Deserialize)]
+pub(super) struct SentFrame {
+    #[serde(default, deserialize_with = "string", rename = "type")]
+    pub(super) kind: String,
+    /// A string or a number, as it was sent.
+    #[serde(default)]
+    pub(super) id: Option<Text>,
+    #[serde(default)]
+    pub(super) code: Option<i64>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    /// A text; a list for batches, which this program does not send over a socket.
+    #[serde(default)]
+    pub(super) tx_hash: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "int")]
+    pub(super) predicted_execution_time_ms: i64,
+    #[serde(default)]
+    pub(super) error: Option<Envelope>,
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct NextNonce {
     #[serde(deserialize_with = "int")]
@@ -131,6 +162,7 @@ pub(super) struct ApiKey {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountLimits {
+    #[serde(deserialize_with = "string")]
     pub(super) user_tier: String,
     #[serde(default, deserialize_with = "int")]
     pub(super) current_maker_fee_tick: u32,
@@ -160,9 +192,9 @@ pub(super) struct Withdrawal {
     pub(super) amount: Text,
     #[serde(default, deserialize_with = "int")]
     pub(super) timestamp: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) status: String,
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "string", rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
     pub(super) l1_tx_hash: Option<String>,
@@ -182,9 +214,9 @@ pub(super) struct Market {
     #[serde(deserialize_with = "int")]
     pub(super) market_id: i64,
     pub(super) symbol: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) market_type: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) status: String,
     pub(super) size_decimals: Option<u32>,
     pub(super) price_decimals: Option<u32>,
@@ -216,7 +248,7 @@ pub(super) struct Market {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct MarketConfig {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) force_reduce_only: bool,
 }
 
@@ -230,7 +262,7 @@ pub(super) struct Accounts {
 pub(super) struct Account {
     #[serde(deserialize_with = "int")]
     pub(super) index: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) l1_address: String,
     #[serde(default, deserialize_with = "int")]
     pub(super) cancel_all_time: i64,
@@ -251,6 +283,7 @@ pub(super) struct Position {
     pub(super) initial_margin_fraction: Text,
     #[serde(default, deserialize_with = "int")]
     pub(super) open_order_count: u32,
+    #[serde(deserialize_with = "int")]
     pub(super) sign: i8,
     pub(super) position: Text,
     #[serde(default)]
@@ -299,16 +332,17 @@ pub(super) struct Order {
     pub(super) filled_base_amount: Text,
     #[serde(default)]
     pub(super) filled_quote_amount: Text,
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "string", rename = "type")]
     pub(super) kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) time_in_force: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) reduce_only: bool,
     #[serde(default)]
     pub(super) trigger_price: Text,
     #[serde(default, deserialize_with = "int")]
     pub(super) order_expiry: i64,
+    #[serde(deserialize_with = "string")]
     pub(super) status: String,
     #[serde(default, deserialize_with = "int")]
     pub(super) timestamp: i64,
@@ -330,9 +364,9 @@ pub(super) struct Trades {
 pub(super) struct Trade {
     #[serde(deserialize_with = "int")]
     pub(super) trade_id: u64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) tx_hash: String,
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "string", rename = "type")]
     pub(super) kind: String,
     #[serde(deserialize_with = "int")]
     pub(super) market_id: i64,
@@ -363,13 +397,13 @@ pub(super) struct Trade {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Tx {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) hash: String,
     #[serde(rename = "type", deserialize_with = "int")]
     pub(super) tx_type: i64,
     #[serde(default)]
     pub(super) event_info: Option<Text>,
-    pub(super) status: i64,
+    pub(super) status: Option<i64>,
     #[serde(default, deserialize_with = "int")]
     pub(super) account_index: i64,
     #[serde(default, deserialize_with = "int")]
@@ -390,9 +424,9 @@ pub(super) struct EventInfo {
 /// What every stream frame may carry; the payload is read again by its family.
 #[derive(Debug, Deserialize)]
 pub(super) struct Frame {
-    #[serde(default, rename = "type")]
+    #[serde(default, deserialize_with = "string", rename = "type")]
     pub(super) kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) channel: String,
     #[serde(default)]
     pub(super) error: Option<Envelope>,
@@ -454,7 +488,7 @@ pub(super) struct TradesFrame {
 #[derive(Debug, Deserialize)]
 pub(super) struct PositionsFrame {
     #[serde(deserialize_with = "by_market")]
-    pub(super) positions: BTreeMap<String, Position>,
+    pub(super) positions: BTreeMap<String, Option<Position>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -484,7 +518,7 @@ pub(super) struct NoticesFrame {
 #[derive(Debug, Deserialize)]
 pub(super) struct Notif {
     pub(super) id: Text,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "string")]
     pub(super) kind: String,
     #[serde(default)]
     pub(super) content: Option<NotifContent>,

@@ -154,13 +154,14 @@ fn tx_status(row: &wire::Tx, oddities: &Oddities) -> TxStatus {
         return TxStatus::Failed { code, message };
     }
     match row.status {
-        0 => TxStatus::Failed { code: None, message: "the venue gave no reason".to_owned() },
-        2 => TxStatus::Executed,
+        Some(0) => TxStatus::Failed { code: None, message: "the venue gave no reason".to_owned() },
+        Some(2) => TxStatus::Executed,
         // "Pending, final state": some deployments answer it for executed ones, and those have a time of execution.
-        3 if row.executed_at > 0 => TxStatus::Executed,
-        1 | 3 => TxStatus::Pending,
+        Some(3) if row.executed_at > 0 => TxStatus::Executed,
+        Some(1 | 3) => TxStatus::Pending,
         other => {
-            oddities.note("tx.status", &other.to_string());
+            // Neither done nor dead: it is looked up again until it is one of them.
+            oddities.note("tx.status", &other.map_or_else(|| "null".to_owned(), |status| status.to_string()));
             TxStatus::Pending
         }
     }
@@ -189,13 +190,18 @@ fn app_error(row: &wire::Tx, oddities: &Oddities) -> Option<(Option<i64>, String
 }
 
 /// Reads notifications.
-pub(in crate::venue::lighter) fn notices(rows: &[wire::Notif]) -> Vec<Notice> {
+pub(in crate::venue::lighter) fn notices(rows: &[wire::Notif], oddities: &Oddities) -> Vec<Notice> {
     let notice = |row: &wire::Notif| Notice {
         id: row.id.0.clone(),
         kind: match row.kind.as_str() {
             "liquidation" => NoticeKind::Liquidation,
             "deleverage" => NoticeKind::Deleverage,
-            other => NoticeKind::Other(other.to_owned()),
+            other => {
+                if other != "announcement" {
+                    oddities.note("notification.kind", other);
+                }
+                NoticeKind::Other(other.to_owned())
+            }
         },
         market: row.content.as_ref().and_then(|content| content.market_index).map(MarketId::new),
     };

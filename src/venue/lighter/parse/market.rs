@@ -45,7 +45,7 @@ fn market(row: &RawValue, oddities: &Oddities) -> Result<Market, ParseError> {
     let mut market = Market {
         id: MarketId::new(row.market_id),
         kind: kind(&row.market_type, oddities),
-        status: if row.status == "active" { MarketStatus::Active } else { MarketStatus::Inactive },
+        status: status(&row.status, oddities),
         size_decimals,
         price_decimals,
         quote_multiplier: row.quote_multiplier.unwrap_or(1),
@@ -87,6 +87,18 @@ fn kind(text: &str, oddities: &Oddities) -> MarketKind {
         other => {
             oddities.note("market_type", other);
             MarketKind::Other
+        }
+    }
+}
+
+fn status(text: &str, oddities: &Oddities) -> MarketStatus {
+    match text {
+        "active" => MarketStatus::Active,
+        "inactive" => MarketStatus::Inactive,
+        other => {
+            // Nobody trades where it is not said that trading goes on.
+            oddities.note("market.status", other);
+            MarketStatus::Inactive
         }
     }
 }

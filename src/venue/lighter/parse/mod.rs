@@ -8,6 +8,8 @@ mod market;
 mod order;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;

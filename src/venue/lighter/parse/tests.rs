@@ -1,6 +1,6 @@
-//! Fixtures in the venue's form, and recorded answers where this machine has them.
+//! Fixtures in the venue's form.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -238,84 +238,4 @@ fn times_are_read_by_magnitude() {
     }
     assert_eq!(time(0), Timestamp::default());
     assert_eq!(time(-1), Timestamp::default());
-}
-
-// ---- recorded answers ------------------------------------------------------------------------------------------
-
-/// Returns the directory of recorded answers, if this machine has them: they may not be copied into the project.
-fn captured() -> Option<PathBuf> {
-    let dir = match std::env::var_os("LIGHTER_CAPTURED") {
-        Some(dir) => PathBuf::from(dir),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/lighter/captured"),
-    };
-    dir.is_dir().then_some(dir)
-}
-
-fn recorded<T: DeserializeOwned>(dir: &Path, name: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(dir.join(name)).unwrap()).unwrap()
-}
-
-fn market(id: i64, size_decimals: u32, price_decimals: u32) -> (MarketId, crate::model::Market) {
-    let id = MarketId::new(id);
-    (id, crate::model::Market { id, size_decimals, price_decimals, ..crate::model::Market::example() })
-}
-
-#[test]
-fn recorded_rest_answers_are_read_without_oddities() {
-    let Some(dir) = captured() else { return };
-    let oddities = Oddities::default();
-    let markets = markets(&recorded(&dir, "http_order_book_details.json"), &oddities).unwrap();
-    let eth = &markets[&MarketId::new(0)];
-    assert_eq!((eth.size_decimals, eth.price_decimals, eth.min_base.lots()), (4, 2, 50));
-    let answer: wire::Trades = recorded(&dir, "http_recent_trades.json");
-    let trades = trades(&answer.trades, Context { markets: &markets, oddities: &oddities }).unwrap();
-    assert_eq!((trades[0].price.ticks(), trades[0].size.lots(), trades[0].maker_fee), (236_131, 5, 28));
-    assert_eq!((trades[0].ask_client, trades[0].taker_fee), (None, 0));
-    assert!(oddities.counts().is_empty(), "{oddities:?}");
-}
-
-#[test]
-fn recorded_trade_frames_are_read_without_oddities() {
-    #[derive(serde::Deserialize)]
-    struct Frame {
-        #[serde(default)]
-        trades: Option<Vec<wire::Trade>>,
-        #[serde(default)]
-        liquidation_trades: Option<Vec<wire::Trade>>,
-    }
-    let Some(dir) = captured() else { return };
-    for (name, listing) in [("ws_trade.jsonl", market(1, 5, 1)), ("ws_rh_trade.jsonl", market(0, 4, 2))] {
-        let (markets, oddities) = (Markets::from([listing]), Oddities::default());
-        let context = Context { markets: &markets, oddities: &oddities };
-        let text = std::fs::read_to_string(dir.join(name)).unwrap();
-        let mut count = 0;
-        for line in text.lines() {
-            let frame: Frame = serde_json::from_str(line).unwrap();
-            for rows in [frame.trades, frame.liquidation_trades].into_iter().flatten() {
-                count += trades(&rows, context).unwrap_or_else(|error| panic!("{name}: {error}")).len();
-            }
-        }
-        assert!(count > 10, "{name}: {count}");
-        assert!(oddities.counts().is_empty(), "{name}: {oddities:?}");
-    }
-}
-
-#[test]
-fn recorded_book_frames_are_read() {
-    let Some(dir) = captured() else { return };
-    for (name, listing) in [("ws_book.jsonl", market(1, 5, 1)), ("ws_rh_book.jsonl", market(26, 4, 2))] {
-        let (id, markets) = (listing.0, Markets::from([listing]));
-        let oddities = Oddities::default();
-        let context = Context { markets: &markets, oddities: &oddities };
-        let text = std::fs::read_to_string(dir.join(name)).unwrap();
-        let mut last = None;
-        for line in text.lines().skip(1) {
-            let frame: wire::BookFrame = serde_json::from_str(line).unwrap();
-            levels(&frame.order_book.asks, id.get(), context).unwrap();
-            levels(&frame.order_book.bids, id.get(), context).unwrap();
-            assert!(last.is_none_or(|last| last == frame.order_book.begin_nonce), "{name}");
-            last = Some(frame.order_book.nonce);
-        }
-        assert!(last.is_some(), "{name}");
-    }
 }

@@ -61,7 +61,7 @@ pub(super) fn decode(
         }
         Feed::Notices(account) => {
             let frame: wire::NoticesFrame = read(text)?;
-            VenueEvent::Notices(account, parse::notices(&frame.notifs))
+            VenueEvent::Notices(account, parse::notices(&frame.notifs, context.oddities))
         }
     }))
 }
@@ -139,6 +139,6 @@ fn decode_positions(
     context: Context<'_>,
 ) -> Result<VenueEvent, FrameError> {
     let frame: wire::PositionsFrame = read(text)?;
-    let rows = skip_unlisted(frame.positions.into_values().collect(), |row| row.market_id, context);
+    let rows = skip_unlisted(frame.positions.into_values().flatten().collect(), |row| row.market_id, context);
     Ok(VenueEvent::Positions(account, parse::positions(&rows, context)?))
 }

@@ -6,6 +6,8 @@
 mod book;
 mod channel;
 mod decode;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod outbox;
 mod pacer;
 mod session;
@@ -25,7 +27,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 pub(super) use pacer::Pacer;
 
 use self::outbox::Outbox;
-use self::session::{End, Session};
+pub(super) use self::session::End;
+use self::session::Session;
 use super::client::Shared;
 use super::transport::{Connect, Transport};
 use crate::rt::{Cancel, SplitMix64, Tasks, random_u64, real_sleep, real_timeout};
@@ -40,7 +43,7 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// A connection that lived this long was a good one: the next starts with the shortest wait again.
-const GOOD_LIFE: Duration = Duration::from_secs(20);
+pub(super) const GOOD_LIFE: Duration = Duration::from_secs(20);
 
 /// Time limits and sizes of the streams, in real time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,8 @@ pub struct StreamOptions {
     pub market_silence: Duration,
     /// How long an account's feed may be silent, answers to probes included.
     pub account_silence: Duration,
+    /// From a transaction on the socket of order entry to its answer; then the same bytes go out over REST.
+    pub transaction_within: Duration,
 }
 
 impl Default for StreamOptions {
@@ -73,6 +78,8 @@ impl Default for StreamOptions {
             market_silence: Duration::from_secs(20),
             // A zombie of the account feeds alone is found in minutes; the engine's own reads find it sooner.
             account_silence: Duration::from_secs(240),
+            // A hedge lives for 5 to 8 s: the second way must still have most of it.
+            transaction_within: Duration::from_secs(2),
         }
     }
 }
@@ -157,21 +164,21 @@ async fn hand_over(outbox: Arc<Outbox>, sender: mpsc::Sender<VenueEvent>, stop: 
 }
 
 /// Waits that double up to a limit, each shortened by up to half so that many clients do not come back together.
-struct Backoff {
+pub(super) struct Backoff {
     next: Duration,
     random: SplitMix64,
 }
 
 impl Backoff {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { next: BACKOFF_MIN, random: SplitMix64::new(random_u64()) }
     }
 
-    const fn reset(&mut self) {
+    pub(super) const fn reset(&mut self) {
         self.next = BACKOFF_MIN;
     }
 
-    fn wait(&mut self) -> Duration {
+    pub(super) fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (self.next * 2).min(BACKOFF_MAX);
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -204,7 +211,7 @@ async fn keep_connected<T: Transport, C: Connect>(
 }
 
 /// How an attempt ended.
-enum Ended {
+pub(super) enum Ended {
     /// The connection stood.
     Session(End),
     /// It never did.
@@ -240,9 +247,13 @@ async fn connect_once<T: Transport, C: Connect>(
     }
 }
 
-async fn open<T: Transport, C: Connect>(
+/// A connection as both the streams and order entry use it.
+pub(super) type Socket<S> = WebSocketStream<MaybeTlsStream<S>>;
+
+/// Opens one connection, TLS and handshake included.
+pub(super) async fn open<T: Transport, C: Connect>(
     shared: &Shared<T, C>,
-) -> Result<WebSocketStream<MaybeTlsStream<C::Stream>>, Ended> {
+) -> Result<Socket<C::Stream>, Ended> {
     let url: Uri = shared.endpoints.ws.parse().map_err(refused)?;
     let host = url.host().ok_or_else(|| refused("the stream's URL has no host"))?;
     let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("wss") { 443 } else { 80 });

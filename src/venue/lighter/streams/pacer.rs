@@ -58,7 +58,7 @@ impl Pacer {
     }
 
     /// Counts a message that had to go out at once.
-    pub(super) fn sent(&self) {
+    pub(in crate::venue::lighter) fn sent(&self) {
         let now = self.clock.elapsed();
         self.lock().messages.add(now, 1);
     }
@@ -71,7 +71,7 @@ impl Pacer {
     }
 
     /// Waits for the right to open a connection.
-    pub(super) async fn connection(&self) {
+    pub(in crate::venue::lighter) async fn connection(&self) {
         loop {
             let wait = {
                 let now = self.clock.elapsed();

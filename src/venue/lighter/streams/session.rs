@@ -34,7 +34,7 @@ const ATTEMPTS: u32 = 3;
 
 /// Why a connection ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(in crate::venue::lighter) enum End {
     /// It broke, or it was given up.
     Broken(String),
     /// The venue announced that it will close it.
@@ -294,6 +294,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
                         return Ok(());
                     }
                 };
+                self.shared.survey.look(&frame.kind, text.as_bytes(), &self.shared.oddities);
                 match self.by_name.get(&frame.channel.replace('/', ":")) {
                     Some(&index) => self.deliver(index, kind, text),
                     None => self.shared.oddities.note("stream.channel", &frame.channel),
