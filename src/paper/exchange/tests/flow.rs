@@ -249,7 +249,7 @@ impl Naive {
     fn levels(&self, side: Side) -> Vec<(i64, i64)> {
         let mut levels: BTreeMap<i64, i64> = BTreeMap::new();
         for row in self.resting.iter().filter(|row| row.1 == side) {
-            *levels.entry(row.2 * -side.sign()).or_default() += row.3;
+            *levels.entry(row.2 * -i64::from(side.sign())).or_default() += row.3;
         }
         levels.into_iter().map(|(key, lots)| (key.abs(), lots)).collect()
     }
