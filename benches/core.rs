@@ -50,7 +50,7 @@ fn exchange(accounts: i64) -> Exchange {
 fn resting(count: usize, accounts: i64, rng: &mut SplitMix64) -> Vec<Place> {
     let place = |_| {
         let side = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
-        let away = rng.between(1, 2_000) * side.sign();
+        let away = rng.between(1, 2_000) * i64::from(side.sign());
         Place {
             account: AccountIndex::new(1_000 + rng.between(0, accounts - 1)),
             side,
@@ -115,7 +115,7 @@ fn control(places: &[Place], depth: u64) -> Duration {
     let mut map: BTreeMap<(i64, u64), u64> = (0..depth).map(|i| ((MARK, i), i)).collect();
     let begun = Instant::now();
     for (number, place) in (depth..).zip(places) {
-        let key = (place.price.ticks() * place.side.sign(), number);
+        let key = (place.price.ticks() * i64::from(place.side.sign()), number);
         map.insert(key, number);
         black_box(map.remove(&key));
     }
