@@ -157,7 +157,7 @@ impl Exchange {
         if market.status != crate::model::MarketStatus::Active {
             return Err(refuse(21605));
         }
-        self.check_health(row, wanted.reduce_only)?;
+        self.check_health(row, wanted.market, wanted.reduce_only)?;
         if wanted.expiry_ms != 0 && wanted.expiry_ms <= self.now.as_millis() {
             return Err(refuse(21711));
         }
