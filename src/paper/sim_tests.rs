@@ -451,3 +451,21 @@ fn what_a_source_said_is_in_the_log() {
     drop(sim);
     assert_eq!(Sim::open(&path).unwrap().0.state_hash(), before);
 }
+
+/// A mishap is an outside input like any other: the log brings it back, spent or not.
+#[test]
+fn mishaps_are_replayed_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let mut sim = Sim::create(&path, config(WorldSpec::default(), 7, 1_000), anchor()).unwrap();
+    let rule = MishapRule::next(Mishap::Refuse { code: 21601, nonce_used: true });
+    sim.arm(&MishapRule { account: Some(SHORT), ..rule.clone() }).unwrap();
+    sim.disarm().unwrap();
+    sim.arm(&MishapRule { account: Some(SHORT), times: 3, ..rule }).unwrap();
+    sim.advance(START.after(Duration::from_secs(5))).unwrap();
+    sim.deposit(LONG, Usdc::whole(1)).unwrap();
+    let (again, _) = Sim::open(&path).unwrap();
+    assert_eq!(again.state_hash(), sim.state_hash());
+    assert_eq!(again.exchange().armed(), sim.exchange().armed());
+    assert_eq!(again.exchange().armed().len(), 1);
+}
