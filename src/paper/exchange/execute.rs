@@ -317,7 +317,7 @@ impl Exchange {
             return Err(refuse(21729));
         }
         let row = self.accounts.get(&account).ok_or_else(|| refuse(21100))?;
-        self.check_health(row, true)?;
+        self.check_health(row, market, true)?;
         let size = Size::from_lots(body.base_amount.max(0));
         let price = Price::from_ticks(i64::from(body.price.max(1)));
         if self.check_growth(row, live, size, price).is_err() {
