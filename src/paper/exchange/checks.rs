@@ -149,7 +149,7 @@ impl Exchange {
         if order.expiry_ms != 0 && !EXPIRY_MS.contains(&ahead) {
             return Err(ApiError::of(21711));
         }
-        self.check_health(account, order.reduce_only)?;
+        self.check_health(account, order.market, order.reduce_only)?;
         if price_protection {
             self.check_band(order)?;
         }
@@ -161,15 +161,19 @@ impl Exchange {
         Ok(())
     }
 
-    /// An account in liquidation may do nothing, one before it only what helps (rules.md §6.3).
-    pub(super) fn check_health(&self, account: &Account, helps: bool) -> Result<(), ApiError> {
-        if account.liquidation_at.is_some() {
-            return Err(ApiError::of(21112));
-        }
-        match self.worst_health(account) {
+    /// A pot in liquidation may do nothing, one before it only what helps (rules.md §6.3). The pot that backs the
+    /// market counts: an isolated one in trouble leaves the others alone.
+    pub(super) fn check_health(
+        &self,
+        account: &Account,
+        market: MarketId,
+        helps: bool,
+    ) -> Result<(), ApiError> {
+        match self.pot(account, market, &self.cross_margin(account)).health() {
             Health::Healthy => Ok(()),
             Health::PreLiquidation if helps => Ok(()),
             Health::PreLiquidation => Err(ApiError::of(21111)),
+            _ if account.liquidation_at.is_some() => Err(ApiError::of(21112)),
             Health::PartialLiquidation | Health::FullLiquidation | Health::Bankrupt => {
                 Err(ApiError::of(21507))
             }
@@ -271,7 +275,7 @@ impl Exchange {
             return Err(ApiError::of(21605));
         }
         let row = self.accounts.get(&account).ok_or_else(|| ApiError::of(21100))?;
-        self.check_health(row, true)?;
+        self.check_health(row, market.id, true)?;
         // Whether the order is still there is the sequencer's to say: it may go while this waits.
         let Some(order) = self.find_order(account, market.id, body.index).and_then(|order| self.live(order))
         else {

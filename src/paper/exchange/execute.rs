@@ -166,7 +166,7 @@ impl Exchange {
         if market.force_reduce_only && !wanted.reduce_only {
             return Err(refuse(21740));
         }
-        self.check_health(row, wanted.reduce_only)?;
+        self.check_health(row, wanted.market, wanted.reduce_only)?;
         if wanted.expiry_ms != 0 && wanted.expiry_ms <= self.now.as_millis() {
             return Err(refuse(21711));
         }
@@ -317,7 +317,7 @@ impl Exchange {
             return Err(refuse(21729));
         }
         let row = self.accounts.get(&account).ok_or_else(|| refuse(21100))?;
-        self.check_health(row, true)?;
+        self.check_health(row, market, true)?;
         let size = Size::from_lots(body.base_amount.max(0));
         let price = Price::from_ticks(i64::from(body.price.max(1)));
         if self.check_growth(row, live, size, price).is_err() {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod flood;
+mod money;
 mod prices;
 mod reads;
 mod rig;
