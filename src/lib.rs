@@ -5,6 +5,9 @@
 
 pub mod cli;
 pub mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graph;
 pub mod journal;
 pub mod lint;

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::Request;
 use lighter_plan::journal::{Journal, StateDir};
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, Usdc, find_market, snapshot_markets};
+use lighter_plan::model::{
+    AccountIndex, ApiKeyIndex, AtEnd, PriceSource, Usdc, find_market, snapshot_markets,
+};
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
 use lighter_plan::paper::world::WorldSpec;
@@ -52,6 +54,8 @@ impl Rig {
             usdc: Usdc::whole(10_000),
             markets: find_market(snapshot_markets(), "SOL").cloned().into_iter().collect(),
             world: WorldSpec::parse(WORLD).expect("a world"),
+            prices: PriceSource::Seeded,
+            prices_end: AtEnd::Hold,
             tier: Tier::Premium,
             time_scale: 1,
             log: None,

@@ -15,7 +15,7 @@ use crate::journal::{
     Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
 use crate::lint::check;
-use crate::model::{PairId, RunId, snapshot_markets};
+use crate::model::{AtEnd, PairId, PriceSource, RunId, snapshot_markets};
 use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile, WithdrawRoute};
 use crate::rt::{Clock, random_bytes};
 use crate::venue::lighter::OrderEntry;
@@ -204,8 +204,14 @@ async fn fork(plan: &mut Plan) -> Result<(), ApplyError> {
     let live = session::open(plan, None, OrderEntry::Rest).await?;
     let usdc = session::smallest_balance(plan, &live).await?;
     plan.network = Network::Paper;
-    let scale = DRY_RUN_SCALE;
-    plan.paper = Some(PaperPlan { usdc, seed: 7, world: "default".to_owned(), time_scale: scale });
+    plan.paper = Some(PaperPlan {
+        usdc,
+        seed: 7,
+        world: "default".to_owned(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
+        time_scale: DRY_RUN_SCALE,
+    });
     for pair in &mut plan.pairs {
         pair.long.key = KeySource::Paper;
         pair.short.key = KeySource::Paper;

@@ -10,9 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
-use crate::model::{AccountIndex, ApiKeyIndex, GridError, Market, Usdc, find_market, snapshot_markets};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, AtEnd, GridError, Market, PriceSource, Usdc, find_market, snapshot_markets,
+};
 use crate::paper::exchange::Tier;
-use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running};
+use crate::paper::server::{
+    Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, endpoints_reference,
+};
 use crate::paper::world::{WorldError, WorldSpec};
 
 /// The first account; the others count up from it.
@@ -25,6 +29,8 @@ Examples:
   lighter-plan paper --accounts 2 --usdc 5000
   lighter-plan paper --listen 127.0.0.1:8000 --market SOL,BTC --time-scale 60 --ready-file paper.json
   lighter-plan paper --log exchange.log --control
+  lighter-plan paper --prices file:prices.csv --prices-end loop
+  lighter-plan paper --market BTC --prices live:mainnet --control
 
 When it is ready, it prints one line of JSON: the URLs, the chain id, and the accounts with their keys.
 It speaks the exchange's own API, so the official SDKs work with it. SIGINT or SIGTERM ends it.";
@@ -60,6 +66,12 @@ pub(super) struct PaperArgs {
     /// Scenario file, or `default`
     #[arg(long, default_value = "default", value_name = "FILE")]
     world: String,
+    /// Where prices come from: `seeded`, `file:PATH`, or `live:` with mainnet, testnet or a base URL
+    #[arg(long, default_value_t = PriceSource::Seeded, value_name = "SOURCE")]
+    prices: PriceSource,
+    /// What follows when a recording has been played
+    #[arg(long, value_enum, default_value_t = AtEndArg::Hold, value_name = "WHAT")]
+    prices_end: AtEndArg,
     /// Command log; an exchange that it holds goes on where it ended, with the time that went by
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -69,6 +81,9 @@ pub(super) struct PaperArgs {
     /// Enforce no rate limits
     #[arg(long)]
     no_rate_limit: bool,
+    /// Write which endpoints and channels of the venue are served, as markdown, and end
+    #[arg(long)]
+    endpoints: bool,
 }
 
 /// The tiers that accounts can have.
@@ -80,6 +95,15 @@ enum TierArg {
     Premium,
     /// Lower fees, slower, 120 000 weight a minute
     Plus,
+}
+
+/// What follows when a recording has been played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum AtEndArg {
+    /// The last prices stay
+    Hold,
+    /// It begins again
+    Loop,
 }
 
 /// Why the server cannot run.
@@ -130,6 +154,10 @@ impl PaperCommandError {
 impl PaperArgs {
     /// Serves until SIGINT or SIGTERM.
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        if self.endpoints {
+            out::text(&endpoints_reference())?;
+            return Ok(Exit::OK);
+        }
         let served = context.block_on(self.serve()).map_err(PaperCommandError::from).flatten();
         served.map(|()| Exit::OK).map_err(PaperCommandError::into_fault)
     }
@@ -162,6 +190,11 @@ impl PaperArgs {
             usdc: Usdc::exact(self.usdc)?,
             markets: self.market.iter().map(|symbol| listed(symbol)).collect::<Result<_, _>>()?,
             world: WorldSpec::load(&self.world)?,
+            prices: self.prices,
+            prices_end: match self.prices_end {
+                AtEndArg::Hold => AtEnd::Hold,
+                AtEndArg::Loop => AtEnd::Loop,
+            },
             tier: match self.tier {
                 TierArg::Standard => Tier::Standard,
                 TierArg::Premium => Tier::Premium,
@@ -229,6 +262,7 @@ mod tests {
     fn what_does_not_exist_is_usage() {
         assert_eq!(config(&["--market", "NOPE"]).unwrap_err().into_fault().report(), Exit::USAGE);
         assert_eq!(config(&["--usdc", "0.0000001"]).unwrap_err().into_fault().report(), Exit::USAGE);
+        assert!(Only::try_parse_from(["paper", "--prices", "prices.csv"]).is_err());
         assert_eq!(config(&["--world", "no/such/file"]).unwrap_err().into_fault().report(), Exit::FAULT);
     }
 }

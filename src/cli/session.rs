@@ -315,6 +315,8 @@ async fn start_paper(
         usdc: paper.usdc,
         markets,
         world,
+        prices: paper.prices.clone(),
+        prices_end: paper.prices_end,
         tier: Tier::Standard,
         time_scale: paper.time_scale,
         log: files.map(|files| files.log.clone()),

@@ -6,6 +6,7 @@ pub mod margin;
 mod market;
 mod money;
 mod order;
+mod prices;
 mod snapshot;
 mod time;
 
@@ -20,5 +21,6 @@ pub use order::{
     BookLevel, BookTop, Order, OrderDetails, OrderKind, OrderStatus, Side, TimeInForce, Trade, TradeKind,
     TriggerStatus,
 };
+pub use prices::{AtEnd, LiveSource, PriceSource, PriceSourceError};
 pub use snapshot::{find_market, snapshot_markets};
 pub use time::Timestamp;

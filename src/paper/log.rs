@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{MishapRule, Request};
 use super::sim::{SimConfig, SimError};
-use super::world::Action;
-use crate::model::{AccountIndex, Timestamp, Usdc};
+use super::world::{Action, Seen};
+use crate::model::{AccountIndex, MarketId, Timestamp, Usdc};
 use crate::rt::Anchor;
 
 /// Version of the format; a newer one is refused.
@@ -35,6 +35,8 @@ pub(super) enum Command {
     Tick {},
     /// A long gap: fine steps until `coarse_from`, coarse ones from there.
     Gap { coarse_from: Timestamp },
+    /// Venue time was moved ahead by hand, by this many milliseconds.
+    Jump { ms: u64 },
     /// Money from outside.
     Deposit { account: AccountIndex, usdc: Usdc },
     /// A rule for mishaps was armed.
@@ -45,6 +47,10 @@ pub(super) enum Command {
     Request { request: Request },
     /// An action that no script foresaw.
     Act { market: Option<String>, action: Action },
+    /// What a live price source said.
+    Seen(Box<Seen>),
+    /// A live price source is gone.
+    Lost { market: MarketId },
 }
 
 /// One line.

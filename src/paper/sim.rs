@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::exchange::{ApiError, Exchange, ExchangeConfig, ExchangeEvent, MishapRule, Request, Submitted};
 use super::log::{Command, CommandLog, Record};
-use super::world::{Action, Pace, World, WorldError, WorldSpec};
-use crate::model::{AccountIndex, ApiKeyIndex, Timestamp, Usdc};
+use super::world::{Action, Pace, Prices, Seen, World, WorldError, WorldSpec};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp, Usdc};
 use crate::rt::Anchor;
 
 /// An account that exists from the start.
@@ -32,6 +32,9 @@ pub struct SimConfig {
     pub exchange: ExchangeConfig,
     /// The market around it.
     pub world: WorldSpec,
+    /// Where the world's prices come from; logs that are older than the choice are seeded.
+    #[serde(default)]
+    pub prices: Prices,
     /// Seed of the world.
     pub seed: u64,
     /// Accounts.
@@ -81,6 +84,8 @@ pub struct Sim {
     log: Option<CommandLog>,
     /// Venue time of the last record.
     logged: Timestamp,
+    /// How far venue time was moved ahead by hand.
+    jumped: Duration,
     /// The log failed: what is in memory may not be on disk, so nothing more is done.
     poisoned: bool,
 }
@@ -99,9 +104,9 @@ impl Sim {
             let index = exchange.create_account(account.l1, keys, Some(account.index));
             exchange.deposit(index, account.usdc);
         }
-        let world = World::new(config.world, config.seed, &mut exchange)?;
+        let world = World::with_prices(config.world, config.prices, config.seed, &mut exchange)?;
         let logged = exchange.now();
-        Ok(Self { exchange, world, log: None, logged, poisoned: false })
+        Ok(Self { exchange, world, log: None, logged, jumped: Duration::ZERO, poisoned: false })
     }
 
     /// Makes a simulation whose commands are kept in a new file at `path`.
@@ -135,7 +140,8 @@ impl Sim {
         }
         sim.exchange.check_signatures(true);
         sim.log = Some(log);
-        Ok((sim, header.anchor))
+        let venue = header.anchor.venue.after(sim.jumped);
+        Ok((sim, Anchor { venue, ..header.anchor }))
     }
 
     fn replay(&mut self, record: Record) -> Result<(), ApiError> {
@@ -156,6 +162,10 @@ impl Sim {
                 let txs: Vec<_> = txs.iter().map(|(tx_type, info)| (*tx_type, info.as_str())).collect();
                 self.exchange.submit_batch(&txs).map(|_| ())
             }
+            Command::Jump { ms } => {
+                self.jumped += Duration::from_millis(ms);
+                Ok(())
+            }
             Command::Deposit { account, usdc } => {
                 self.exchange.deposit(account, usdc);
                 Ok(())
@@ -171,6 +181,14 @@ impl Sim {
             Command::Request { request } => self.exchange.request(&request),
             Command::Act { market, action } => {
                 self.world.act(&mut self.exchange, market.as_deref(), &action);
+                Ok(())
+            }
+            Command::Seen(seen) => {
+                self.world.hear(&mut self.exchange, &seen);
+                Ok(())
+            }
+            Command::Lost { market } => {
+                self.world.lose(&mut self.exchange, market);
                 Ok(())
             }
             Command::Tick {} | Command::Gap { .. } => Ok(()),
@@ -319,6 +337,39 @@ impl Sim {
         self.alive()?;
         self.exchange.disarm();
         self.keep(Command::Disarm {})
+    }
+
+    /// Notes that venue time is about to be moved ahead, so that the clock stands right when the log is opened again.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn jump(&mut self, by: Duration) -> Result<(), ApiError> {
+        self.alive()?;
+        self.jumped += by;
+        self.keep(Command::Jump { ms: u64::try_from(by.as_millis()).unwrap_or(u64::MAX) })
+    }
+
+    /// Takes in what a live price source says; call [`Sim::advance`] first.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn hear(&mut self, seen: Seen) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.hear(&mut self.exchange, &seen);
+        self.keep(Command::Seen(Box::new(seen)))
+    }
+
+    /// A live price source is gone: nobody quotes in the market until it speaks again.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn lose(&mut self, market: MarketId) -> Result<(), ApiError> {
+        self.alive()?;
+        self.world.lose(&mut self.exchange, market);
+        self.keep(Command::Lost { market })
     }
 
     fn alive(&self) -> Result<(), ApiError> {

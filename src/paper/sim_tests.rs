@@ -5,6 +5,7 @@ use std::io::Write as _;
 use super::super::exchange::*;
 use super::*;
 use crate::model::*;
+use crate::paper::world::{Levels, Recording};
 use crate::signing::PrivateKey;
 use crate::tx::{Attributes, CreateOrder, Envelope, OrderSpec, Tx, UpdateLeverage};
 
@@ -46,6 +47,7 @@ fn config(world: WorldSpec, seed: u64, usdc: i64) -> SimConfig {
             start: START,
         },
         world,
+        prices: Prices::Seeded,
         seed,
         accounts: vec![account(LONG), account(SHORT)],
     }
@@ -266,6 +268,27 @@ fn a_long_gap_is_caught_up_the_same_way_again() {
     assert_eq!(Sim::open(&path).unwrap().0.state_hash(), sim.state_hash());
 }
 
+/// What is no transaction is in the log too, and only when it was carried out.
+#[test]
+fn requests_come_out_of_the_log_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("commands.jsonl");
+    let mut sim = Sim::create(&path, config(WorldSpec::default(), 7, 1_000), anchor()).unwrap();
+    at(&mut sim, 5);
+    let change = |tier| Request::ChangeTier { account: LONG, tier };
+    sim.request(change(Tier::Premium)).unwrap();
+    assert_eq!(sim.request(change(Tier::Plus)).unwrap_err().code, 62006);
+    sim.request(Request::Stake { account: LONG, lit: 1_000 }).unwrap();
+    sim.request(Request::MakerOnlyKeys { account: LONG, keys: vec![SLOT] }).unwrap();
+    sim.request(Request::WithdrawalDelays { pending_ms: 1_000, claimable_ms: 500 }).unwrap();
+    at(&mut sim, 3_000);
+    let (again, _) = Sim::open(&path).unwrap();
+    let record = again.exchange().account(LONG).unwrap();
+    assert_eq!((record.tier, record.taker_fee, record.maker_only_keys), (Tier::Premium, 273, vec![]));
+    assert_eq!(again.exchange().maker_only_keys(LONG), [SLOT]);
+    assert_eq!(Sim::open(&path).unwrap().0.state_hash(), again.state_hash());
+}
+
 /// What was shown before a crash comes out again after it, though the time since then is a long gap.
 #[test]
 fn what_was_shown_before_a_crash_stays_true_after_it() {
@@ -329,4 +352,120 @@ fn a_world_that_does_not_fit_is_refused() {
     assert!(WorldSpec::parse("{name: x, script: [{at: soon, action: {do: halt}}]}").is_err());
     assert!(WorldSpec::parse("{name: x, speed: 3}").is_err());
     assert!(matches!(WorldSpec::load("/no/such/world.yaml"), Err(WorldError::Read { .. })));
+}
+
+fn priced(prices: Prices) -> SimConfig {
+    SimConfig { prices, ..config(WorldSpec::default(), 7, 10_000) }
+}
+
+fn mark(sim: &Sim) -> i64 {
+    sim.exchange().stats(SOL).unwrap().mark.unwrap().ticks()
+}
+
+fn best(sim: &Sim) -> Option<(i64, i64)> {
+    let (bids, asks) = sim.exchange().book(SOL, 5);
+    Some((bids.first()?.price.ticks(), asks.first()?.price.ticks()))
+}
+
+fn seen(mark: i64, bid: i64, ask: i64) -> Seen {
+    let level = |ticks| vec![(Price::from_ticks(ticks), Size::from_lots(1_000))];
+    let book = Some(Levels { bids: level(bid), asks: level(ask) });
+    Seen { mark: Some(Price::from_ticks(mark)), book, ..Seen::nothing_new(SOL) }
+}
+
+/// A market follows its recording, and the others go on from the seed.
+#[test]
+fn recorded_prices_are_played_in_venue_time() {
+    let text = "at,market,price\n0,SOL,100\n2000,SOL,110\n4000,SOL,90.5\n";
+    let recording = Recording::parse(text, AtEnd::Hold, &markets()).unwrap();
+    let mut sim = Sim::new(priced(Prices::Recorded(recording))).unwrap();
+    assert_eq!(mark(&sim), 100_000);
+    at(&mut sim, 3);
+    assert_eq!(mark(&sim), 110_000);
+    let (bid, ask) = best(&sim).expect("makers quote around a recorded price");
+    assert!(bid < 110_000 && ask > 110_000, "{bid} {ask}");
+    at(&mut sim, 3_600);
+    assert_eq!(mark(&sim), 90_500);
+}
+
+/// What a live source says is quoted level by level, and fills what rests in its way.
+#[test]
+fn a_mirrored_book_is_the_sources() {
+    let mut sim = Sim::new(priced(Prices::Live { patience: Duration::from_secs(5) })).unwrap();
+    assert_eq!(best(&sim), None, "nobody quotes before the source speaks");
+    sim.hear(seen(101_000, 100_900, 101_100)).unwrap();
+    assert_eq!((mark(&sim), best(&sim)), (101_000, Some((100_900, 101_100))));
+    order(&mut sim, LONG, Side::Buy, 101_000, 500).unwrap();
+    at(&mut sim, 1);
+    assert_eq!(best(&sim), Some((101_000, 101_100)));
+    // The market falls through the order: it is filled, and what it took stays taken.
+    sim.hear(seen(100_800, 100_700, 100_900)).unwrap();
+    let held = sim.exchange().account(LONG).unwrap().positions[0].position;
+    assert_eq!((held.lots(), best(&sim)), (500, Some((100_700, 100_900))));
+    at(&mut sim, 2);
+    assert_eq!(sim.exchange().book(SOL, 5).1[0].size, Size::from_lots(500));
+}
+
+/// No quote outlives its source: silence, or the news that it is gone, takes all of them away.
+#[test]
+fn nobody_trades_on_a_stale_mirror() {
+    let mut sim = Sim::new(priced(Prices::Live { patience: Duration::from_secs(5) })).unwrap();
+    sim.hear(seen(101_000, 100_900, 101_100)).unwrap();
+    sim.advance(START.after(Duration::from_millis(4_800))).unwrap();
+    assert!(best(&sim).is_some());
+    sim.advance(START.after(Duration::from_millis(4_999))).unwrap();
+    assert_eq!(best(&sim), None, "younger than the limit at every moment");
+    assert!(!sim.world().sources().iter().any(|source| source.fresh));
+    sim.hear(Seen::nothing_new(SOL)).unwrap();
+    assert!(best(&sim).is_some(), "it spoke again");
+    sim.lose(SOL).unwrap();
+    assert_eq!(best(&sim), None);
+}
+
+/// Reports are commands: the log brings back the same state to the last bit.
+#[test]
+fn what_a_source_said_is_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let config = priced(Prices::Live { patience: Duration::from_secs(5) });
+    let mut sim = Sim::create(&path, config, anchor()).unwrap();
+    for (second, price) in [(1, 101_000), (2, 100_500), (9, 102_000)] {
+        at(&mut sim, second);
+        sim.hear(seen(price, price - 50, price + 50)).unwrap();
+    }
+    order(&mut sim, LONG, Side::Buy, 101_000, 500).unwrap();
+    sim.lose(SOL).unwrap();
+    let before = sim.state_hash();
+    drop(sim);
+    let (sim, _) = Sim::open(&path).unwrap();
+    assert_eq!(sim.state_hash(), before);
+    drop(sim);
+
+    let path = dir.path().join("recorded");
+    let text = "at,market,price\n0,SOL,100\n700,SOL,110\n";
+    let recording = Recording::parse(text, AtEnd::Loop, &markets()).unwrap();
+    let mut sim = Sim::create(&path, priced(Prices::Recorded(recording)), anchor()).unwrap();
+    at(&mut sim, 30);
+    order(&mut sim, LONG, Side::Buy, 90_000, 500).unwrap();
+    let before = sim.state_hash();
+    drop(sim);
+    assert_eq!(Sim::open(&path).unwrap().0.state_hash(), before);
+}
+
+/// A mishap is an outside input like any other: the log brings it back, spent or not.
+#[test]
+fn mishaps_are_replayed_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let mut sim = Sim::create(&path, config(WorldSpec::default(), 7, 1_000), anchor()).unwrap();
+    let rule = MishapRule::next(Mishap::Refuse { code: 21601, nonce_used: true });
+    sim.arm(&MishapRule { account: Some(SHORT), ..rule.clone() }).unwrap();
+    sim.disarm().unwrap();
+    sim.arm(&MishapRule { account: Some(SHORT), times: 3, ..rule }).unwrap();
+    sim.advance(START.after(Duration::from_secs(5))).unwrap();
+    sim.deposit(LONG, Usdc::whole(1)).unwrap();
+    let (again, _) = Sim::open(&path).unwrap();
+    assert_eq!(again.state_hash(), sim.state_hash());
+    assert_eq!(again.exchange().armed(), sim.exchange().armed());
+    assert_eq!(again.exchange().armed().len(), 1);
 }

@@ -16,7 +16,9 @@ use super::resolved::{
 };
 use super::tree::{Kind, Node};
 use super::{build_legs, build_prices};
-use crate::model::{MarginMode, Market, MarketKind, MarketStatus, PairId, TimeInForce, Usdc, find_market};
+use crate::model::{
+    MarginMode, Market, MarketKind, MarketStatus, PairId, PriceSource, TimeInForce, Usdc, find_market,
+};
 
 /// Reads the whole plan.
 pub(crate) fn plan(r: &mut Resolver<'_>, markets: &[Market]) -> Plan {
@@ -108,12 +110,29 @@ fn paper(r: &mut Resolver<'_>, network: &Network) -> Option<PaperPlan> {
         Some(world) if world != "default" => r.path(&world).display().to_string(),
         _ => "default".to_owned(),
     };
+    let prices = price_source(r);
+    let prices_end = r.choice(None, "paper/prices_end").unwrap_or_default();
     on_paper.then(|| PaperPlan {
         usdc: usdc.unwrap_or(Usdc::whole(10_000)),
         seed: seed.unwrap_or(1),
         world,
+        prices,
+        prices_end,
         time_scale: time_scale.unwrap_or(1),
     })
+}
+
+fn price_source(r: &mut Resolver<'_>) -> PriceSource {
+    let Some(value) = r.value(None, "paper/prices") else { return PriceSource::Seeded };
+    match value.text.parse() {
+        Ok(PriceSource::File(path)) => PriceSource::File(r.path(&path.display().to_string())),
+        Ok(source) => source,
+        Err(error) => {
+            let help = "such as `file:prices.csv` or `live:mainnet`; docs/worlds.md has the forms of a file";
+            r.refuse(codes::UNKNOWN_VALUE, &value.site, format!("`paper.prices`: {error}"), help);
+            PriceSource::Seeded
+        }
+    }
 }
 
 /// Reads one pair; `None` when it is no mapping, which the shape check reported.

@@ -178,9 +178,25 @@ struct RawPaper {
     /// What the market does: `default`, or the path of a scenario file, relative to the plan. Default: default.
     #[schemars(extend("default" = "default"))]
     world: Option<String>,
+    /// Where prices come from: `seeded`, `file:PATH` with a recording, relative to the plan, or `live:mainnet`,
+    /// `live:testnet` or `live:URL` with the public streams of a running exchange. Default: seeded.
+    #[schemars(extend("default" = "seeded"))]
+    prices: Option<String>,
+    /// What follows when a recording has been played. Default: hold.
+    #[schemars(extend("default" = "hold"))]
+    prices_end: Option<RawAtEnd>,
     /// How many venue seconds pass in a real second. Default: 1.
     #[schemars(extend("default" = 1, "minimum" = 1, "maximum" = 100000))]
     time_scale: Option<Number>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+enum RawAtEnd {
+    /// The last prices stay.
+    Hold,
+    /// It begins again.
+    Loop,
 }
 
 #[derive(JsonSchema)]

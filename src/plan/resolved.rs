@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountIndex, ApiKeyIndex, MarginMode, PairId, TimeInForce, Usdc};
+use crate::model::{AccountIndex, ApiKeyIndex, AtEnd, MarginMode, PairId, PriceSource, TimeInForce, Usdc};
 
 /// A plan that can be run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,12 @@ pub struct PaperPlan {
     pub seed: u64,
     /// `default`, or the path of a scenario file.
     pub world: String,
+    /// Where its prices come from.
+    #[serde(default)]
+    pub prices: PriceSource,
+    /// What follows when recorded prices have been played.
+    #[serde(default)]
+    pub prices_end: AtEnd,
     /// How many venue seconds pass in a real second.
     pub time_scale: u32,
 }

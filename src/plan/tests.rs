@@ -109,6 +109,22 @@ fn variables_are_exact_to_the_letter() {
 }
 
 #[test]
+fn price_sources_of_the_embedded_exchange_are_read() {
+    use crate::model::{AtEnd, LiveSource, PriceSource};
+    let paper = |block: &str| edited("usdc: 10000,", &format!("usdc: 10000, {block},"));
+    let of = |block: &str| paper(block).plan.unwrap().paper.unwrap();
+    let usual = load_text(PLAN).plan.unwrap().paper.unwrap();
+    assert_eq!((usual.prices, usual.prices_end), (PriceSource::Seeded, AtEnd::Hold));
+    let played = of("prices: 'file:p.csv', prices_end: loop");
+    let PriceSource::File(path) = played.prices else { panic!("{:?}", played.prices) };
+    assert!(path.is_absolute() && path.ends_with("p.csv"), "a run may be resumed from anywhere");
+    assert_eq!(played.prices_end, AtEnd::Loop);
+    assert_eq!(of("prices: 'live:testnet'").prices, PriceSource::Live(LiveSource::Testnet));
+    assert_eq!(codes(&paper("prices: p.csv")), ["LP104 /paper/prices"]);
+    assert_eq!(codes(&paper("prices: 'live:ws://a'")), ["LP104 /paper/prices"]);
+}
+
+#[test]
 fn template_mistakes_have_their_codes() {
     let vars = |size: &str| codes(&edited("size: 2.5", &format!("vars: {{ a: 1 }}\nsize: \"{size}\"")));
     assert_eq!(vars("{{ vars.a * 2 }}"), ["LP205 /size"]);

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, Market, MarketId, Nonce, OrderStatus, Position, Side, Timestamp, TxHash, Usdc,
+    AccountIndex, ApiKeyIndex, AtEnd, Market, MarketId, Nonce, OrderStatus, Position, PriceSource, Side,
+    Timestamp, TxHash, Usdc,
 };
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{
@@ -37,6 +38,8 @@ fn config() -> PaperConfig {
         usdc: Usdc::whole(10_000),
         markets: vec![Market::example()],
         world: WorldSpec::parse(QUIET).unwrap(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
         tier: Tier::Standard,
         time_scale: 1,
         log: None,

@@ -1,6 +1,6 @@
 //! `validate --online` against a venue that listens.
 
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, Market, Size, Usdc};
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, AtEnd, Market, PriceSource, Size, Usdc};
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running};
 use lighter_plan::paper::world::WorldSpec;
@@ -18,6 +18,8 @@ async fn venue() -> Running {
         usdc: Usdc::whole(10_000),
         markets: vec![Market { min_base: Size::from_lots(3_000), ..Market::example() }],
         world: WorldSpec::parse("name: still\nmarkets: [{ market: SOL, volatility_bps: 0 }]\n").unwrap(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
         tier: Tier::Standard,
         time_scale: 1,
         log: None,

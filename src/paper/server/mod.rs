@@ -13,12 +13,17 @@ mod error;
 mod faults;
 mod feed;
 mod frames;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod hub;
 mod json;
 mod keys;
 mod limits;
 mod line;
+mod mirror;
+mod reference;
 mod rest;
 mod start;
 #[cfg(test)]
@@ -28,4 +33,6 @@ mod ws;
 
 pub use faults::{Fault, FaultRule, Faults};
 pub use keys::{PaperAccount, PaperSlots, eth_key, key};
+pub use mirror::MirrorError;
+pub use reference::endpoints_reference;
 pub use start::{PaperConfig, PaperError, PaperServer, Running};

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,10 +14,11 @@ use super::faults::{FaultRule, Faults};
 use super::keys::{PaperAccount, PaperSlots};
 use super::limits::Limits;
 use super::line::{Cutter, Lines, TcpLines};
-use crate::model::{AccountIndex, Market, Timestamp, Usdc};
+use super::mirror::{self, Mirror, MirrorError};
+use crate::model::{AccountIndex, AtEnd, Market, PriceSource, Timestamp, Usdc};
 use crate::paper::exchange::{ExchangeConfig, Tier};
 use crate::paper::sim::{Sim, SimConfig, SimError};
-use crate::paper::world::WorldSpec;
+use crate::paper::world::{Prices, Recording, RecordingError, WorldSpec};
 use crate::rt::{Anchor, Cancel, Clock, Tasks};
 
 /// The chain id of a paper exchange: what the official SDK signs with on loopback.
@@ -38,6 +39,10 @@ pub struct PaperConfig {
     pub markets: Vec<Market>,
     /// The world around them.
     pub world: WorldSpec,
+    /// Where its prices come from.
+    pub prices: PriceSource,
+    /// What follows when recorded prices have been played.
+    pub prices_end: AtEnd,
     /// Tier of all accounts.
     pub tier: Tier,
     /// How many venue seconds pass in a real second.
@@ -76,6 +81,20 @@ pub enum PaperError {
         log: PathBuf,
         /// The account that is missing.
         account: AccountIndex,
+    },
+    /// The recorded prices cannot be played.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// The live prices cannot be had.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// The log holds an exchange whose prices come from elsewhere.
+    #[error("the exchange in `{}` was not made for prices from `{prices}`", log.display())]
+    OtherPrices {
+        /// The log.
+        log: PathBuf,
+        /// What was asked for.
+        prices: PriceSource,
     },
     /// The world has a fault entry that this server does not know.
     #[error("the world's fault at {at:?} is none that the server knows")]
@@ -129,7 +148,7 @@ impl PaperServer {
     /// # Errors
     ///
     /// [`PaperError`]; nothing runs then.
-    pub async fn start(config: PaperConfig) -> Result<Running, PaperError> {
+    pub async fn start(mut config: PaperConfig) -> Result<Running, PaperError> {
         let address = config.listen;
         if !address.ip().is_loopback() {
             return Err(PaperError::NotLoopback(address.ip()));
@@ -137,25 +156,52 @@ impl PaperServer {
         let listener = TcpListener::bind(address).await;
         let listener = listener.map_err(|source| PaperError::Listen { address, source })?;
         let addr = listener.local_addr().map_err(|source| PaperError::Listen { address, source })?;
-        let (sim, clock) = open(&config)?;
-        serve(config, sim, clock, listener, addr)
+        let mirror = mirror(&config)?;
+        let (sim, clock) = match config.log.as_ref().filter(|log| log.exists()) {
+            Some(log) => reopen(&config, log)?,
+            None => {
+                if let Some(mirror) = &mirror {
+                    mirror.first_prices(&mut config.markets).await?;
+                }
+                create(&config)?
+            }
+        };
+        serve(config, sim, clock, mirror, (listener, addr))
     }
 }
 
-/// Opens the exchange of the log, or a new one.
-fn open(config: &PaperConfig) -> Result<(Sim, Clock), PaperError> {
-    if let Some(log) = config.log.as_ref().filter(|log| log.exists()) {
-        let (sim, anchor) = Sim::open(log)?;
-        if let Some(missing) =
-            config.accounts.iter().find(|row| sim.exchange().account(row.account).is_none())
-        {
-            return Err(PaperError::OtherExchange { log: log.clone(), account: missing.account });
-        }
-        return Ok((sim, Clock::anchored(anchor)));
+/// Returns the mirror of live prices, when that is where they come from.
+fn mirror(config: &PaperConfig) -> Result<Option<Mirror>, MirrorError> {
+    match &config.prices {
+        PriceSource::Live(_) if config.time_scale > 1 => Err(MirrorError::Scaled(config.time_scale)),
+        PriceSource::Live(source) => Mirror::new(source, config.markets.clone()).map(Some),
+        PriceSource::Seeded | PriceSource::File(_) => Ok(None),
     }
+}
+
+/// Goes on with the exchange of the log.
+fn reopen(config: &PaperConfig, log: &Path) -> Result<(Sim, Clock), PaperError> {
+    let (sim, anchor) = Sim::open(log)?;
+    if let Some(missing) = config.accounts.iter().find(|row| sim.exchange().account(row.account).is_none()) {
+        return Err(PaperError::OtherExchange { log: log.to_owned(), account: missing.account });
+    }
+    // What a recording says is in the log; whatever its file holds by now does not matter.
+    let same = match config.prices {
+        PriceSource::Seeded => sim.world().sources().is_empty(),
+        PriceSource::File(_) => sim.world().is_played(),
+        PriceSource::Live(_) => !sim.world().sources().is_empty() && !sim.world().is_played(),
+    };
+    if !same {
+        return Err(PaperError::OtherPrices { log: log.to_owned(), prices: config.prices.clone() });
+    }
+    Ok((sim, Clock::anchored(anchor)))
+}
+
+/// Makes a new exchange, with a log when there is to be one.
+fn create(config: &PaperConfig) -> Result<(Sim, Clock), PaperError> {
     let now = Clock::wall();
     let anchor = Anchor { real: now, venue: now, scale: config.time_scale.max(1) };
-    let made = sim_config(config, now);
+    let made = sim_config(config, now)?;
     let sim = match &config.log {
         Some(log) => Sim::create(log, made, anchor)?,
         None => Sim::new(made)?,
@@ -163,8 +209,18 @@ fn open(config: &PaperConfig) -> Result<(Sim, Clock), PaperError> {
     Ok((sim, Clock::anchored(anchor)))
 }
 
-fn sim_config(config: &PaperConfig, start: Timestamp) -> SimConfig {
-    SimConfig {
+fn prices(config: &PaperConfig) -> Result<Prices, RecordingError> {
+    Ok(match &config.prices {
+        PriceSource::Seeded => Prices::Seeded,
+        PriceSource::File(path) => {
+            Prices::Recorded(Recording::load(path, config.prices_end, &config.markets)?)
+        }
+        PriceSource::Live(_) => Prices::Live { patience: mirror::PATIENCE },
+    })
+}
+
+fn sim_config(config: &PaperConfig, start: Timestamp) -> Result<SimConfig, RecordingError> {
+    Ok(SimConfig {
         exchange: ExchangeConfig {
             chain_id: CHAIN_ID,
             markets: config.markets.clone(),
@@ -175,9 +231,10 @@ fn sim_config(config: &PaperConfig, start: Timestamp) -> SimConfig {
             start,
         },
         world: config.world.clone(),
+        prices: prices(config)?,
         seed: config.seed,
         accounts: config.accounts.iter().map(|row| row.registered(config.seed, config.usdc)).collect(),
-    }
+    })
 }
 
 /// Returns the world's fault entries that lie ahead, in order.
@@ -202,8 +259,8 @@ fn serve(
     config: PaperConfig,
     sim: Sim,
     clock: Clock,
-    listener: TcpListener,
-    addr: SocketAddr,
+    mirror: Option<Mirror>,
+    (listener, addr): (TcpListener, SocketAddr),
 ) -> Result<Running, PaperError> {
     let (cancel, lines, mut tasks) = (Cancel::default(), Lines::default(), Tasks::default());
     let limits = Limits::new(config.tier, config.rate_limits);
@@ -216,6 +273,9 @@ fn serve(
         exchange.await;
         end.cancel();
     });
+    if let Some(mirror) = mirror {
+        tasks.spawn("paper prices", mirror.run(handle.clone()));
+    }
     let app = App { handle, limits, faults: config.faults.clone(), lines: lines.clone(), chain_id: CHAIN_ID };
     let routes = router(app, config.control).into_make_service_with_connect_info::<Cutter>();
     let listener = TcpLines::new(listener, lines.clone());

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::seen::{Followed, Seen};
 use super::spec::{MarketSpec, WorldError, WorldSpec};
 use super::{MAKER, Pace, TAKER};
-use crate::model::{Market, MarketId, MarketKind, OrderIndex, Price, Side, Size, TimeInForce};
+use crate::model::{
+    Market, MarketId, MarketKind, MarketStatus, OrderIndex, Price, Side, Size, TimeInForce, Timestamp,
+};
 use crate::paper::exchange::Exchange;
 use crate::rt::SplitMix64;
 
@@ -63,6 +66,9 @@ pub(super) struct MarketWorld {
     pub(super) takers: bool,
     moving: Option<Move>,
     quotes: BTreeMap<i64, Quote>,
+    /// Where the prices come from, when they are not drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    followed: Option<Followed>,
 }
 
 /// Makes the worlds of all perps that have a price.
@@ -98,7 +104,38 @@ impl MarketWorld {
             takers: row.and_then(|row| row.takers).unwrap_or(true),
             moving: None,
             quotes: BTreeMap::new(),
+            followed: None,
         }
+    }
+
+    /// Takes the prices from a source from now on.
+    pub(super) fn follow(&mut self, followed: Followed) {
+        self.followed = Some(followed);
+    }
+
+    /// Returns the source, if there is one.
+    pub(super) const fn source(&self) -> Option<&Followed> {
+        self.followed.as_ref()
+    }
+
+    /// Takes in what the source says; a market without one does not listen.
+    pub(super) fn hear(&mut self, exchange: &mut Exchange, seen: &Seen, now: Timestamp) {
+        let quoting = self.makers && self.is_active(exchange);
+        if let Some(followed) = &mut self.followed {
+            followed.hear(exchange, seen, now, quoting);
+        }
+    }
+
+    /// The source is gone: every quote that rests on it goes, too.
+    pub(super) fn lose(&mut self, exchange: &mut Exchange) {
+        if let Some(followed) = &mut self.followed {
+            followed.lose(exchange);
+            self.withdraw_quotes(exchange);
+        }
+    }
+
+    fn is_active(&self, exchange: &Exchange) -> bool {
+        exchange.market(self.id).is_some_and(|market| market.status == MarketStatus::Active)
     }
 
     /// Moves the anchor there, in a straight line or at once.
@@ -106,7 +143,7 @@ impl MarketWorld {
         self.moving = Some(Move { from: self.anchor, to: price.ticks() * FINE, begun: now, over });
     }
 
-    /// Makes one step: price, quotes, takers.
+    /// Makes one step: price, quotes, takers. The exchange stands at its time.
     pub(super) fn step(
         &mut self,
         exchange: &mut Exchange,
@@ -114,20 +151,46 @@ impl MarketWorld {
         passed: Duration,
         pace: Pace,
     ) {
-        self.follow_move(passed);
-        let mid = self.next_price(rng, passed, pace);
-        exchange.set_prices(self.id, mid, mid);
-        let active = exchange
-            .market(self.id)
-            .is_some_and(|market| market.status == crate::model::MarketStatus::Active);
+        let Some(mid) = self.next_mid(exchange, rng, passed, pace) else {
+            self.withdraw_quotes(exchange);
+            return;
+        };
+        let (active, mirrored) = (self.is_active(exchange), self.is_mirrored());
         if self.makers && active {
-            self.quote(exchange, rng, mid);
+            match &mut self.followed {
+                Some(followed) if mirrored => followed.requote(exchange, self.id),
+                _ => self.quote(exchange, rng, mid),
+            }
         } else {
             self.withdraw_quotes(exchange);
         }
-        if self.takers && active && (pace == Pace::Coarse || rng.below(TAKER_EVERY) == 0) {
+        // A mirrored book has its source's takers, and no others.
+        let takers = self.takers && active && !mirrored;
+        if takers && (pace == Pace::Coarse || rng.below(TAKER_EVERY) == 0) {
             self.take(exchange, rng, mid);
         }
+    }
+
+    /// Returns the price that makers quote around; `None` when nobody may, because its source is silent.
+    fn next_mid(
+        &mut self,
+        exchange: &mut Exchange,
+        rng: &mut SplitMix64,
+        passed: Duration,
+        pace: Pace,
+    ) -> Option<Price> {
+        if let Some(followed) = &mut self.followed {
+            followed.expire(exchange, exchange.now());
+            return followed.is_fresh().then(|| followed.mark()).flatten();
+        }
+        self.follow_move(passed);
+        let mid = self.next_price(rng, passed, pace);
+        exchange.set_prices(self.id, mid, mid);
+        Some(mid)
+    }
+
+    fn is_mirrored(&self) -> bool {
+        self.followed.as_ref().is_some_and(Followed::has_book)
     }
 
     fn follow_move(&mut self, passed: Duration) {
@@ -200,6 +263,9 @@ impl MarketWorld {
     }
 
     pub(super) fn withdraw_quotes(&mut self, exchange: &mut Exchange) {
+        if let Some(followed) = &mut self.followed {
+            followed.withdraw(exchange);
+        }
         for quote in std::mem::take(&mut self.quotes).into_values() {
             exchange.world_cancel(MAKER, quote.order);
         }

@@ -254,6 +254,18 @@ pub(super) fn malformed(endpoint: Endpoint, error: &ParseError) -> VenueError {
     VenueError::Malformed { endpoint: endpoint.path, reason: error.to_string() }
 }
 
+/// Says how a body with a good status is judged, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(super) fn judged_kind(body: &[u8]) -> &'static str {
+    match judge(StatusCode::OK, body) {
+        Judged::Good => "good",
+        Judged::Rejected { .. } => "rejected",
+        Judged::Throttled => "throttled",
+        Judged::Blocked => "blocked",
+        Judged::Unusable(_) => "unusable",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,9 @@
 
 mod client;
 mod endpoints;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod oddities;
 mod orders;

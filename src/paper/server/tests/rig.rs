@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::model::{AccountIndex, ApiKeyIndex, Market, Usdc};
+use crate::model::{AccountIndex, ApiKeyIndex, AtEnd, Market, PriceSource, Usdc};
 use crate::paper::exchange::Tier;
 use crate::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
 use crate::paper::world::WorldSpec;
@@ -46,6 +46,8 @@ pub(super) fn config() -> PaperConfig {
         usdc: Usdc::whole(10_000),
         markets: vec![Market::example()],
         world: WorldSpec::parse(QUIET).unwrap(),
+        prices: PriceSource::Seeded,
+        prices_end: AtEnd::Hold,
         tier: Tier::Standard,
         time_scale: 1,
         log: None,

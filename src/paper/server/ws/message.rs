@@ -76,6 +76,25 @@ pub(super) fn sent(kind: &str, id: Option<&RawValue>) -> Object {
     Object::new().put("code", &200).put("type", kind).maybe("id", id)
 }
 
+/// Reads a frame in every way that a session may; returns what it is, and the channel that it names.
+#[cfg(feature = "fuzzing")]
+pub(in crate::paper::server) fn read(text: &str) -> (String, Option<String>) {
+    use crate::paper::server::rest::read_batch;
+
+    let Ok(message) = serde_json::from_str::<Message<'_>>(text) else { return ("no frame".to_owned(), None) };
+    let one = body::<SendTx<'_>>(message.data).map(|body| {
+        let answer = sent("jsonapi/sendtx", body.id).json();
+        serde_json::from_str::<&RawValue>(answer.text()).expect("an answer with any id is JSON");
+        (body.info().is_empty(), body.price_protection())
+    });
+    let many = body::<SendBatch<'_>>(message.data).and_then(|body| {
+        error(&Refusal::invalid_data().error(), body.id);
+        read_batch(&body.tx_types, &body.tx_infos).map(|rows| rows.len().min(2))
+    });
+    let many = many.map_err(|refusal| refusal.error().code);
+    (format!("{:?} {:?} {many:?}", message.kind.is_some(), one.ok()), message.channel)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

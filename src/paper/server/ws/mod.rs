@@ -3,6 +3,9 @@
 mod message;
 mod session;
 
+#[cfg(feature = "fuzzing")]
+pub(super) use message::read;
+
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::response::{IntoResponse, Response};

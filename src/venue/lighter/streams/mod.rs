@@ -6,6 +6,8 @@
 mod book;
 mod channel;
 mod decode;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod outbox;
 mod pacer;
 mod session;
