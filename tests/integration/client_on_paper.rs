@@ -336,7 +336,9 @@ async fn f_03_a_lost_answer_is_found_by_its_hash() {
 /// the caller never learns of a refusal while a first copy may have been taken in.
 #[tokio::test]
 async fn f_03_over_the_socket_a_transaction_executes_once() {
-    let rig = Rig::start(config()).await;
+    let rig = Rig::start(PaperConfig { tier: Tier::Premium, ..config() }).await;
+    // Once the tier is known, the looks at every outcome fit into the budget.
+    rig.venue.limits(LONG).await.unwrap();
     let _events = rig.venue.subscribe(both());
     let faults = [
         None,
