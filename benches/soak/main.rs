@@ -49,6 +49,9 @@ fn main() -> io::Result<ExitCode> {
     report.print(time)
 }
 
+/// A name, and where a reading has it.
+type Column = (&'static str, fn(&Reading) -> u64);
+
 /// What was read, second by second.
 struct Report {
     readings: Vec<Reading>,
@@ -101,7 +104,7 @@ impl Report {
         let profile = if cfg!(debug_assertions) { "debug" } else { "optimized" };
         writeln!(out, "{profile} build, {} s, load average {}", time.as_secs(), process::load())?;
         writeln!(out, "{}", self.traffic)?;
-        let memory: [(&str, fn(&Reading) -> u64); 2] =
+        let memory: [Column; 2] =
             [("server memory", |row| row.server.memory), ("client memory", |row| row.clients.memory)];
         let mut clean = self.traffic.worked();
         let (first, last) = quarters(&self.readings);
@@ -120,7 +123,7 @@ impl Report {
             )?;
             clean &= grown <= allowed;
         }
-        let handles: [(&str, fn(&Reading) -> u64); 2] =
+        let handles: [Column; 2] =
             [("server handles", |row| row.server.handles), ("client handles", |row| row.clients.handles)];
         for (name, of) in handles {
             let [from, to] = [first, last].map(|rows| rows.iter().map(of).min().unwrap_or(0));
