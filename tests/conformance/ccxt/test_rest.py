@@ -110,7 +110,7 @@ def test_post_only_rests_or_is_cancelled(trader):
 
 
 def test_a_market_order_fills_and_shows_everywhere(trader):
-    trader.create_order(SOL, "market", "buy", 1, 100, {"clientOrderId": 131})
+    trader.create_order(SOL, "market", "buy", 1, 103, {"clientOrderId": 131})
     filled = until(lambda: ended(trader, 131))
     assert (filled["status"], filled["filled"]) == ("closed", 1)
     trades = [row for row in trader.fetch_my_trades(SOL) if row["order"] == filled["id"]]
@@ -129,7 +129,7 @@ def test_a_market_order_fills_and_shows_everywhere(trader):
     [(141, "stopLossPrice", 97), (142, "takeProfitPrice", 103)],
 )
 def test_an_order_waits_for_its_trigger(trader, number, kind, level):
-    trader.create_order(SOL, "market", "buy", 1, 100)
+    trader.create_order(SOL, "market", "buy", 1, 103)
     until(lambda: held(trader) == 1)
     # Without an expiry ccxt sends 0, which the venue's own signer refuses for an order that has to wait.
     expiry = trader.milliseconds() + 3_600_000
@@ -154,20 +154,20 @@ def test_the_dead_mans_switch_is_set_and_taken_back(exchange, trader):
 
 def test_leverage_and_margin_mode(trader):
     trader.set_leverage(10, SOL, {"marginMode": "cross"})
-    trader.create_order(SOL, "market", "buy", 1, 100)
+    trader.create_order(SOL, "market", "buy", 1, 103)
     until(lambda: held(trader) == 1)
     assert trader.fetch_position(SOL)["leverage"] == 10
     trader.set_margin_mode("isolated", ETH, {"leverage": 5})
     price = trader.fetch_order_book(ETH)["asks"][0][0]
-    trader.create_order(ETH, "market", "buy", 0.1, price)
+    trader.create_order(ETH, "market", "buy", 0.1, price * 1.01)
     until(lambda: held(trader, ETH))
     before = trader.fetch_position(ETH)
     assert (before["marginMode"], before["leverage"]) == ("isolated", 5)
     trader.add_margin(ETH, 7)
     allocated = float(before["info"]["allocated_margin"])
     until(lambda: float(trader.fetch_position(ETH)["info"]["allocated_margin"]) > allocated + 6.5)
-    trader.reduce_margin(ETH, 7)
-    until(lambda: float(trader.fetch_position(ETH)["info"]["allocated_margin"]) < allocated + 0.5)
+    trader.reduce_margin(ETH, 3)
+    until(lambda: float(trader.fetch_position(ETH)["info"]["allocated_margin"]) < allocated + 4.5)
     trader.create_order(ETH, "market", "sell", 0.1, price * 0.99, {"reduceOnly": True})
     until(lambda: not held(trader, ETH))
 
