@@ -190,8 +190,10 @@ def test_a_deposit_shows_in_the_history(exchange, trader):
 def test_money_moves_to_a_sub_account_and_shows_in_the_history(exchange, trader):
     owner = exchange.accounts[0]
     trader.create_sub_account("second")
-    until(lambda: len(trader.fetch_accounts()) == 2)
-    second = next(row["id"] for row in trader.fetch_accounts() if row["id"] != str(owner.account_index))
+    # By its index an account is found alone; the address has all.
+    every = {"by": "l1_address", "value": owner.l1_address}
+    until(lambda: len(trader.fetch_accounts(every)) == 2)
+    second = next(row["id"] for row in trader.fetch_accounts(every) if row["id"] != str(owner.account_index))
     trader.transfer("USDC", 5, "perp", "perp", {"toAccountIndex": int(second), "memo": "0x" + "00" * 32})
     moved = until(lambda: trader.fetch_transfers())
     assert (moved[0]["amount"], moved[0]["currency"]) == (5, "USDC")

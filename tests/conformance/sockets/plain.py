@@ -11,7 +11,8 @@ from paper import WORLDS
 
 SOL = 2
 PREMIUM = ["--tier", "premium", "--no-rate-limit"]
-STILL = ["--accounts", "2", *PREMIUM, "--world", str(WORLDS / "never_fills.yaml")]
+QUIET = ["--world", str(WORLDS / "never_fills.yaml")]
+STILL = ["--accounts", "2", *PREMIUM, *QUIET]
 
 
 class Line:
