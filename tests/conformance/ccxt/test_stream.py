@@ -76,14 +76,17 @@ async def test_an_order_and_its_fill_are_seen_as_they_happen(exchange):
         resting = of(201, status="open")
         if not resting(await orders):
             await seen(lambda: maker.watch_orders(SOL), resting)
+        # Asked before it happens: a watch tells what comes after it.
+        closed = asyncio.ensure_future(
+            seen(lambda: maker.watch_orders(SOL), of(201, status="closed", filled=0.4))
+        )
         await taker.create_order(SOL, "market", "buy", 0.4, 100.001, {"clientOrderId": 202})
         async with asyncio.timeout(10):
             taken, made = await asyncio.gather(*fills)
         assert (taken[-1]["side"], taken[-1]["takerOrMaker"], taken[-1]["amount"]) == ("buy", "taker", 0.4)
         assert (made[-1]["side"], made[-1]["takerOrMaker"], made[-1]["price"]) == ("sell", "maker", 100.001)
         assert taken[-1]["id"] == made[-1]["id"]
-        await seen(lambda: maker.watch_orders(SOL), of(201, status="closed", filled=0.4))
-        await tape
+        await asyncio.gather(closed, tape)
         await seen(lambda: taker.watch_balance({"type": "swap"}), lambda row: row["USDC"]["used"] > 0)
         assert (await taker.fetch_positions([SOL]))[0]["side"] == "long"
 
