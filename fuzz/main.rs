@@ -16,10 +16,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use lighter_plan::rt::{Clock, SplitMix64, random_u64};
+use rustix::time::{ClockId, clock_gettime};
 
 use targets::Target;
 
-/// An input that takes longer has found something: none has more than some kilobytes.
+/// An input that takes longer has found something: none has more than some kilobytes. Time of this thread on a
+/// processor, since the machine does other things as well.
 const SLOW: Duration = Duration::from_secs(2);
 
 /// Inputs that are kept beside the corpus. When there are more, an old one goes.
@@ -107,9 +109,9 @@ impl<'a> Run<'a> {
     /// Runs one input; returns whether nothing was found.
     fn try_one(&mut self, input: &[u8]) -> bool {
         self.runs += 1;
-        let begun = self.clock.elapsed();
+        let begun = worked();
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.target.run)(input)));
-        let took = self.clock.elapsed().saturating_sub(begun);
+        let took = worked().saturating_sub(begun);
         let found = match outcome {
             Err(_) => Some("panics".to_owned()),
             Ok(_) if took > SLOW => Some(format!("takes {took:?}")),
@@ -140,13 +142,21 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Returns how long this thread has run on a processor.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let whole = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+    whole + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
 /// Returns an outcome without what it quotes of the input, and without numbers, codes of up to five digits apart: a
 /// place such as `line 3 column 7` is one outcome wherever it is.
 fn gist(outcome: &str) -> String {
-    let plain: String = outcome.split('`').step_by(2).collect::<String>().chars().take(300).collect();
+    let unquoted = |text: &str, quote: char| text.split(quote).step_by(2).collect::<String>();
+    let plain = unquoted(&unquoted(outcome, '`'), '"');
     let place = plain.find(" at line ").unwrap_or(plain.len());
     let mut gist = String::new();
-    for part in plain[..place].split_inclusive(|c: char| !c.is_ascii_digit()) {
+    for part in plain[..place].split_inclusive(|c: char| !c.is_ascii_digit()).take(200) {
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         gist.push_str(if digits > 5 { &part[digits..] } else { part });
     }

@@ -14,7 +14,9 @@ use crate::model::{
     AccountIndex, ApiKeyIndex, AtEnd, GridError, Market, PriceSource, Usdc, find_market, snapshot_markets,
 };
 use crate::paper::exchange::Tier;
-use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running};
+use crate::paper::server::{
+    Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, endpoints_reference,
+};
 use crate::paper::world::{WorldError, WorldSpec};
 
 /// The first account; the others count up from it.
@@ -79,6 +81,9 @@ pub(super) struct PaperArgs {
     /// Enforce no rate limits
     #[arg(long)]
     no_rate_limit: bool,
+    /// Write which endpoints and channels of the venue are served, as markdown, and end
+    #[arg(long)]
+    endpoints: bool,
 }
 
 /// The tiers that accounts can have.
@@ -149,6 +154,10 @@ impl PaperCommandError {
 impl PaperArgs {
     /// Serves until SIGINT or SIGTERM.
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        if self.endpoints {
+            out::text(&endpoints_reference())?;
+            return Ok(Exit::OK);
+        }
         let served = context.block_on(self.serve()).map_err(PaperCommandError::from).flatten();
         served.map(|()| Exit::OK).map_err(PaperCommandError::into_fault)
     }

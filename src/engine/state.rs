@@ -162,7 +162,7 @@ pub struct Leg {
     pub last_refusal: Option<(Option<i64>, String)>,
     /// When a transaction last executed as a failure.
     pub failed_at: Option<Timestamp>,
-    /// When the last outcome of each key slot was known: a nonce that was read earlier says nothing.
+    /// When a transaction of each key slot last executed, as far as known: a nonce that was read earlier says nothing.
     pub settled_at: BTreeMap<ApiKeyIndex, Timestamp>,
     /// Whether leverage and margin mode were read as planned.
     pub leverage_set: bool,
@@ -545,7 +545,11 @@ impl Pair {
             _ => {}
         }
         let leg = self.leg_mut(side);
-        leg.settled_at.insert(intent.key, at);
+        // What is dead moved no nonce of the venue's. Counted here, refusals in a row would put off for ever the look
+        // that finds a nonce free again.
+        if !matches!(outcome, Outcome::Dead { .. }) {
+            leg.settled_at.insert(intent.key, at);
+        }
         match outcome {
             Outcome::Executed => {
                 leg.refusals = 0;

@@ -74,6 +74,9 @@ pub struct Market {
     pub liquidation_fee: u32,
     /// Whether only reduce-only orders pass.
     pub force_reduce_only: bool,
+    /// Most that may be held long, as a notional at mark; `None`: no limit.
+    #[serde(default)]
+    pub open_interest_limit: Option<Usdc>,
     /// Mark price when the rules were read, if any.
     pub mark_price: Option<Decimal>,
     /// Index price when the rules were read, if any.
@@ -115,6 +118,7 @@ impl Market {
             closeout_margin_fraction: 160,
             liquidation_fee: 10_000,
             force_reduce_only: false,
+            open_interest_limit: None,
             mark_price: Some(Decimal::new(101_118, 3)),
             index_price: Some(Decimal::new(101_136, 3)),
         }

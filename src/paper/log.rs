@@ -35,6 +35,8 @@ pub(super) enum Command {
     Tick {},
     /// A long gap: fine steps until `coarse_from`, coarse ones from there.
     Gap { coarse_from: Timestamp },
+    /// Venue time was moved ahead by hand, by this many milliseconds.
+    Jump { ms: u64 },
     /// Money from outside.
     Deposit { account: AccountIndex, usdc: Usdc },
     /// A rule for mishaps was armed.

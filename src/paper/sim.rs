@@ -84,6 +84,8 @@ pub struct Sim {
     log: Option<CommandLog>,
     /// Venue time of the last record.
     logged: Timestamp,
+    /// How far venue time was moved ahead by hand.
+    jumped: Duration,
     /// The log failed: what is in memory may not be on disk, so nothing more is done.
     poisoned: bool,
 }
@@ -104,7 +106,7 @@ impl Sim {
         }
         let world = World::with_prices(config.world, config.prices, config.seed, &mut exchange)?;
         let logged = exchange.now();
-        Ok(Self { exchange, world, log: None, logged, poisoned: false })
+        Ok(Self { exchange, world, log: None, logged, jumped: Duration::ZERO, poisoned: false })
     }
 
     /// Makes a simulation whose commands are kept in a new file at `path`.
@@ -138,7 +140,8 @@ impl Sim {
         }
         sim.exchange.check_signatures(true);
         sim.log = Some(log);
-        Ok((sim, header.anchor))
+        let venue = header.anchor.venue.after(sim.jumped);
+        Ok((sim, Anchor { venue, ..header.anchor }))
     }
 
     fn replay(&mut self, record: Record) -> Result<(), ApiError> {
@@ -158,6 +161,10 @@ impl Sim {
             Command::Batch { txs } => {
                 let txs: Vec<_> = txs.iter().map(|(tx_type, info)| (*tx_type, info.as_str())).collect();
                 self.exchange.submit_batch(&txs).map(|_| ())
+            }
+            Command::Jump { ms } => {
+                self.jumped += Duration::from_millis(ms);
+                Ok(())
             }
             Command::Deposit { account, usdc } => {
                 self.exchange.deposit(account, usdc);
@@ -330,6 +337,17 @@ impl Sim {
         self.alive()?;
         self.exchange.disarm();
         self.keep(Command::Disarm {})
+    }
+
+    /// Notes that venue time is about to be moved ahead, so that the clock stands right when the log is opened again.
+    ///
+    /// # Errors
+    ///
+    /// 29500 when the log cannot be written.
+    pub fn jump(&mut self, by: Duration) -> Result<(), ApiError> {
+        self.alive()?;
+        self.jumped += by;
+        self.keep(Command::Jump { ms: u64::try_from(by.as_millis()).unwrap_or(u64::MAX) })
     }
 
     /// Takes in what a live price source says; call [`Sim::advance`] first.

@@ -268,6 +268,27 @@ fn a_long_gap_is_caught_up_the_same_way_again() {
     assert_eq!(Sim::open(&path).unwrap().0.state_hash(), sim.state_hash());
 }
 
+/// What is no transaction is in the log too, and only when it was carried out.
+#[test]
+fn requests_come_out_of_the_log_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("commands.jsonl");
+    let mut sim = Sim::create(&path, config(WorldSpec::default(), 7, 1_000), anchor()).unwrap();
+    at(&mut sim, 5);
+    let change = |tier| Request::ChangeTier { account: LONG, tier };
+    sim.request(change(Tier::Premium)).unwrap();
+    assert_eq!(sim.request(change(Tier::Plus)).unwrap_err().code, 62006);
+    sim.request(Request::Stake { account: LONG, lit: 1_000 }).unwrap();
+    sim.request(Request::MakerOnlyKeys { account: LONG, keys: vec![SLOT] }).unwrap();
+    sim.request(Request::WithdrawalDelays { pending_ms: 1_000, claimable_ms: 500 }).unwrap();
+    at(&mut sim, 3_000);
+    let (again, _) = Sim::open(&path).unwrap();
+    let record = again.exchange().account(LONG).unwrap();
+    assert_eq!((record.tier, record.taker_fee, record.maker_only_keys), (Tier::Premium, 273, vec![]));
+    assert_eq!(again.exchange().maker_only_keys(LONG), [SLOT]);
+    assert_eq!(Sim::open(&path).unwrap().0.state_hash(), again.state_hash());
+}
+
 /// What was shown before a crash comes out again after it, though the time since then is a long gap.
 #[test]
 fn what_was_shown_before_a_crash_stays_true_after_it() {
@@ -429,4 +450,22 @@ fn what_a_source_said_is_in_the_log() {
     let before = sim.state_hash();
     drop(sim);
     assert_eq!(Sim::open(&path).unwrap().0.state_hash(), before);
+}
+
+/// A mishap is an outside input like any other: the log brings it back, spent or not.
+#[test]
+fn mishaps_are_replayed_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let mut sim = Sim::create(&path, config(WorldSpec::default(), 7, 1_000), anchor()).unwrap();
+    let rule = MishapRule::next(Mishap::Refuse { code: 21601, nonce_used: true });
+    sim.arm(&MishapRule { account: Some(SHORT), ..rule.clone() }).unwrap();
+    sim.disarm().unwrap();
+    sim.arm(&MishapRule { account: Some(SHORT), times: 3, ..rule }).unwrap();
+    sim.advance(START.after(Duration::from_secs(5))).unwrap();
+    sim.deposit(LONG, Usdc::whole(1)).unwrap();
+    let (again, _) = Sim::open(&path).unwrap();
+    assert_eq!(again.state_hash(), sim.state_hash());
+    assert_eq!(again.exchange().armed(), sim.exchange().armed());
+    assert_eq!(again.exchange().armed().len(), 1);
 }

@@ -9,6 +9,7 @@ use super::api::{
     TransferRecord, WithdrawalRecord,
 };
 use super::maker_only::MakerOnly;
+use super::tally::Tally;
 use crate::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginMode, MarketId, Order, OrderIndex, Position,
     Timestamp, TxHash,
@@ -79,6 +80,9 @@ pub(crate) struct Account {
     pub(crate) positions: BTreeMap<MarketId, PositionState>,
     pub(crate) orders: BTreeSet<OrderIndex>,
     pub(crate) clients: BTreeMap<ClientOrderIndex, OrderIndex>,
+    /// Derived from `orders`; markets without a live order have none.
+    #[serde(skip)]
+    pub(crate) tallies: BTreeMap<MarketId, Tally>,
     pub(crate) cancel_all_at: Option<Timestamp>,
     /// When the next slice of a running liquidation is due.
     pub(crate) liquidation_at: Option<Timestamp>,
@@ -115,6 +119,7 @@ impl Account {
             positions: BTreeMap::new(),
             orders: BTreeSet::new(),
             clients: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             cancel_all_at: None,
             liquidation_at: None,
             transaction_time_us: 0,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountIndex, ApiKeyIndex, MarginMode, Market, MarketId, Nonce, Order, OrderIndex, Position, Price, Side,
-    Size, Timestamp, Trade, TxHash, Usdc, WithdrawStatus,
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginMode, Market, MarketId, Nonce, Order, OrderIndex,
+    Position, Price, Side, Size, Timestamp, Trade, TxHash, Usdc, WithdrawStatus,
 };
 
 /// Fees, delays and limits of an account (rules.md §9).
@@ -88,6 +88,8 @@ pub struct TxRecord {
     pub executed_at: Option<Timestamp>,
     pub sequence: u64,
     pub outcome: TxOutcome,
+    /// The order that a cancel took away, with its client order index.
+    pub cancelled: Option<(OrderIndex, Option<ClientOrderIndex>)>,
 }
 
 /// A trade with what the wire adds to it.

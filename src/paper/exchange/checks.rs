@@ -2,6 +2,7 @@
 
 use super::api::ApiError;
 use super::checks_money::check_asset;
+use super::order::LiveOrder;
 use super::{Account, Exchange};
 use crate::model::margin::Health;
 use crate::model::{
@@ -66,9 +67,14 @@ impl Wanted {
         })
     }
 
+    /// Returns whether it waits for a trigger or for its slices.
+    pub(super) const fn waits(&self) -> bool {
+        self.trigger.is_some() || matches!(self.kind, OrderKind::Twap)
+    }
+
     /// Returns whether it may stay on the book without a trigger.
     pub(super) const fn rests(&self) -> bool {
-        !matches!(self.tif, TimeInForce::ImmediateOrCancel) && self.trigger.is_none()
+        !matches!(self.tif, TimeInForce::ImmediateOrCancel) && !self.waits()
     }
 }
 
@@ -122,9 +128,11 @@ impl Exchange {
         price_protection: bool,
     ) -> Result<(), ApiError> {
         let row = self.accounts.get(&account).ok_or_else(|| ApiError::of(21100))?;
+        let mut room = self.room(row);
         for spec in specs {
             let order = Wanted::read(spec)?;
             self.check_order(row, &order, price_protection)?;
+            room.take(self, row, &order)?;
         }
         Ok(())
     }
@@ -146,7 +154,6 @@ impl Exchange {
             self.check_band(order)?;
         }
         self.check_size(market, order.size, order)?;
-        self.check_counts(account, order)?;
         self.check_client(account, order.client)?;
         if order.rests() && !order.reduce_only && order.kind == OrderKind::Limit {
             self.check_margin(account, order)?;
@@ -187,7 +194,7 @@ impl Exchange {
         match order.kind {
             _ if inside => Ok(()),
             OrderKind::Limit => Err(ApiError::of(21734)),
-            OrderKind::Market => Err(ApiError::of(21733)),
+            OrderKind::Market | OrderKind::Twap => Err(ApiError::of(21733)),
             _ => Err(ApiError::of(21735)),
         }
     }
@@ -201,54 +208,56 @@ impl Exchange {
         if order.tif == TimeInForce::ImmediateOrCancel || whole_position {
             return Ok(());
         }
-        let enough = size >= market.min_base && quote >= i128::from(market.min_quote.micros());
-        if enough { Ok(()) } else { Err(ApiError::of(21706)) }
-    }
-
-    fn check_counts(&self, account: &Account, order: &Wanted) -> Result<(), ApiError> {
-        let limits = account.tier.order_limits();
-        let here = self.order_counts(account, order.market);
-        let waiting = account.orders.iter().filter(|o| self.live(**o).is_some_and(|o| o.waits())).count();
-        let open = account.orders.len() - waiting;
-        if order.trigger.is_some() {
-            if waiting >= limits.pending {
-                return Err(ApiError::of(21719));
-            }
-            return if here.1 >= limits.pending_here { Err(ApiError::of(21720)) } else { Ok(()) };
-        }
-        if order.tif == TimeInForce::ImmediateOrCancel {
+        if order.kind == OrderKind::Twap {
             return Ok(());
         }
-        if open >= limits.active {
-            return Err(ApiError::of(21717));
-        }
-        if here.0 >= limits.active_here { Err(ApiError::of(21718)) } else { Ok(()) }
+        let enough = size >= market.min_base && quote >= i128::from(market.min_quote.micros());
+        if enough { Ok(()) } else { Err(ApiError::of(21706)) }
     }
 
     /// A client index must be free among live orders and among those accepted a moment ago.
     fn check_client(&self, account: &Account, client: Option<ClientOrderIndex>) -> Result<(), ApiError> {
         let Some(client) = client else { return Ok(()) };
-        let raw = i64::try_from(client.get()).unwrap_or(i64::MAX);
-        let queued =
-            self.pending.values().filter(|tx| tx.account == account.index).any(|tx| match &tx.envelope.tx {
-                Tx::CreateOrder(body) => body.order.client_order_index == raw,
-                Tx::CreateGroupedOrders(body) => {
-                    body.orders.iter().any(|order| order.client_order_index == raw)
-                }
-                _ => false,
-            });
-        if queued || account.clients.contains_key(&client) { Err(ApiError::of(21728)) } else { Ok(()) }
+        let taken = self.inflight.names(account.index, client) || account.clients.contains_key(&client);
+        if taken { Err(ApiError::of(21728)) } else { Ok(()) }
     }
 
     pub(super) fn check_margin(&self, account: &Account, order: &Wanted) -> Result<(), ApiError> {
         let quote = self.quote(order.market, order.size, order.price);
-        let free = self.free_with(account, Some((order.market, order.side, quote)));
+        self.check_quote(account, order.market, order.side, quote)
+    }
+
+    /// Judges `quote` (millionths of a USDC) more of resting orders on one side.
+    fn check_quote(
+        &self,
+        account: &Account,
+        market: MarketId,
+        side: Side,
+        quote: i128,
+    ) -> Result<(), ApiError> {
+        let free = self.free_with(account, Some((market, side, quote)));
         // What reduces the position needs no margin even when nothing is free.
-        let adds = account.position(order.market).position.side() != Some(order.side.opposite());
+        let adds = account.position(market).position.side() != Some(side.opposite());
         if free < 0 && (adds || self.free_with(account, None) > free) {
             return Err(ApiError::of(21739));
         }
         Ok(())
+    }
+
+    /// A modify that makes a plain order larger or dearer needs margin for the difference.
+    pub(super) fn check_growth(
+        &self,
+        account: &Account,
+        order: &LiveOrder,
+        size: Size,
+        price: Price,
+    ) -> Result<(), ApiError> {
+        let before = self.quote(order.market, order.remaining, order.price);
+        let after = self.quote(order.market, size.saturating_sub(order.filled), price);
+        if !order.locks_margin() || after <= before {
+            return Ok(());
+        }
+        self.check_quote(account, order.market, order.side, after - before)
     }
 
     fn check_modify(
@@ -268,7 +277,16 @@ impl Exchange {
         else {
             return Ok(());
         };
+        if order.kind == OrderKind::Twap {
+            // Its schedule is cut into slices already.
+            return Err(ApiError::of(21710));
+        }
+        if market.force_reduce_only && !order.reduce_only {
+            return Err(ApiError::of(21740));
+        }
         let size = Size::from_lots(body.base_amount.max(0));
+        let price = Price::from_ticks(i64::from(body.price.max(1)));
+        self.check_growth(row, order, size, price)?;
         let wanted = Wanted {
             market: market.id,
             client: None,
@@ -276,7 +294,7 @@ impl Exchange {
             kind: order.kind,
             tif: order.tif,
             reduce_only: order.reduce_only,
-            price: Price::from_ticks(i64::from(body.price.max(1))),
+            price,
             trigger: (body.trigger_price > 0).then(|| Price::from_ticks(i64::from(body.trigger_price))),
             size,
             expiry_ms: 0,

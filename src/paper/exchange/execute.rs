@@ -8,7 +8,8 @@ use super::order::{Basics, Links, LiveOrder, SelfScope, SelfTrade};
 use super::sequencer::PendingTx;
 use super::submit::check_nonce;
 use crate::model::{
-    AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Size, Timestamp, TxHash,
+    AccountIndex, ClientOrderIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Size, Timestamp,
+    TxHash,
 };
 use crate::tx::{Attribute, Attributes, CreateGroupedOrders, Envelope, ModifyOrder, OrderSpec, Tx};
 
@@ -103,7 +104,12 @@ impl Exchange {
             Tx::CreateOrder(body) => self.create(account, &body.order, &envelope.attributes, hash),
             Tx::CreateGroupedOrders(body) => self.create_group(account, body, &envelope.attributes, hash),
             Tx::CancelOrder(body) => {
-                self.cancel(account, MarketId::new(i64::from(body.market_index)), body.index)
+                let market = MarketId::new(i64::from(body.market_index));
+                let cancelled = self.cancel(account, market, body.index)?;
+                if let Some(record) = self.txs.get_mut(&hash) {
+                    record.cancelled = Some(cancelled);
+                }
+                Ok(())
             }
             Tx::CancelAllOrders(body) => {
                 let only = envelope.attributes.has(Attribute::CancelAllMarketIndex);
@@ -156,6 +162,9 @@ impl Exchange {
         let market = self.known_market(wanted.market.get())?;
         if market.status != crate::model::MarketStatus::Active {
             return Err(refuse(21605));
+        }
+        if market.force_reduce_only && !wanted.reduce_only {
+            return Err(refuse(21740));
         }
         self.check_health(row, wanted.reduce_only)?;
         if wanted.expiry_ms != 0 && wanted.expiry_ms <= self.now.as_millis() {
@@ -229,8 +238,8 @@ impl Exchange {
         if wanted.len() != if body.grouping_type == 3 { 3 } else { 2 } {
             return Err(refuse(21742));
         }
-        if let Some(parent) = wanted.first().filter(|_| has_parent) {
-            self.recheck(account, parent)?;
+        for order in &wanted {
+            self.recheck(account, order)?;
         }
         let mut orders: Vec<_> =
             wanted.iter().map(|wanted| self.build(account, wanted, attributes, hash)).collect();
@@ -253,13 +262,18 @@ impl Exchange {
         Ok(())
     }
 
-    fn cancel(&mut self, account: AccountIndex, market: MarketId, index: i64) -> Result<(), Failure> {
+    /// Cancels a live order, and returns its indices.
+    fn cancel(
+        &mut self,
+        account: AccountIndex,
+        market: MarketId,
+        index: i64,
+    ) -> Result<(OrderIndex, Option<ClientOrderIndex>), Failure> {
         let order = self.find_order(account, market, index).ok_or_else(|| refuse(21700))?;
-        if self.live(order).is_none_or(|live| live.owner != account) {
-            return Err(refuse(21707));
-        }
+        let live = self.live(order).filter(|live| live.owner == account).ok_or_else(|| refuse(21707))?;
+        let client = live.client;
         self.cancel_live(order, OrderStatus::Canceled);
-        Ok(())
+        Ok((order, client))
     }
 
     /// Cancels all now (0), at `at` (1), or clears the timer (2).
@@ -296,14 +310,23 @@ impl Exchange {
         if live.expired(self.now) || (version > 0 && version <= live.version) {
             return Err(refuse(21715));
         }
+        if live.kind == OrderKind::Twap {
+            return Err(refuse(21710));
+        }
         if live.trigger.is_some() != (body.trigger_price > 0) {
             return Err(refuse(21729));
         }
-        let (size, price) = (Size::from_lots(body.base_amount.max(0)), i64::from(body.price.max(1)));
+        let row = self.accounts.get(&account).ok_or_else(|| refuse(21100))?;
+        self.check_health(row, true)?;
+        let size = Size::from_lots(body.base_amount.max(0));
+        let price = Price::from_ticks(i64::from(body.price.max(1)));
+        if self.check_growth(row, live, size, price).is_err() {
+            return Err(Failure::free(21739));
+        }
         let Some(mut order) = self.unlist(index) else { return Err(refuse(21715)) };
         order.remaining = size.saturating_sub(order.filled);
         order.initial = size;
-        order.price = Price::from_ticks(price);
+        order.price = price;
         order.trigger = order.trigger.map(|_| Price::from_ticks(i64::from(body.trigger_price)));
         order.version = version.max(order.version);
         order.self_trade = self_trade_of(attributes);

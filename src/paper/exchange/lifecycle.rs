@@ -2,6 +2,7 @@
 
 use super::api::ExchangeEvent;
 use super::order::LiveOrder;
+use super::tally::Step;
 use super::{Account, Exchange};
 use crate::model::{AccountIndex, MarketId, Order, OrderIndex, OrderKind, OrderStatus, Side, Size};
 
@@ -40,6 +41,8 @@ impl Exchange {
     pub(super) fn rest(&mut self, mut order: LiveOrder) {
         order.status = OrderStatus::Open;
         order.updated_at = self.now;
+        self.register(&order);
+        self.tally(&order, Step::Enter);
         let (market, index) = (order.market, order.index);
         if let Some(state) = self.state_mut(market) {
             state.book.insert(order.side, order.price, order.priority, index);
@@ -54,28 +57,41 @@ impl Exchange {
         order.status = OrderStatus::Pending;
         order.updated_at = self.now;
         self.register(&order);
+        self.tally(&order, Step::Enter);
         let index = order.index;
         if let Some(state) = self.state_mut(order.market) {
-            if order.trigger.is_some() && order.parent().is_none() {
-                state.triggers.insert(index);
+            if order.parent().is_none() {
+                state.triggers.insert(&order);
             }
             state.orders.insert(index, order);
         }
         self.order_event(index);
     }
 
-    /// Takes `size` off a resting order without a trade.
+    /// Takes `size` off a resting order without a trade; an emptied one is for the caller to end.
     pub(super) fn shrink(&mut self, order: OrderIndex, size: Size) {
-        let now = self.now;
-        if let Some(state) = self.state_mut(super::market_of(order)) {
-            state.book.touch();
-            if let Some(order) = state.orders.get_mut(&order) {
-                order.remaining = order.remaining.saturating_sub(size);
-                order.updated_at = now;
-            }
-        }
+        self.take_off(order, size, None);
         self.order_event(order);
         self.book_changed(super::market_of(order));
+    }
+
+    /// Takes `size` off a resting order; `traded` is the quote of a trade behind it, in millionths of a USDC.
+    pub(super) fn take_off(&mut self, index: OrderIndex, size: Size, traded: Option<i128>) {
+        let (now, market) = (self.now, super::market_of(index));
+        let Some(state) = self.state_mut(market) else { return };
+        state.book.touch();
+        let Some(order) = state.orders.get_mut(&index) else { return };
+        order.remaining = order.remaining.saturating_sub(size);
+        if let Some(quote) = traded {
+            order.filled = order.filled.plus(size);
+            order.filled_quote += quote;
+        }
+        order.updated_at = now;
+        let (owner, side, price) = (order.owner, order.side, order.price);
+        if order.locks_margin() {
+            let quote = self.quote(market, size, price);
+            self.tally_less(owner, market, side, quote);
+        }
     }
 
     /// Ends a live order with `status`; does nothing when it is gone.
@@ -90,11 +106,12 @@ impl Exchange {
         let market = super::market_of(order);
         let state = self.state_mut(market)?;
         let order = state.orders.remove(&order)?;
-        state.triggers.remove(&order.index);
+        state.triggers.remove(&order);
         if order.status == OrderStatus::Open {
             state.book.remove(order.side, order.price, order.priority);
             self.book_changed(market);
         }
+        self.tally(&order, Step::Leave);
         Some(order)
     }
 
@@ -135,7 +152,7 @@ impl Exchange {
                 if let Some(links) = order.links.as_deref_mut() {
                     links.parent = None;
                 }
-                state.triggers.insert(*child);
+                state.triggers.insert(order);
             }
             self.order_event(*child);
         }
@@ -186,20 +203,7 @@ impl Exchange {
     pub(super) fn run_triggers(&mut self, market: MarketId) {
         let Some(state) = self.state(market) else { return };
         let Some(mark) = state.mark else { return };
-        let reached = |order: &&LiveOrder| {
-            let falls = match order.kind {
-                OrderKind::StopLoss | OrderKind::StopLossLimit => order.side == Side::Sell,
-                _ => order.side == Side::Buy,
-            };
-            order.trigger.is_some_and(|trigger| if falls { mark <= trigger } else { mark >= trigger })
-        };
-        let due: Vec<_> = state
-            .triggers
-            .iter()
-            .filter_map(|order| state.orders.get(order))
-            .filter(reached)
-            .map(|order| order.index)
-            .collect();
+        let due = state.triggers.reached(mark);
         for order in due {
             self.wake(order);
         }

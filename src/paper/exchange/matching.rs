@@ -3,11 +3,12 @@
 use super::api::{ExchangeEvent, TradeRecord};
 use super::order::{LiveOrder, SelfScope, SelfTrade};
 use super::risk::{Fill, FillEffect};
+use super::state::LIQUIDITY_POOL;
 use super::{Account, Exchange};
 use crate::model::margin::Health;
 use crate::model::{
-    AccountIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Price, Side, Size, TimeInForce, Trade,
-    TradeId, TradeKind, TxHash, Usdc,
+    AccountIndex, ClientOrderIndex, MarketId, OrderIndex, OrderKind, OrderStatus, Position, Price, Side,
+    Size, TimeInForce, Timestamp, Trade, TradeId, TradeKind, TxHash, Usdc,
 };
 
 /// What one round of the loop decided.
@@ -18,6 +19,34 @@ enum Round {
     Rest,
     /// The taker is over.
     End(OrderStatus),
+}
+
+/// What matching asks of a resting order; a copy, because the book changes while it is looked at.
+#[derive(Clone, Copy)]
+struct Maker {
+    index: OrderIndex,
+    owner: AccountIndex,
+    client: Option<ClientOrderIndex>,
+    side: Side,
+    price: Price,
+    remaining: Size,
+    reduce_only: bool,
+    expired: bool,
+}
+
+impl Maker {
+    fn of(order: &LiveOrder, now: Timestamp) -> Self {
+        Self {
+            index: order.index,
+            owner: order.owner,
+            client: order.client,
+            side: order.side,
+            price: order.price,
+            remaining: order.remaining,
+            reduce_only: order.reduce_only,
+            expired: order.expired(now),
+        }
+    }
 }
 
 /// A fill between two accounts, by an order or by the exchange itself.
@@ -40,7 +69,7 @@ pub(super) struct Party {
     pub(super) account: AccountIndex,
     pub(super) side: Side,
     pub(super) order: OrderIndex,
-    pub(super) client: Option<crate::model::ClientOrderIndex>,
+    pub(super) client: Option<ClientOrderIndex>,
     pub(super) fee: u32,
     /// Who gets how much on top, in millionths.
     pub(super) integrator: Option<(AccountIndex, u32)>,
@@ -69,7 +98,6 @@ impl Exchange {
     /// a USDC, by now and before. The order must not be live yet.
     pub(super) fn run_taker(&mut self, mut taker: LiveOrder) -> (Size, i128) {
         taker.status = OrderStatus::InProgress;
-        self.register(&taker);
         let end = loop {
             if taker.remaining.is_zero() {
                 break Some(OrderStatus::Filled);
@@ -111,18 +139,18 @@ impl Exchange {
     }
 
     /// Returns the maker that `taker` meets next, if their prices cross.
-    fn best_facing(&self, taker: &LiveOrder) -> Option<LiveOrder> {
+    fn best_facing(&self, taker: &LiveOrder) -> Option<Maker> {
         let state = self.state(taker.market)?;
         let (price, order) = state.book.best(taker.side.opposite())?;
         if !taker.crosses(price) {
             return None;
         }
-        state.orders.get(&order).cloned()
+        state.orders.get(&order).map(|order| Maker::of(order, self.now))
     }
 
     /// Handles what comes before a fill: own, expired, switched-off and reduce-only makers, and post-only takers.
-    fn sort_out(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Option<Round> {
-        if maker.expired(self.now) {
+    fn sort_out(&mut self, taker: &mut LiveOrder, maker: &Maker) -> Option<Round> {
+        if maker.expired {
             self.cancel_live(maker.index, OrderStatus::CanceledExpired);
             return Some(Round::Again);
         }
@@ -140,14 +168,14 @@ impl Exchange {
         if taker.tif == TimeInForce::PostOnly {
             return Some(Round::End(OrderStatus::CanceledPostOnly));
         }
-        if maker.reduce_only && self.reducible(maker.owner, maker.market, maker.side).is_zero() {
+        if maker.reduce_only && self.reducible(maker.owner, taker.market, maker.side).is_zero() {
             self.cancel_live(maker.index, OrderStatus::CanceledReduceOnly);
             return Some(Round::Again);
         }
         None
     }
 
-    fn self_trade(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Round {
+    fn self_trade(&mut self, taker: &mut LiveOrder, maker: &Maker) -> Round {
         match taker.self_trade {
             SelfTrade::ExpireMaker => {
                 self.cancel_live(maker.index, OrderStatus::CanceledSelfTrade);
@@ -174,12 +202,12 @@ impl Exchange {
         }
     }
 
-    fn deal_with(&mut self, taker: &mut LiveOrder, maker: &LiveOrder) -> Round {
+    fn deal_with(&mut self, taker: &mut LiveOrder, maker: &Maker) -> Round {
         let mut size = taker.remaining.min(maker.remaining);
-        for order in [&*taker, maker] {
-            if order.reduce_only {
-                size = size.min(self.reducible(order.owner, order.market, order.side));
-            }
+        let sides =
+            [(taker.reduce_only, taker.owner, taker.side), (maker.reduce_only, maker.owner, maker.side)];
+        for (_, owner, side) in sides.into_iter().filter(|side| side.0) {
+            size = size.min(self.reducible(owner, taker.market, side));
         }
         if taker.bounds_average() && !self.average_holds(taker, maker.price, size) {
             return Round::End(OrderStatus::CanceledTooMuchSlippage);
@@ -188,6 +216,9 @@ impl Exchange {
         let Some((taker_effect, maker_effect)) = self.effects(&deal) else {
             return Round::End(OrderStatus::CanceledMarginNotAllowed);
         };
+        if !self.interest_allows(&deal, &taker_effect, &maker_effect) {
+            return Round::End(OrderStatus::CanceledPositionNotAllowed);
+        }
         let allowed = |party: &Party, effect: &FillEffect| {
             self.accounts.get(&party.account).is_some_and(|row| self.effect_allowed(row, deal.market, effect))
         };
@@ -203,7 +234,7 @@ impl Exchange {
         taker.filled = taker.filled.plus(size);
         taker.filled_quote += self.quote(taker.market, size, maker.price);
         taker.updated_at = self.now;
-        self.fill_maker(maker, size);
+        self.fill_maker(taker.market, maker, size);
         self.settle(&deal, taker_effect, maker_effect);
         Round::Again
     }
@@ -214,7 +245,7 @@ impl Exchange {
     }
 
     /// Returns the fees and parties of a fill of `taker` against `maker`.
-    fn deal(&self, taker: &LiveOrder, maker: &LiveOrder, size: Size) -> Deal {
+    fn deal(&self, taker: &LiveOrder, maker: &Maker, size: Size) -> Deal {
         let liquidation = taker.kind == OrderKind::Liquidation;
         let taker_fee =
             if liquidation { self.liquidation_fee(taker, maker.price) } else { self.fees_of(taker.owner).1 };
@@ -229,7 +260,11 @@ impl Exchange {
             },
             maker: Party {
                 integrator: self.integrator_fees.get(&maker.index).map(|row| (row.account, row.maker)),
-                ..Party::of(maker, self.fees_of(maker.owner).0)
+                account: maker.owner,
+                side: maker.side,
+                order: maker.index,
+                client: maker.client,
+                fee: self.fees_of(maker.owner).0,
             },
             tx_hash: taker.tx_hash,
         }
@@ -266,22 +301,35 @@ impl Exchange {
         Some((of(&deal.taker)?, of(&deal.maker)?))
     }
 
-    fn fill_maker(&mut self, maker: &LiveOrder, size: Size) {
-        let quote = self.quote(maker.market, size, maker.price);
-        let now = self.now;
-        let Some(state) = self.state_mut(maker.market) else { return };
-        state.book.touch();
-        if let Some(order) = state.orders.get_mut(&maker.index) {
-            order.remaining = order.remaining.saturating_sub(size);
-            order.filled = order.filled.plus(size);
-            order.filled_quote += quote;
-            order.updated_at = now;
-        }
+    fn fill_maker(&mut self, market: MarketId, maker: &Maker, size: Size) {
+        let quote = self.quote(market, size, maker.price);
+        self.take_off(maker.index, size, Some(quote));
         if maker.remaining == size {
             self.cancel_live(maker.index, OrderStatus::Filled);
         } else {
             self.order_event(maker.index);
         }
+    }
+
+    /// Returns whether the market's open interest limit lets a fill through: above it the taker must shrink its position,
+    /// and no fill may lead above it. The pool that takes over positions is exempt.
+    fn interest_allows(&self, deal: &Deal, taker: &FillEffect, maker: &FillEffect) -> bool {
+        let limit = self.market(deal.market).and_then(|rules| rules.open_interest_limit);
+        let (Some(limit), Some(state)) = (limit, self.state(deal.market)) else { return true };
+        let Some(mark) = state.mark.filter(|_| deal.taker.account != LIQUIDITY_POOL) else { return true };
+        let before = |party: &Party| {
+            self.accounts.get(&party.account).map_or(0, |row| row.position(deal.market).position.lots())
+        };
+        let grows = |was: i64, is: i64| i128::from(is.max(0)) - i128::from(was.max(0));
+        let (taker_was, maker_was) = (before(&deal.taker), before(&deal.maker));
+        let (taker_is, maker_is) = (taker.state.position.lots(), maker.state.position.lots());
+        let more = grows(taker_was, taker_is) + grows(maker_was, maker_is);
+        let multiplier = self.market(deal.market).map_or(1, |rules| rules.quote_multiplier);
+        let unit = i128::from(mark.ticks()) * i128::from(multiplier);
+        let limit = i128::from(limit.micros());
+        let shrinks = taker_is.abs() < taker_was.abs();
+        let leads_above = more > 0 && (state.open_lots + more) * unit > limit;
+        (shrinks || state.open_lots * unit <= limit) && !leads_above
     }
 
     /// Books a deal: accounts, fees, statistics, records, events; then what follows from changed positions.
@@ -343,17 +391,20 @@ impl Exchange {
     fn apply_effect(&mut self, account: AccountIndex, market: MarketId, effect: FillEffect) -> bool {
         let now_us = self.now.as_millis().saturating_mul(1_000);
         let Some(row) = self.accounts.get_mut(&account) else { return false };
-        let before = row.position(market).position.side();
+        let was = row.position(market).position;
+        let before = was.side();
         row.positions.insert(market, effect.state);
         row.collateral = effect.collateral;
         row.transaction_time_us = now_us;
         let (house, held) = (row.house, !effect.state.position.is_flat());
-        if let Some(state) = self.state_mut(market).filter(|_| !house) {
-            if held {
-                state.holders.insert(account)
-            } else {
-                state.holders.remove(&account)
-            };
+        let long = |position: Position| i128::from(position.lots().max(0));
+        if let Some(state) = self.state_mut(market) {
+            state.open_lots += long(effect.state.position) - long(was);
+            if !house && held {
+                state.holders.insert(account);
+            } else if !house {
+                state.holders.remove(&account);
+            }
         }
         before.is_some() && before != effect.state.position.side()
     }

@@ -12,6 +12,7 @@ mod funding;
 mod house;
 mod integrator;
 mod lifecycle;
+mod limits;
 mod liquidation;
 mod liquidation_record;
 mod maker_only;
@@ -26,8 +27,10 @@ mod sequencer;
 mod state;
 mod statics;
 mod submit;
+mod tally;
 mod throttle;
 mod tier;
+mod triggers;
 mod twap;
 mod withdraw;
 

@@ -209,6 +209,11 @@ impl LiveOrder {
         matches!(self.status, OrderStatus::Pending)
     }
 
+    /// Returns whether the API's estimate of margin counts it: plain resting orders only (rules.md §6.3).
+    pub(crate) const fn locks_margin(&self) -> bool {
+        matches!((self.status, self.kind), (OrderStatus::Open, OrderKind::Limit)) && !self.reduce_only
+    }
+
     /// Returns whether the order may fill against a resting one at `price`.
     pub(crate) fn crosses(&self, price: Price) -> bool {
         // A bound on the average is judged per fill in matching; such an order meets any price.

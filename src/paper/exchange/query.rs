@@ -17,15 +17,13 @@ impl Exchange {
         let isolated = account.orders.iter().filter(|order| {
             account.position(super::market_of(**order)).mode == crate::model::MarginMode::Isolated
         });
-        let pending =
-            account.orders.iter().filter(|order| self.live(**order).is_some_and(|o| o.waits())).count();
         Some(AccountRecord {
             index,
             l1_address: account.l1_address.clone(),
             tier: account.tier,
             cancel_all_at: account.cancel_all_at,
             total_order_count: count(account.orders.len()),
-            pending_order_count: count(pending),
+            pending_order_count: account.order_totals().1,
             // Unsettled funding counts at once in everything that is shown.
             collateral: account.collateral
                 + account.positions.values().map(|row| row.allocated + row.unsettled).sum::<i128>(),
@@ -83,17 +81,6 @@ impl Exchange {
             });
         }
         rows
-    }
-
-    /// Returns the open and the pending orders of an account in a market.
-    pub(super) fn order_counts(&self, account: &Account, market: MarketId) -> (u32, u32) {
-        let mut counts = (0, 0);
-        for order in account.orders.iter().filter_map(|order| self.live(*order)) {
-            if order.market == market {
-                if order.waits() { counts.1 += 1 } else { counts.0 += 1 }
-            }
-        }
-        counts
     }
 
     pub(super) fn live(&self, order: OrderIndex) -> Option<&super::order::LiveOrder> {

@@ -70,6 +70,8 @@ const fn text(code: i64) -> &'static str {
         21718 => "maximum active limit order count per market reached",
         21719 => "maximum pending order count reached",
         21720 => "maximum pending order count per market reached",
+        21721 => "maximum twap order count reached",
+        21722 => "maximum conditional order count reached",
         21728 => "client order index already exists",
         21729 => "invalid order trigger price",
         21733 => "order price flagged as an accidental price",

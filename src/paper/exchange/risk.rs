@@ -186,19 +186,17 @@ impl Exchange {
     /// 1e-12 USDC, with one more order counted in.
     pub(super) fn free_with(&self, account: &Account, extra: Option<(MarketId, Side, i128)>) -> i128 {
         let cross = self.cross_margin(account);
-        let mut sides: std::collections::BTreeMap<MarketId, [i128; 2]> = std::collections::BTreeMap::new();
-        let resting = account.orders.iter().filter_map(|order| self.live(*order)).filter(|order| {
-            !order.reduce_only && !order.waits() && order.kind == crate::model::OrderKind::Limit
-        });
-        for order in resting {
-            let quote = self.quote(order.market, order.remaining, order.price);
-            sides.entry(order.market).or_default()[usize::from(order.side.is_ask())] += quote;
-        }
-        if let Some((market, side, quote)) = extra {
-            sides.entry(market).or_default()[usize::from(side.is_ask())] += quote;
-        }
-        let needed: i128 =
-            sides.iter().map(|(market, quotes)| self.side_margin(account, *market, *quotes)).sum();
+        let alone = extra.filter(|(market, ..)| !account.tallies.contains_key(market));
+        let alone = alone.map(|(market, ..)| (market, [0, 0]));
+        let resting = account.tallies.iter().map(|(market, tally)| (*market, tally.quotes)).chain(alone);
+        let needed: i128 = resting
+            .map(|(market, mut quotes)| {
+                if let Some((_, side, quote)) = extra.filter(|(other, ..)| *other == market) {
+                    quotes[usize::from(side.is_ask())] += quote;
+                }
+                self.side_margin(account, market, quotes)
+            })
+            .sum();
         cross.value - cross.initial - needed
     }
 

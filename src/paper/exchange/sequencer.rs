@@ -59,6 +59,7 @@ impl Exchange {
         }
         while let Some((&key, _)) = self.pending.first_key_value().filter(|(key, _)| key.0 <= self.now) {
             if let Some(tx) = self.pending.remove(&key) {
+                self.inflight.leave(&tx.envelope);
                 self.execute(tx);
             }
         }

@@ -15,6 +15,9 @@ use super::integrator::IntegratorFees;
 use super::mishap::MishapRule;
 use super::order::LiveOrder;
 use super::sequencer::PendingTx;
+use super::submit::Inflight;
+use super::tally::Waiting;
+use super::triggers::Triggers;
 use super::withdraw::{FAST_WITHDRAWAL, MoneyState};
 use crate::model::margin::{E12_PER_MICRO, MarginPosition};
 use crate::model::{
@@ -43,8 +46,9 @@ pub(crate) struct MarketState {
     pub(crate) next_ask: u64,
     pub(crate) next_bid: u64,
     pub(crate) next_priority: u64,
-    /// Waiting orders with a trigger price.
-    pub(crate) triggers: BTreeSet<OrderIndex>,
+    pub(crate) triggers: Triggers,
+    /// Lots held long; as many are held short.
+    pub(crate) open_lots: i128,
     /// Accounts with a position that are not the world's.
     pub(crate) holders: BTreeSet<AccountIndex>,
     pub(crate) volume_lots: i128,
@@ -76,7 +80,8 @@ impl MarketState {
             next_ask: 1,
             next_bid: 1,
             next_priority: 1,
-            triggers: BTreeSet::new(),
+            triggers: Triggers::default(),
+            open_lots: 0,
             holders: BTreeSet::new(),
             volume_lots: 0,
             volume_quote: 0,
@@ -127,7 +132,11 @@ pub struct Exchange {
     pub(super) accounts: BTreeMap<AccountIndex, Account>,
     /// Accepted transactions by the time they are due and their order of arrival.
     pub(super) pending: BTreeMap<(Timestamp, u64), PendingTx>,
+    pub(super) inflight: Inflight,
     pub(super) txs: BTreeMap<TxHash, TxRecord>,
+    /// What is in `txs`, oldest first.
+    pub(super) tx_order: VecDeque<TxHash>,
+    pub(super) waiting: Waiting,
     /// What the exchange will do by itself, by time and order of planning.
     pub(super) errands: BTreeMap<(Timestamp, u64), Errand>,
     pub(super) next_errand: u64,
@@ -164,7 +173,10 @@ impl Exchange {
             states,
             accounts: BTreeMap::new(),
             pending: BTreeMap::new(),
+            inflight: Inflight::default(),
             txs: BTreeMap::new(),
+            tx_order: VecDeque::new(),
+            waiting: Waiting::default(),
             errands: BTreeMap::new(),
             next_errand: 0,
             mishaps: Vec::new(),
@@ -230,10 +242,6 @@ impl Exchange {
     /// Returns prices and statistics of `market`.
     pub fn stats(&self, market: MarketId) -> Option<MarketStats> {
         let state = self.state(market)?;
-        let open = |index: &AccountIndex| {
-            self.accounts.get(index).map_or(0, |account| account.position(market).position.lots().max(0))
-        };
-        let houses = self.accounts.values().filter(|account| account.house).map(|account| account.index);
         Some(MarketStats {
             mark: state.mark,
             index: state.index,
@@ -243,13 +251,7 @@ impl Exchange {
             volume_lots: state.volume_lots,
             volume_quote: state.volume_quote,
             trades_count: state.trades_count,
-            open_interest_lots: state
-                .holders
-                .iter()
-                .copied()
-                .chain(houses)
-                .map(|i| i128::from(open(&i)))
-                .sum(),
+            open_interest_lots: state.open_lots,
             low: state.low,
             high: state.high,
             funding_rate: state.funding_rate,

@@ -1,11 +1,12 @@
 //! The API stage: what is checked before an answer (http.md §4).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Exchange;
 use super::api::{ApiError, ExchangeEvent, Submitted, TxOutcome, TxRecord};
 use super::sequencer::PendingTx;
-use crate::model::{AccountIndex, ApiKeyIndex, Nonce, Timestamp};
+use crate::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, Timestamp};
 use crate::signing::{PublicKey, Signature};
 use crate::tx::{Attribute, Envelope, Tx};
 
@@ -13,6 +14,9 @@ use crate::tx::{Attribute, Envelope, Tx};
 const BATCH_MAX: usize = 50;
 /// Most transactions that may wait for execution, of all accounts.
 const PENDING_MAX: usize = 10_000;
+/// How many transactions can be looked up by hash, of all accounts; older ones are forgotten, as memory must not grow
+/// for good.
+const TXS_MAX: usize = 100_000;
 /// Largest nonce with the skip attribute.
 const SKIP_NONCE_MAX: i64 = (1 << 47) - 1;
 
@@ -113,14 +117,8 @@ impl Exchange {
 
     /// Returns the nonce that the next submission of a key must have: what is accepted but not executed counts.
     pub(super) fn expected_nonce(&self, account: AccountIndex, key: ApiKeyIndex) -> i64 {
-        let last = self.last_pending(account, key).map(|tx| tx.envelope.nonce + 1);
-        last.unwrap_or_else(|| self.next_nonce(account, key).get())
-    }
-
-    /// Returns the transaction of a key that was accepted last and has not been executed.
-    fn last_pending(&self, account: AccountIndex, key: ApiKeyIndex) -> Option<&PendingTx> {
-        let of_key = |tx: &&PendingTx| tx.account == account && tx.envelope.api_key_index() == key;
-        self.pending.values().filter(of_key).max_by_key(|tx| tx.envelope.nonce)
+        let queued = self.inflight.keys.get(&(account, key)).map(|row| row.next_nonce);
+        queued.unwrap_or_else(|| self.next_nonce(account, key).get())
     }
 
     /// Returns how long a transaction waits (rules.md §9). An order is a maker's when it is post-only: whether another
@@ -144,13 +142,14 @@ impl Exchange {
         let hash = envelope.tx_hash(self.config.chain_id);
         let mut executes_at = self.now.after(self.delay(account, key, &envelope.tx));
         // One key's transactions never overtake each other, whatever their delays: their nonces would die.
-        let of_key = |tx: &PendingTx| tx.account == account && tx.envelope.api_key_index() == key;
-        if let Some(((at, _), _)) = self.pending.iter().rfind(|(_, tx)| of_key(tx)) {
-            executes_at = executes_at.max(*at);
+        if let Some(row) = self.inflight.keys.get(&(account, key)) {
+            executes_at = executes_at.max(row.last_at);
         }
+        self.inflight.enter(&envelope, executes_at);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let record = TxRecord {
+            cancelled: None,
             hash,
             tx_type: envelope.tx_type(),
             info: tx_info.to_owned(),
@@ -164,13 +163,90 @@ impl Exchange {
             outcome: TxOutcome::Pending,
         };
         self.pending.insert((executes_at, sequence), PendingTx { hash, account, envelope });
-        self.txs.insert(hash, record.clone());
+        self.remember_tx(record.clone());
         if let Some(row) = self.accounts.get_mut(&account) {
             super::Account::remember(&mut row.txs, hash);
         }
         self.events.push(ExchangeEvent::Tx(record));
         Submitted { hash, executes_at }
     }
+
+    /// Keeps a transaction for look-ups, and forgets the oldest one when there are too many.
+    pub(super) fn remember_tx(&mut self, record: TxRecord) {
+        self.tx_order.push_back(record.hash);
+        self.txs.insert(record.hash, record);
+        if self.tx_order.len() > TXS_MAX {
+            if let Some(oldest) = self.tx_order.pop_front() {
+                self.txs.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// What is accepted and has not been executed, by what the checks ask for; derived from the pending transactions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inflight {
+    keys: BTreeMap<(AccountIndex, ApiKeyIndex), KeyQueue>,
+    /// Client order indices of creates, with how many transactions name them.
+    clients: BTreeMap<(AccountIndex, i64), u32>,
+}
+
+/// What one key has in flight.
+#[derive(Clone, Copy, Debug)]
+struct KeyQueue {
+    count: u32,
+    next_nonce: i64,
+    last_at: Timestamp,
+}
+
+impl Inflight {
+    fn enter(&mut self, envelope: &Envelope, at: Timestamp) {
+        let account = envelope.account();
+        let next_nonce = envelope.nonce.saturating_add(1);
+        let row = self.keys.entry((account, envelope.api_key_index()));
+        let row = row.or_insert(KeyQueue { count: 0, next_nonce, last_at: at });
+        row.count += 1;
+        row.next_nonce = row.next_nonce.max(next_nonce);
+        row.last_at = row.last_at.max(at);
+        for client in created_clients(&envelope.tx) {
+            *self.clients.entry((account, client)).or_default() += 1;
+        }
+    }
+
+    /// Takes out a transaction that is about to be executed.
+    pub(super) fn leave(&mut self, envelope: &Envelope) {
+        let account = envelope.account();
+        let key = (account, envelope.api_key_index());
+        if let Some(row) = self.keys.get_mut(&key) {
+            row.count -= 1;
+            if row.count == 0 {
+                self.keys.remove(&key);
+            }
+        }
+        for client in created_clients(&envelope.tx) {
+            if let Some(count) = self.clients.get_mut(&(account, client)) {
+                *count -= 1;
+                if *count == 0 {
+                    self.clients.remove(&(account, client));
+                }
+            }
+        }
+    }
+
+    /// Returns whether a create that waits names a client order index.
+    pub(super) fn names(&self, account: AccountIndex, client: ClientOrderIndex) -> bool {
+        i64::try_from(client.get()).is_ok_and(|client| self.clients.contains_key(&(account, client)))
+    }
+}
+
+/// Returns the client order indices that a transaction gives to orders.
+fn created_clients(tx: &Tx) -> impl Iterator<Item = i64> + '_ {
+    let orders = match tx {
+        Tx::CreateOrder(body) => std::slice::from_ref(&body.order),
+        Tx::CreateGroupedOrders(body) => &body.orders,
+        _ => &[],
+    };
+    orders.iter().map(|order| order.client_order_index).filter(|client| *client != 0)
 }
 
 /// Judges a nonce against the one that is expected (transactions.md §9).

@@ -81,6 +81,11 @@ impl Tier {
         [Self::Standard, Self::Premium, Self::Plus].into_iter().find(|tier| tier.name() == name)
     }
 
+    /// Returns from how many staked LIT each premium level begins, ascending.
+    pub(crate) fn stake_levels() -> impl Iterator<Item = u64> {
+        STAKE_LEVELS.iter().map(|level| level.lit)
+    }
+
     /// Returns how many transactions an account with `lit_stake` may send a minute (rules.md §8).
     pub fn sends_a_minute(self, lit_stake: u64) -> u64 {
         match self {

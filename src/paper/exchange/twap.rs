@@ -75,6 +75,9 @@ impl Exchange {
         let priority = self.state_mut(basics.market).map_or(0, |state| state.take_priority());
         let mut slice = LiveOrder::new(basics, index, priority, self.now);
         (slice.reduce_only, slice.self_trade, slice.self_scope, slice.tx_hash) = like;
+        if let Some(fees) = self.integrator_fees.get(&parent).copied() {
+            self.integrator_fees.insert(index, fees);
+        }
         let (filled, quote) = self.run_taker(slice);
         self.credit_parent(parent, filled, quote);
     }

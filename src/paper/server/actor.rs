@@ -83,12 +83,21 @@ impl State {
         }
         let events = self.sim.drain_events();
         for event in &events {
-            if let ExchangeEvent::Trade(record) = event {
-                self.history.add(&record.trade);
+            match event {
+                ExchangeEvent::Trade(record) => self.history.add(&record.trade),
+                ExchangeEvent::Stats(market) => self.note_mark(*market),
+                _ => {}
             }
         }
         let view = View { exchange: self.sim.exchange(), history: &self.history };
         self.hub.publish(&view, &events);
+    }
+
+    fn note_mark(&mut self, market: MarketId) {
+        let now = self.sim.exchange().now();
+        if let Some(mark) = self.sim.exchange().stats(market).and_then(|stats| stats.mark) {
+            self.history.mark(market, mark, now);
+        }
     }
 
     /// Adds a subscription of a connection and sends its snapshot.

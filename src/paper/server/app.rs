@@ -52,7 +52,7 @@ async fn status(State(app): State<App>, ConnectInfo(line): ConnectInfo<Cutter>) 
 }
 
 async fn info() -> Response {
-    let body = object! { "contract_address": "0x0000000000000000000000000000000000000000" };
+    let body = object! { "contract_address": wire::NO_ADDRESS };
     json_response(StatusCode::OK, body.text().to_owned())
 }
 

@@ -13,6 +13,7 @@ pub(crate) enum Channel {
     MarketStats(MarketId),
     MarketStatsAll,
     Candle(MarketId, String),
+    MarkPriceCandle(MarketId, String),
     Height,
     AccountAll(AccountIndex),
     AccountAllPositions(AccountIndex),
@@ -25,6 +26,56 @@ pub(crate) enum Channel {
     AccountTx(AccountIndex),
     Notification(AccountIndex),
 }
+
+/// One channel of the venue (websocket.md §3 and §4), for the documentation.
+pub(crate) struct ChannelRow {
+    /// As clients ask for it.
+    pub(crate) name: &'static str,
+    /// Whether a token is demanded.
+    pub(crate) token: bool,
+    pub(crate) offered: bool,
+    /// What differs from the venue, or why it is not offered.
+    pub(crate) differs: &'static str,
+}
+
+const fn open(name: &'static str, differs: &'static str) -> ChannelRow {
+    ChannelRow { name, token: false, offered: true, differs }
+}
+
+const fn private(name: &'static str, differs: &'static str) -> ChannelRow {
+    ChannelRow { name, token: true, offered: true, differs }
+}
+
+const fn absent(name: &'static str, differs: &'static str) -> ChannelRow {
+    ChannelRow { name, token: false, offered: false, differs }
+}
+
+/// All channels of the venue; those that are not offered are answered with 30005.
+pub(crate) const CHANNELS: &[ChannelRow] = &[
+    open("order_book/{m}", ""),
+    open("ticker/{m}", ""),
+    open("trade/{m}", ""),
+    open("market_stats/{m}", ""),
+    open("market_stats/all", ""),
+    absent("spot_market_stats/{m}", "spot markets are listed, not traded"),
+    absent("bo_market_stats/{m}", "there are no binary options"),
+    open("candle/{m}/{res}", ""),
+    open("mark_price_candle/{m}/{res}", ""),
+    open("height", ""),
+    open("account_all/{a}", "`funding_histories` is empty"),
+    open("account_all_positions/{a}", ""),
+    open("account_all_trades/{a}", ""),
+    open("user_stats/{a}", ""),
+    private("account_market/{m}/{a}", ""),
+    private("account_orders/{m}/{a}", ""),
+    private("account_all_orders/{a}", ""),
+    private("account_all_assets/{a}", "USDC only"),
+    absent("account_spot_avg_entry_prices/{a}", "nothing is held in spot"),
+    private("account_tx/{a}", ""),
+    private("notification/{a}", "no announcements"),
+    absent("pool_data/{a}", "there are no pools"),
+    absent("pool_info/{a}", "there are no pools"),
+];
 
 impl Channel {
     /// Reads a name as clients write it; both separators are taken, as on the venue's own frames.
@@ -42,6 +93,10 @@ impl Channel {
             ["candle", m, resolution] => {
                 resolution_ms(resolution)?;
                 Self::Candle(market(m)?, resolution.to_owned())
+            }
+            ["mark_price_candle", m, resolution] => {
+                resolution_ms(resolution)?;
+                Self::MarkPriceCandle(market(m)?, resolution.to_owned())
             }
             ["account_all", a] => Self::AccountAll(account(a)?),
             ["account_all_positions", a] => Self::AccountAllPositions(account(a)?),
@@ -65,6 +120,7 @@ impl Channel {
             Self::Trade(_) => "trade",
             Self::MarketStats(_) | Self::MarketStatsAll => "market_stats",
             Self::Candle(..) => "candle",
+            Self::MarkPriceCandle(..) => "mark_price_candle",
             Self::Height => "height",
             Self::AccountAll(_) => "account_all",
             Self::AccountAllPositions(_) => "account_all_positions",
@@ -85,7 +141,7 @@ impl Channel {
         match self {
             Self::Height => family.to_owned(),
             Self::MarketStatsAll => format!("{family}:all"),
-            Self::Candle(market, resolution) => format!("{family}:{market}:{resolution}"),
+            Self::Candle(market, resolution) | Self::MarkPriceCandle(market, resolution) => format!("{family}:{market}:{resolution}"),
             Self::AccountMarket(market, account) => format!("{family}:{market}:{account}"),
             Self::OrderBook(market)
             | Self::Ticker(market)
@@ -112,6 +168,7 @@ impl Channel {
             | Self::Trade(market)
             | Self::MarketStats(market)
             | Self::Candle(market, _)
+            | Self::MarkPriceCandle(market, _)
             | Self::AccountMarket(market, _)
             | Self::AccountOrders(market, _) => Some(*market),
             _ => None,
@@ -152,6 +209,17 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The documentation says what the code does.
+    #[test]
+    fn the_table_of_channels_is_true() {
+        for row in CHANNELS {
+            let name = row.name.replace("{m}", "2").replace("{a}", "1001").replace("{res}", "1m");
+            let parsed = Channel::parse(&name);
+            assert_eq!(parsed.is_some(), row.offered, "{name}");
+            assert_eq!(parsed.is_some_and(|channel| channel.needs_token()), row.token, "{name}");
+        }
+    }
 
     #[test]
     fn names_are_read_with_slashes_and_written_with_colons() {

@@ -1,5 +1,7 @@
 //! The control plane of tests and drills: faults, and a look at everything that ever happened.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +16,7 @@ use super::faults::FaultRule;
 use super::json::{Json, object};
 use super::wire;
 use crate::model::{AccountIndex, Order, Usdc};
-use crate::paper::exchange::TradeFilter;
+use crate::paper::exchange::{MishapRule, TradeFilter};
 use crate::paper::world::{Action, SourceState};
 
 /// Returns the routes under `/paper`.
@@ -23,6 +25,8 @@ pub(super) fn router() -> Router<App> {
         .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/cut", post(cut))
         .route("/act", post(act))
+        .route("/advance", post(advance))
+        .route("/mishaps", post(arm).delete(disarm))
         .route("/deposit", post(deposit))
         .route("/prices", get(prices))
         .route("/state", get(state))
@@ -68,6 +72,35 @@ async fn act(State(app): State<App>, Body(act): Body<Act>) -> Response {
     let done_at =
         app.handle.ask(move |state| state.sim.act(act.market.as_deref(), &act.action).map_err(Refusal::from));
     done_or_refused(done_at.await)
+}
+
+/// What [`advance`] is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    /// How far, in seconds of venue time.
+    seconds: u32,
+}
+
+/// Lets venue time jump ahead; what falls due in between happens in its order.
+async fn advance(State(app): State<App>, Body(advance): Body<Advance>) -> Response {
+    let by = Duration::from_secs(u64::from(advance.seconds));
+    let clock = app.handle.clock().clone();
+    let jumped = app.handle.ask(move |state| {
+        state.sim.jump(by).map_err(Refusal::from)?;
+        clock.shift(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+        Ok(())
+    });
+    done_or_refused(jumped.await)
+}
+
+/// Arms a rule for what becomes of transactions that were taken in.
+async fn arm(State(app): State<App>, Body(rule): Body<MishapRule>) -> Response {
+    done_or_refused(app.handle.ask(move |state| state.sim.arm(&rule).map_err(Refusal::from)).await)
+}
+
+async fn disarm(State(app): State<App>) -> Response {
+    done_or_refused(app.handle.ask(|state| state.sim.disarm().map_err(Refusal::from)).await)
 }
 
 /// What [`deposit`] is asked for.

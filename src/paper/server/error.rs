@@ -136,6 +136,11 @@ impl Refusal {
         Self::api(29404, "not found")
     }
 
+    /// This exchange has no such thing, and says why: the venue's code for an operation that is not allowed.
+    pub(crate) fn not_offered(what: &str, why: &str) -> Self {
+        Self::api(21515, format!("`{what}` is not offered on paper: {why}"))
+    }
+
     /// Returns the venue's code and text.
     pub(crate) fn error(&self) -> ApiError {
         let (code, message) = match self {

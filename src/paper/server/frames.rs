@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::actor::View;
 use super::channel::Channel;
-use super::history::resolution_ms;
+use super::history::{CandleKind, resolution_ms};
 use super::json::{Json, Object, fields, object};
 use super::wire;
 use crate::model::{AccountIndex, MarketId, Order, Timestamp, TradeKind};
@@ -71,7 +71,10 @@ fn current(view: &View<'_>, channel: &Channel, kind: &str) -> Option<Json> {
             let stats = wire::market_stats(&view.market_view(view.market(*market)?));
             Some(frame.put("market_stats", &stats).put("timestamp", &view.now()).json())
         }
-        Channel::Candle(market, resolution) => candle(view, frame, *market, resolution),
+        Channel::Candle(market, resolution) => candle(view, frame, CandleKind::Trades, *market, resolution),
+        Channel::MarkPriceCandle(market, resolution) => {
+            candle(view, frame, CandleKind::Marks, *market, resolution)
+        }
         Channel::Height => {
             let now = view.now();
             Some(frame.put("height", &wire::height(now)).put("timestamp", &now).json())
@@ -118,11 +121,21 @@ pub(crate) fn all_stats(view: &View<'_>, only: Option<&BTreeSet<MarketId>>, kind
         .json()
 }
 
-fn candle(view: &View<'_>, frame: Object, market: MarketId, resolution: &str) -> Option<Json> {
+fn candle(
+    view: &View<'_>,
+    frame: Object,
+    kind: CandleKind,
+    market: MarketId,
+    resolution: &str,
+) -> Option<Json> {
     let rules = view.market(market)?;
     let (span, now) = (resolution_ms(resolution)?, view.now());
-    let candles: Vec<Json> =
-        view.history.candles(market, span, now, now).iter().map(|candle| candle.json(rules)).collect();
+    let candles: Vec<Json> = view
+        .history
+        .candles(kind, market, span, now, now)
+        .iter()
+        .map(|candle| candle.json(kind, rules))
+        .collect();
     Some(frame.put("candles", &candles).put("timestamp", &now).json())
 }
 

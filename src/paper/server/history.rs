@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use super::json::{Json, object};
+use super::json::{Json, fields};
 use super::wire;
 use crate::model::{Market, MarketId, Price, Size, Timestamp, Trade, TradeId};
 use crate::paper::exchange::MarketStats;
@@ -47,6 +47,21 @@ impl Candle {
         }
     }
 
+    /// One price at which nothing was traded.
+    fn at(price: Price, start: Timestamp) -> Self {
+        Self {
+            start,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            base: 0,
+            quote: 0,
+            last: TradeId::new(0),
+            count: 1,
+        }
+    }
+
     /// Appends a later candle.
     fn extend(&mut self, later: &Self) {
         self.high = self.high.max(later.high);
@@ -59,19 +74,27 @@ impl Candle {
     }
 
     /// Returns the candle in the venue's short keys (http.md §7); numbers, not strings.
-    pub(crate) fn json(&self, market: &Market) -> Json {
+    pub(crate) fn json(&self, kind: CandleKind, market: &Market) -> Json {
         let price = |price: Price| Json::number(price.to_decimal(market));
-        object! {
+        let head = fields! {
             "t": self.start,
             "o": price(self.open),
             "h": price(self.high),
             "l": price(self.low),
             "c": price(self.close),
-            "v": Json::number(number(self.base, market.size_decimals)),
-            "V": Json::number(number(self.quote, 6)),
-            "i": self.last,
+        };
+        if kind == CandleKind::Marks {
+            return head.put("sc", &self.count).json();
         }
+        head.put("v", &Json::number(number(self.base, market.size_decimals)))
+            .put("V", &Json::number(number(self.quote, 6)))
+            .put("i", &self.last)
+            .json()
     }
+}
+
+fn keep(minutes: &mut Minutes, market: MarketId, minute: i64, candle: &Candle) {
+    minutes.entry((market, minute)).and_modify(|present| present.extend(candle)).or_insert(*candle);
 }
 
 /// A market's last 24 hours.
@@ -89,10 +112,22 @@ pub(crate) struct Day {
     pub(crate) change: Decimal,
 }
 
-/// The trades of all markets, per minute.
+/// Candles of one minute, by market and minute.
+type Minutes = BTreeMap<(MarketId, i64), Candle>;
+
+/// The trades and the mark prices of all markets, per minute.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    minutes: BTreeMap<(MarketId, i64), Candle>,
+    minutes: Minutes,
+    /// Of mark prices: no volume, and the count is that of the prices seen.
+    marks: Minutes,
+}
+
+/// What candles are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CandleKind {
+    Trades,
+    Marks,
 }
 
 impl History {
@@ -100,15 +135,20 @@ impl History {
     pub(crate) fn add(&mut self, trade: &Trade) {
         let minute = trade.timestamp.as_millis().div_euclid(MINUTE_MS);
         let candle = Candle::of(trade, Timestamp::from_millis(minute * MINUTE_MS));
-        self.minutes
-            .entry((trade.market, minute))
-            .and_modify(|present| present.extend(&candle))
-            .or_insert(candle);
+        keep(&mut self.minutes, trade.market, minute, &candle);
     }
 
-    /// Returns the candles of `span_ms` between two times, oldest first; spans without trades are left out.
+    /// Notes a mark price; they come in order.
+    pub(crate) fn mark(&mut self, market: MarketId, price: Price, now: Timestamp) {
+        let minute = now.as_millis().div_euclid(MINUTE_MS);
+        let candle = Candle::at(price, Timestamp::from_millis(minute * MINUTE_MS));
+        keep(&mut self.marks, market, minute, &candle);
+    }
+
+    /// Returns the candles of `span_ms` between two times, oldest first; spans without any are left out.
     pub(crate) fn candles(
         &self,
+        kind: CandleKind,
         market: MarketId,
         span_ms: i64,
         from: Timestamp,
@@ -122,7 +162,11 @@ impl History {
         if first > last {
             return candles;
         }
-        for minute in self.minutes.range((market, first)..=(market, last)).map(|(_, candle)| candle) {
+        let minutes = match kind {
+            CandleKind::Trades => &self.minutes,
+            CandleKind::Marks => &self.marks,
+        };
+        for minute in minutes.range((market, first)..=(market, last)).map(|(_, candle)| candle) {
             let start = Timestamp::from_millis(minute.start.as_millis().div_euclid(span_ms) * span_ms);
             match candles.last_mut() {
                 Some(open) if open.start == start => open.extend(minute),
@@ -135,7 +179,7 @@ impl History {
     /// Returns the statistics of the 24 hours before `now`.
     pub(crate) fn day(&self, market: &Market, now: Timestamp) -> Day {
         let from = Timestamp::from_millis(now.as_millis().saturating_sub(DAY_MS));
-        let mut hours = self.candles(market.id, MINUTE_MS, from, now).into_iter();
+        let mut hours = self.candles(CandleKind::Trades, market.id, MINUTE_MS, from, now).into_iter();
         let Some(mut sum) = hours.next() else { return Day::default() };
         hours.for_each(|later| sum.extend(&later));
         let (open, close) = (sum.open.to_decimal(market), sum.close.to_decimal(market));
@@ -273,7 +317,8 @@ mod tests {
         }
         let all = |span| {
             let market = MarketId::new(2);
-            history.candles(market, span, Timestamp::from_millis(0), Timestamp::from_millis(2 * hour))
+            let (from, to) = (Timestamp::from_millis(0), Timestamp::from_millis(2 * hour));
+            history.candles(CandleKind::Trades, market, span, from, to)
         };
         assert_eq!(all(MINUTE_MS).iter().map(|c| c.count).collect::<Vec<_>>(), [2, 1, 1]);
         let hours = all(hour);

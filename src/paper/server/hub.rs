@@ -207,7 +207,7 @@ impl Hub {
         let channels: Vec<Channel> = self.listeners.keys().cloned().collect();
         for channel in channels {
             match &channel {
-                Channel::Height | Channel::Candle(..) => {
+                Channel::Height | Channel::Candle(..) | Channel::MarkPriceCandle(..) => {
                     if let Some(frame) = frames::update(view, &channel) {
                         self.broadcast(&channel, &frame);
                     }

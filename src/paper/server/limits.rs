@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::rest::weight;
 use crate::model::Timestamp;
 use crate::paper::exchange::{ApiError, Caller, Tier, Traffic, TxLimits};
 
@@ -98,20 +99,6 @@ impl Limits {
 
     fn lock<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
         work(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Returns the weight of an endpoint (http.md §2).
-fn weight(endpoint: &str) -> u64 {
-    match endpoint {
-        "sendTx" | "sendTxBatch" | "nextNonce" => 6,
-        "changeAccountTier" | "fastwithdraw" => 3_000,
-        "txFromL1TxHash" => 50,
-        "accountInactiveOrders" | "accountOrders" => 100,
-        "apikeys" => 150,
-        "transferFeeInfo" => 500,
-        "trades" | "recentTrades" => 600,
-        _ => 300,
     }
 }
 

@@ -23,6 +23,7 @@ mod keys;
 mod limits;
 mod line;
 mod mirror;
+mod reference;
 mod rest;
 mod start;
 #[cfg(test)]
@@ -33,4 +34,5 @@ mod ws;
 pub use faults::{Fault, FaultRule, Faults};
 pub use keys::{PaperAccount, PaperSlots, eth_key, key};
 pub use mirror::MirrorError;
+pub use reference::endpoints_reference;
 pub use start::{PaperConfig, PaperError, PaperServer, Running};

@@ -159,6 +159,10 @@ class Desk:
                 return ("-" if row.sign < 0 else "") + row.position
         return "0"
 
+    def advance(self, seconds: int):
+        """Lets venue time jump."""
+        self.exchange.control("advance", {"seconds": seconds})
+
     def act(self, market: str, **action):
         """Makes something happen in the market."""
         self.exchange.control("act", {"market": market, "action": action})

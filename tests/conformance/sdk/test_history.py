@@ -24,9 +24,10 @@ async def test_transactions_by_hash_and_by_account():
 
 
 async def test_profit_and_funding_are_kept():
-    async with desks(2, "--time-scale", "1200") as (long, short):
+    async with desks(2) as (long, short):
         await long.order(False, 10_000, 101_000, tif=IOC)
         await short.order(True, 10_000, 99_000, tif=IOC)
+        long.advance(3_600)
 
         async def paid():
             answer = await long.accounts.position_funding(

@@ -66,7 +66,8 @@ async def test_the_exchange_tells_of_itself():
 
 
 async def test_funding_is_settled_on_the_hour():
-    async with desks(1, "--time-scale", "1200") as (desk,):
+    async with desks(1) as (desk,):
+        desk.advance(3_600)
 
         async def settled():
             now = (await desk.root.status()).timestamp

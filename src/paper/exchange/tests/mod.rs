@@ -1,9 +1,12 @@
 //! Tests of the exchange as its users see it.
 
+mod accounts;
 mod flow;
 mod liquidation;
+mod margin;
 mod matching;
 mod money;
+mod orders;
 mod submit;
 
 use std::collections::BTreeMap;
@@ -26,7 +29,7 @@ const START: Timestamp = Timestamp::from_millis(1_790_600_400_000);
 /// An exchange with three funded accounts of three owners, whose mark is 100.000 USDC.
 pub(super) struct Bench {
     pub(super) exchange: Exchange,
-    nonces: BTreeMap<AccountIndex, i64>,
+    pub(super) nonces: BTreeMap<AccountIndex, i64>,
     /// Long flows go without signatures: they would be most of the work.
     pub(super) unsigned: bool,
 }
@@ -223,6 +226,10 @@ impl Bench {
         let sum = self.exchange.conservation();
         assert_eq!(sum.residue(), 0, "{note}: {sum:?}");
         assert_eq!(sum.unbalanced_lots, 0, "{note}");
+        for account in [A, B, C] {
+            let row = &self.exchange.accounts[&account];
+            assert_eq!(row.tallies, self.exchange.recount(account), "{note}: {account}");
+        }
         let (bids, asks) = self.exchange.book(SOL, 1);
         if let (Some(bid), Some(ask)) = (bids.first(), asks.first()) {
             assert!(bid.price < ask.price, "{note}: the book crosses at {bid:?} {ask:?}");

@@ -115,7 +115,7 @@ fn orders_are_refused_for_market_price_size_and_expiry() {
         (Side::Buy, 100_000, 54, GTT, 21706),
         (Side::Buy, 100_000, 99, GTT, 21706),
         (Side::Buy, 100_000, 500, Extra { expires_in: 60_000, ..GTT }, 21711),
-        (Side::Buy, 100_000, 500, Extra { kind: 6, ..GTT }, 21710),
+        (Side::Buy, 100_000, 500, Extra { kind: 7, ..GTT }, 21710),
     ];
     for (side, price, lots, extra, expected) in cases {
         assert_eq!(code(bench.order(A, side, price, lots, extra)), expected, "{side} {lots} at {price}");
@@ -254,7 +254,7 @@ fn an_account_below_maintenance_may_not_trade() {
         route_type: 0,
         amount: 1_000_000,
     };
-    assert_eq!(code(bench.send(withdraw)), 21117);
+    assert_eq!(code(bench.send(withdraw)), 21112);
 }
 
 #[test]

@@ -4,28 +4,40 @@ use rust_decimal::Decimal;
 
 use super::{Params, ok};
 use crate::model::{Market, MarketId, MarketKind, Timestamp};
+use crate::paper::exchange::Tier;
 use crate::paper::server::actor::View;
 use crate::paper::server::error::Refusal;
-use crate::paper::server::history::resolution_ms;
+use crate::paper::server::history::{CandleKind, resolution_ms};
 use crate::paper::server::json::{Json, object};
 use crate::paper::server::wire;
 
-/// Answers the public reads.
-pub(super) fn read(view: &View<'_>, endpoint: &str, params: &Params) -> Result<Json, Refusal> {
-    match endpoint {
-        "orderBooks" => order_books(view, params),
-        "orderBookDetails" => details(view, params),
-        "orderBookOrders" => book_orders(view, params),
-        "candles" => candles(view, params),
-        "fundings" => fundings(view, params),
-        "funding-rates" => Ok(funding_rates(view)),
-        "exchangeStats" => Ok(exchange_stats(view)),
-        "assetDetails" => Ok(ok().put("asset_details", &[wire::asset_details()]).json()),
-        "systemConfig" => Ok(wire::system_config()),
-        "announcement" => Ok(ok().put("announcements", &[(); 0]).json()),
-        "currentHeight" => Ok(ok().put("height", &wire::height(view.now())).json()),
-        _ => Err(Refusal::NoSuchPath),
-    }
+/// The one asset there is.
+pub(super) fn assets() -> Json {
+    ok().put("asset_details", &[wire::asset_details()]).json()
+}
+
+pub(super) fn system_config() -> Json {
+    wire::system_config()
+}
+
+pub(super) fn announcements() -> Json {
+    ok().put("announcements", &[(); 0]).json()
+}
+
+/// The fee tiers with what staked LIT gives (rules.md §9).
+pub(super) fn fee_tiers() -> Json {
+    let row = |(level, name, lit): (usize, &str, u64), (maker, taker): (u32, u32)| {
+        object! {
+            "name": name, "level": level, "maker_fee_ticks": maker, "taker_fee_ticks": taker,
+            "required_lit_stakes": lit, "required_volume": 0,
+        }
+    };
+    let tiers = [Tier::Standard, Tier::Premium, Tier::Plus].into_iter().enumerate();
+    let users: Vec<Json> = tiers.map(|(level, tier)| row((level, tier.name(), 0), tier.fees(0))).collect();
+    let stakes = Tier::stake_levels().enumerate();
+    let stakes: Vec<Json> =
+        stakes.map(|(level, lit)| row((level, Tier::Premium.name(), lit), Tier::Premium.fees(lit))).collect();
+    object! { "user_tiers": users, "bo_tiers": [(); 0], "staking_tiers": stakes }
 }
 
 /// Returns the markets that `market_id` and `filter` leave, perps and spot apart.
@@ -46,14 +58,14 @@ fn selected<'a>(view: &View<'a>, params: &Params) -> Result<(Vec<&'a Market>, Ve
     Ok(kept.partition(|market| market.kind != MarketKind::Spot))
 }
 
-fn order_books(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+pub(super) fn order_books(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let (perps, spot) = selected(view, params)?;
     let rows: Vec<Json> =
         perps.into_iter().chain(spot).map(|market| wire::book_summary(&view.market_view(market))).collect();
     Ok(ok().put("order_books", &rows).json())
 }
 
-fn details(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+pub(super) fn details(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let (perps, spot) = selected(view, params)?;
     let rows = |markets: Vec<&'_ Market>| -> Vec<Json> {
         markets
@@ -70,7 +82,7 @@ pub(super) fn named<'a>(view: &View<'a>, params: &Params) -> Result<&'a Market, 
     view.market(MarketId::new(params.required_int("market_id")?)).ok_or_else(Refusal::invalid_market)
 }
 
-fn book_orders(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+pub(super) fn book_orders(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let (market, limit) = (named(view, params)?, params.limit(250)?);
     let (asks, bids) = view.exchange.resting(market.id, limit);
     let rows = |orders: &[_]| -> Vec<Json> {
@@ -84,25 +96,33 @@ fn book_orders(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
         .json())
 }
 
-fn candles(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+pub(super) fn candles(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    candles_of(view, params, CandleKind::Trades)
+}
+
+pub(super) fn mark_candles(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+    candles_of(view, params, CandleKind::Marks)
+}
+
+fn candles_of(view: &View<'_>, params: &Params, kind: CandleKind) -> Result<Json, Refusal> {
     let market = named(view, params)?;
     let resolution = params.required("resolution")?;
     let span = resolution_ms(resolution).ok_or_else(|| Refusal::param("resolution"))?;
     let time = |name| params.required_int(name).map(Timestamp::from_millis);
     let (from, to) = (time("start_timestamp")?, time("end_timestamp")?);
     let count: usize = params.required_int("count_back")?;
-    let mut candles = view.history.candles(market.id, span, from, to);
+    let mut candles = view.history.candles(kind, market.id, span, from, to);
     // At most 500 a call, the latest ones; 0 asks for the whole range.
     let wanted = if count == 0 { 500 } else { count.min(500) };
     candles.drain(..candles.len().saturating_sub(wanted));
-    let rows: Vec<Json> = candles.iter().map(|candle| candle.json(market)).collect();
+    let rows: Vec<Json> = candles.iter().map(|candle| candle.json(kind, market)).collect();
     Ok(ok().put("r", resolution).put("c", &rows).json())
 }
 
 /// Most rows of `fundings`.
 const FUNDINGS_MAX: usize = 100;
 
-fn fundings(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
+pub(super) fn fundings(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
     let market = named(view, params)?;
     let resolution = params.required("resolution")?;
     if !matches!(resolution, "1h" | "1d") {
@@ -141,7 +161,7 @@ const fn ms(at: i64) -> i64 {
     if at < 100_000_000_000 { at.saturating_mul(1_000) } else { at }
 }
 
-fn funding_rates(view: &View<'_>) -> Json {
+pub(super) fn funding_rates(view: &View<'_>) -> Json {
     let rows = view.exchange.markets().iter().filter_map(|market| {
         let rate = view.exchange.stats(market.id)?.estimated_funding_rate;
         Some(object! {
@@ -155,7 +175,7 @@ fn funding_rates(view: &View<'_>) -> Json {
     ok().put("funding_rates", &rows.collect::<Vec<_>>()).json()
 }
 
-fn exchange_stats(view: &View<'_>) -> Json {
+pub(super) fn exchange_stats(view: &View<'_>) -> Json {
     let views: Vec<_> = view.exchange.markets().iter().map(|market| view.market_view(market)).collect();
     let rows: Vec<Json> = views.iter().map(wire::exchange_stats_row).collect();
     let quote: Decimal = views.iter().map(|view| view.day.quote).sum();

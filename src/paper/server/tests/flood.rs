@@ -213,7 +213,6 @@ async fn client(rig: Arc<Rig>, seed: u64, genuine: Arc<str>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_requests_end_nothing_and_mix_nothing() {
     let seed = random_u64();
-    println!("seed {seed}");
     let rig = Arc::new(Rig::with(PaperConfig { control: false, ..config() }).await);
     for (account, mark) in MARKS {
         let tx = rig.order(account, mark, 500, 90_000, GTT);

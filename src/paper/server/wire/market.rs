@@ -108,7 +108,11 @@ pub(crate) fn market_stats(view: &MarketView<'_>) -> Json {
         "best_ask_price": view.text(view.ask),
         "best_bid_price": view.text(view.bid),
         "open_interest": view.open_interest_usd().to_string(),
-        "open_interest_limit": "72057594037927936.000000",
+        // Without a limit the venue prints this one.
+        "open_interest_limit": view.market.open_interest_limit.map_or_else(
+            || "72057594037927936.000000".to_owned(),
+            super::usdc,
+        ),
         "open_interest_usd": (view.open_interest_usd() * Decimal::TWO).to_string(),
         "funding_clamp_small": "0.0500",
         "funding_clamp_big": "4.0000",
@@ -157,7 +161,7 @@ pub(crate) fn asset_details() -> Json {
         "margin_mode": "enabled",
         "index_price": "1.000000",
         "price_decimals": 6,
-        "l1_address": "0x0000000000000000000000000000000000000000",
+        "l1_address": super::NO_ADDRESS,
         "loan_to_value": "1.0000",
         "liquidation_threshold": "1.0000",
         "liquidation_factor": "1.0000",

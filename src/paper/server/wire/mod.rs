@@ -90,6 +90,9 @@ pub(crate) const fn height(at: Timestamp) -> i64 {
     at.as_millis().div_euclid(500) - 3_200_000_000
 }
 
+/// The address of a contract that does not exist.
+pub(crate) const NO_ADDRESS: &str = "0x0000000000000000000000000000000000000000";
+
 #[cfg(test)]
 mod tests {
     use super::*;

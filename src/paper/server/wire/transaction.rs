@@ -16,10 +16,16 @@ const fn status(outcome: &TxOutcome) -> u8 {
 }
 
 /// Returns the `event_info` text: empty while pending, else an object whose `ae` is empty on success.
-fn event_info(outcome: &TxOutcome) -> String {
-    match outcome {
+fn event_info(tx: &TxRecord) -> String {
+    match &tx.outcome {
         TxOutcome::Pending => String::new(),
-        TxOutcome::Executed => object! { "ae": "" }.text().to_owned(),
+        TxOutcome::Executed => match tx.cancelled {
+            Some((order, client)) => {
+                let client = client.map_or(0, |client| client.get());
+                object! { "a": tx.account, "i": order, "u": client, "ae": "" }.text().to_owned()
+            }
+            None => object! { "ae": "" }.text().to_owned(),
+        },
         TxOutcome::Failed { error, .. } => {
             let error = object! { "code": error.code, "message": error.message };
             object! { "ae": error.text() }.text().to_owned()
@@ -33,7 +39,7 @@ fn body(start: Object, tx: &TxRecord, l1_address: &str) -> Object {
         .put("hash", &tx.hash)
         .put("type", &tx.tx_type)
         .put("info", &tx.info)
-        .put("event_info", &event_info(&tx.outcome))
+        .put("event_info", &event_info(tx))
         .put("status", &status(&tx.outcome))
         .put("transaction_index", &0)
         .put("l1_address", l1_address)

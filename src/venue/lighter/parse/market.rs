@@ -58,6 +58,7 @@ fn market(row: &RawValue, oddities: &Oddities) -> Result<Market, ParseError> {
         closeout_margin_fraction: row.closeout_margin_fraction,
         liquidation_fee: millionths_of_percent("liquidation_fee", &row.liquidation_fee)?,
         force_reduce_only: row.market_config.is_some_and(|config| config.force_reduce_only),
+        open_interest_limit: None,
         mark_price: positive(decimal_or_zero("mark_price", &row.mark_price)?),
         index_price: positive(decimal_or_zero("index_price", &row.index_price)?),
         symbol: row.symbol,

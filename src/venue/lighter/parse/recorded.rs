@@ -187,7 +187,8 @@ fn hold_rest(name: &str, answer: &Value, oddities: &Oddities) {
         "http_order_book_details.json" => {
             let lists = ["order_book_details", "spot_order_book_details"];
             let rows = lists.iter().filter_map(|list| answer[*list].as_array()).flatten();
-            assert!(rows.map(|row| hold_listing(name, row, oddities)).count() > 0);
+            let read: Vec<_> = rows.map(|row| hold_listing(name, row, oddities)).collect();
+            assert!(!read.is_empty());
         }
         "http_recent_trades.json" => {
             let (price, size) = first_level(answer, "/trades/0");
