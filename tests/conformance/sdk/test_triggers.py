@@ -16,8 +16,9 @@ async def held(desk):
     [
         ("create_sl_order", "stop-loss", 98_000, 96_000, "97.500"),
         ("create_sl_limit_order", "stop-loss-limit", 98_000, 96_000, "97.500"),
-        ("create_tp_order", "take-profit", 102_000, 100_000, "102.500"),
-        ("create_tp_limit_order", "take-profit-limit", 102_000, 100_000, "102.500"),
+        # A bound below the old price: the mark may move a moment before the makers' quotes do.
+        ("create_tp_order", "take-profit", 102_000, 99_000, "102.500"),
+        ("create_tp_limit_order", "take-profit-limit", 102_000, 99_000, "102.500"),
     ],
 )
 async def test_a_protective_order_waits_and_fires(method, kind, trigger, price, mark):
