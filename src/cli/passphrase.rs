@@ -141,7 +141,7 @@ impl Quiet {
 impl Drop for Quiet {
     fn drop(&mut self) {
         // Nothing is left to tell it to when even this fails.
-        drop(tcsetattr(&self.terminal, OptionalActions::Flush, &self.before));
+        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
         drop(self.terminal.write_all(b"\n"));
     }
 }

@@ -3,7 +3,7 @@
 use lighter_plan::model::{AccountIndex, ApiKeyIndex};
 use lighter_plan::paper::server::key;
 
-use crate::common::{Bench, PLAN, Run};
+use crate::common::{Bench, Run};
 use crate::online::{plan, venue};
 
 fn private(account: i64) -> String {
@@ -22,9 +22,9 @@ fn doctor(bench: &Bench, keys: [&str; 2]) -> Run {
 
 #[test]
 fn the_quick_start_plan_is_well() {
-    let bench = Bench::new();
-    bench.write("plan.yaml", PLAN);
-    let run = bench.run(&["doctor", "plan.yaml", "--format", "json"]).expect(0);
+    // Where it stands: its world is found beside it.
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/sol-pair.yaml");
+    let run = Bench::new().run(&["doctor", path, "--format", "json"]).expect(0);
     let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&json["version"], &json["failures"]), (&1.into(), &0.into()), "{json}");
 }
