@@ -4,7 +4,7 @@ mod legs;
 mod state;
 mod venue;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -67,7 +67,7 @@ impl DoctorArgs {
         health.answer(self.format, context)
     }
 
-    fn read(&self, path: &PathBuf, health: &mut Health) -> Result<Option<Plan>, Fault> {
+    fn read(&self, path: &Path, health: &mut Health) -> Result<Option<Plan>, Fault> {
         let source = SourceFile::read(path)?;
         let checked = crate::lint::check(&source, &self.variables.options()?, snapshot_markets());
         if checked.plan.is_none() {
