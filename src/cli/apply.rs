@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::execute::{ExecuteError, Execution, execute};
+use super::passphrase::Passphrases;
 use super::plan::report;
 use super::session::{self, PaperFiles, SessionError};
 use super::{Context, Exit, Variables, out};
@@ -130,7 +131,7 @@ impl ApplyArgs {
             out::note("note: this version sends no notifications; alerts are printed and journaled");
         }
         if self.dry_run {
-            return dry_run(plan, &source, self.events, self.order_entry).await;
+            return dry_run(plan, &source, self.events, self.order_entry, context.passphrases()).await;
         }
         // With real money nothing answers for the operator (DESIGN §7).
         if (plan.network.counts_as_mainnet() || !self.auto_approve) && !confirm(&plan)? {
@@ -145,7 +146,7 @@ impl ApplyArgs {
             paper.world = absolute_world(paper);
         }
         let files = PaperFiles::of(&state.paper(), &run);
-        let session = session::open(&plan, Some(&files), self.order_entry).await?;
+        let session = session::open(&plan, Some(&files), self.order_entry, context.passphrases()).await?;
         journal.create_run(definition(&run, &plan, &source, &session.clock)?).await?;
         out::note(&format!("run {run} started; `lighter-plan resume {run}` goes on after a crash or a stop"));
         let execution = Execution {
@@ -170,15 +171,16 @@ async fn dry_run(
     source: &SourceFile,
     events: Option<PathBuf>,
     order_entry: OrderEntry,
+    passphrases: &Passphrases,
 ) -> Result<Exit, ApplyError> {
     out::line(
         "dry run: an exchange in this process stands in for the venue; nothing is sent and nothing is kept",
     );
     if plan.network != Network::Paper {
-        fork(&mut plan).await?;
+        fork(&mut plan, passphrases).await?;
     }
     let run = new_run_id();
-    let session = session::open(&plan, None, order_entry).await?;
+    let session = session::open(&plan, None, order_entry, passphrases).await?;
     let journal = Journal::in_memory();
     journal.create_run(definition(&run, &plan, source, &session.clock)?).await?;
     let execution = Execution {
@@ -200,8 +202,8 @@ async fn dry_run(
 const DRY_RUN_SCALE: u32 = 20;
 
 /// Puts the embedded exchange in the venue's place, with the balance that the poorest account really has.
-async fn fork(plan: &mut Plan) -> Result<(), ApplyError> {
-    let live = session::open(plan, None, OrderEntry::Rest).await?;
+async fn fork(plan: &mut Plan, passphrases: &Passphrases) -> Result<(), ApplyError> {
+    let live = session::open(plan, None, OrderEntry::Rest, passphrases).await?;
     let usdc = session::smallest_balance(plan, &live).await?;
     plan.network = Network::Paper;
     plan.paper = Some(PaperPlan {

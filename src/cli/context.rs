@@ -4,18 +4,21 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 
+use super::passphrase::Passphrases;
 use super::{Color, Global, out};
 
 /// The global flags, and what follows from them.
 #[derive(Debug)]
 pub struct Context {
     global: Global,
+    passphrases: Passphrases,
 }
 
 impl Context {
     pub(super) fn new(global: Global) -> Self {
         start_tracing(global.verbose, global.color);
-        Self { global }
+        let passphrases = Passphrases::new(global.passphrase_file.clone());
+        Self { global, passphrases }
     }
 
     /// Returns the state directory, which may not exist yet.
@@ -26,6 +29,11 @@ impl Context {
     /// Returns whether standard output gets colours.
     pub fn colors(&self) -> bool {
         out::colors(self.global.color)
+    }
+
+    /// Returns where the passphrase of sealed key files comes from.
+    pub(crate) const fn passphrases(&self) -> &Passphrases {
+        &self.passphrases
     }
 
     /// Returns how often `-v` was given.

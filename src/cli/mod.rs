@@ -6,17 +6,21 @@
 mod apply;
 mod context;
 mod control;
+mod doctor;
 mod events;
 mod execute;
 mod exit;
 mod explain;
 mod fault;
+mod health;
 mod init;
 mod input;
 mod journal;
+mod keys;
 mod lock;
 pub mod out;
 mod paper;
+mod passphrase;
 mod plan;
 mod progress;
 mod reading;
@@ -79,6 +83,9 @@ pub struct Global {
         value_name = "DIR"
     )]
     pub state: PathBuf,
+    /// Read the passphrase of sealed key files from this file; else LIGHTER_PLAN_PASSPHRASE or a prompt
+    #[arg(long, global = true, env = "LIGHTER_PLAN_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Say more on stderr (-v: what is done, -vv: how)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -103,6 +110,8 @@ enum Command {
     Lock(lock::LockArgs),
     Journal(journal::JournalArgs),
     Paper(paper::PaperArgs),
+    Doctor(doctor::DoctorArgs),
+    Keys(keys::KeysArgs),
 }
 
 impl Command {
@@ -124,6 +133,8 @@ impl Command {
             Self::Lock(args) => args.run(context),
             Self::Journal(args) => args.run(context),
             Self::Paper(command) => command.run(context),
+            Self::Doctor(args) => args.run(context),
+            Self::Keys(command) => command.run(context),
         }
     }
 }

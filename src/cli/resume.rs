@@ -124,7 +124,9 @@ pub(super) async fn resume(
     let events = journal.events(&run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
     let files = PaperFiles::of(&state.paper(), &run);
-    let session = session::open(&plan, Some(&files), order_entry).await.map_err(ApplyError::from)?;
+    let session = session::open(&plan, Some(&files), order_entry, context.passphrases())
+        .await
+        .map_err(ApplyError::from)?;
     out::note(&format!("run {run} goes on from event {}", row.head_seq));
     let execution = Execution {
         control: Some(state.control_socket(&run)),

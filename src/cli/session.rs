@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Exit;
+use super::keys::{SecretError, SecretPlace};
+use super::passphrase::Passphrases;
 use crate::engine::Signer;
 use crate::model::{AccountIndex, ApiKeyIndex, Market};
 use crate::paper::exchange::Tier;
@@ -31,13 +33,15 @@ pub(crate) enum SessionError {
         /// Why.
         source: KeyReadError,
     },
-    /// A key source that another part of the program must open.
-    #[error(
-        "account {account}: sealed key files need `keys`, which this version does not have; use env: or file:"
-    )]
+    /// A sealed key file could not be opened.
+    #[error("no key for account {account} (api_key_index {slot})")]
     Sealed {
         /// The account.
         account: AccountIndex,
+        /// The slot.
+        slot: ApiKeyIndex,
+        /// Why.
+        source: SecretError,
     },
     /// The embedded exchange could not start.
     #[error("the paper exchange does not start")]
@@ -99,10 +103,10 @@ impl SessionError {
 }
 
 /// The largest difference of clocks that a run starts with, in venue time; the venue tells whole seconds (F-13).
-const SKEW_MAX: Duration = Duration::from_secs(5);
+pub(super) const SKEW_MAX: Duration = Duration::from_secs(5);
 
 /// The venue cuts its clock to whole seconds; on average half of one is missing.
-const HALF_A_SECOND_MS: i64 = 500;
+pub(super) const HALF_A_SECOND_MS: i64 = 500;
 
 /// Everything around a run.
 pub(crate) struct Session {
@@ -132,8 +136,9 @@ pub(crate) async fn open(
     plan: &Plan,
     files: Option<&PaperFiles>,
     order_entry: OrderEntry,
+    passphrases: &Passphrases,
 ) -> Result<Session, SessionError> {
-    let keys = keys(plan)?;
+    let keys = keys(plan, passphrases)?;
     let paper = match &plan.paper {
         Some(paper) if plan.network == Network::Paper => Some(start_paper(plan, paper, files).await?),
         _ => None,
@@ -212,7 +217,7 @@ pub(crate) async fn online_markets(network: &Network) -> Result<Vec<Market>, Ses
 
 /// Where a network is reached. The embedded exchange has its address from its server; without one, it stands for
 /// mainnet, whose rules it copies.
-fn endpoints(network: &Network) -> NetworkEndpoints {
+pub(super) fn endpoints(network: &Network) -> NetworkEndpoints {
     match network {
         Network::Mainnet | Network::Paper => NetworkEndpoints::mainnet(),
         Network::Testnet => NetworkEndpoints::testnet(),
@@ -224,7 +229,7 @@ fn endpoints(network: &Network) -> NetworkEndpoints {
     }
 }
 
-async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock) {
+pub(super) async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock) {
     match (&plan.network, paper) {
         (_, Some(running)) => (
             NetworkEndpoints {
@@ -250,38 +255,52 @@ async fn reach(plan: &Plan, paper: Option<&Running>) -> (NetworkEndpoints, Clock
     }
 }
 
-fn legs(plan: &Plan) -> impl Iterator<Item = &LegPlan> {
+pub(super) fn legs(plan: &Plan) -> impl Iterator<Item = &LegPlan> {
     plan.pairs.iter().flat_map(|pair| [&pair.long, &pair.short])
 }
 
-fn slots(leg: &LegPlan) -> impl Iterator<Item = ApiKeyIndex> {
+pub(super) fn slots(leg: &LegPlan) -> impl Iterator<Item = ApiKeyIndex> {
     [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten()
 }
 
-fn keys(plan: &Plan) -> Result<BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey>, SessionError> {
+fn keys(
+    plan: &Plan,
+    passphrases: &Passphrases,
+) -> Result<BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey>, SessionError> {
     let mut keys = BTreeMap::new();
     for leg in legs(plan) {
         for slot in slots(leg) {
-            keys.insert((leg.account, slot), read_key(plan, leg, slot)?);
+            keys.insert((leg.account, slot), read_key(plan, leg, slot, passphrases)?);
         }
     }
     Ok(keys)
 }
 
 /// A guard slot has its own key: `NAME_GUARD` beside `NAME`, `PATH.guard` beside `PATH`.
-fn read_key(plan: &Plan, leg: &LegPlan, slot: ApiKeyIndex) -> Result<PrivateKey, SessionError> {
+pub(super) fn read_key(
+    plan: &Plan,
+    leg: &LegPlan,
+    slot: ApiKeyIndex,
+    passphrases: &Passphrases,
+) -> Result<PrivateKey, SessionError> {
     let guard = leg.guard_key_index == Some(slot);
-    let location = match &leg.key {
-        KeySource::Paper => {
-            let seed = plan.paper.as_ref().map_or(0, |paper| paper.seed);
-            return Ok(key(seed, leg.account, slot));
-        }
-        KeySource::Sealed(_) => return Err(SessionError::Sealed { account: leg.account }),
-        KeySource::Env(name) if guard => KeyLocation::Env(format!("{name}_GUARD")),
-        KeySource::Env(name) => KeyLocation::Env(name.clone()),
-        KeySource::File(path) if guard => KeyLocation::File(guard_file(path)),
-        KeySource::File(path) => KeyLocation::File(path.clone()),
-    };
+    let location =
+        match &leg.key {
+            KeySource::Paper => {
+                let seed = plan.paper.as_ref().map_or(0, |paper| paper.seed);
+                return Ok(key(seed, leg.account, slot));
+            }
+            KeySource::Sealed(path) => {
+                let path = if guard { guard_file(path) } else { path.clone() };
+                return SecretPlace::Sealed(path)
+                    .api_key(passphrases)
+                    .map_err(|source| SessionError::Sealed { account: leg.account, slot, source });
+            }
+            KeySource::Env(name) if guard => KeyLocation::Env(format!("{name}_GUARD")),
+            KeySource::Env(name) => KeyLocation::Env(name.clone()),
+            KeySource::File(path) if guard => KeyLocation::File(guard_file(path)),
+            KeySource::File(path) => KeyLocation::File(path.clone()),
+        };
     let (key, warning) =
         location.read().map_err(|source| SessionError::Key { account: leg.account, slot, source })?;
     if let Some(warning) = warning {
@@ -297,7 +316,7 @@ fn guard_file(path: &Path) -> PathBuf {
     name.into()
 }
 
-async fn start_paper(
+pub(super) async fn start_paper(
     plan: &Plan,
     paper: &PaperPlan,
     files: Option<&PaperFiles>,

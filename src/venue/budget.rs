@@ -53,6 +53,12 @@ impl Tier {
         }
     }
 
+    /// Returns what the tier allows in a minute: requests or, beyond the smallest tier, their weight; and transactions.
+    pub const fn a_minute(self) -> (u32, u32) {
+        let limits = self.limits();
+        (limits.requests, limits.transactions)
+    }
+
     const fn limits(self) -> TierLimits {
         match self {
             Self::Standard => TierLimits { requests: 60, weighted: false, transactions: 60 },

@@ -5,6 +5,7 @@ mod credential;
 mod error;
 pub mod lighter;
 mod port;
+mod sealed;
 
 pub use budget::{Budget, BudgetError, Cost, Tier};
 pub use credential::{Credential, KeyLocation, KeyReadError, KeyWarning};
@@ -13,3 +14,4 @@ pub use port::{
     Accepted, Class, Feed, Limits, MarketData, Notice, NoticeKind, Subscription, TxStatus, TxView, Venue,
     VenueEvent,
 };
+pub use sealed::{Passphrase, Sealed, SealedError, SecretKind};

@@ -6,6 +6,8 @@ mod client_on_paper;
 mod commands;
 mod common;
 mod docs;
+mod doctor;
+mod keys;
 mod online;
 mod plans;
 mod validate;

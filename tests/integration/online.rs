@@ -8,7 +8,7 @@ use lighter_plan::paper::world::WorldSpec;
 use crate::common::{Bench, PLAN};
 
 /// An exchange whose smallest SOL order is larger than the plan's, which the shipped rules do not know.
-async fn venue() -> Running {
+pub(crate) async fn venue() -> Running {
     let accounts = [1001, 1002]
         .map(|account| PaperSlots { account: AccountIndex::new(account), slots: vec![ApiKeyIndex::new(4)] });
     let config = PaperConfig {
@@ -31,7 +31,7 @@ async fn venue() -> Running {
 }
 
 /// The plan of the quick start, moved to the venue at these addresses.
-fn plan(http: &str, ws: &str, chain_id: u32) -> String {
+pub(crate) fn plan(http: &str, ws: &str, chain_id: u32) -> String {
     let network = format!("network: {{ http: \"{http}\", ws: \"{ws}\", chain_id: {chain_id} }}\n");
     let lines = PLAN.lines().filter(|line| !line.starts_with("paper:"));
     let moved =

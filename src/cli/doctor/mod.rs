@@ -1,0 +1,152 @@
+//! `doctor`: looks at everything a run needs, and sends nothing but questions.
+
+mod legs;
+mod state;
+mod venue;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::health::{Health, chain};
+use super::keys::network::NetworkArgs;
+use super::keys::{Format, SecretPlace, check};
+use super::{Context, Exit, Fault, Variables, session};
+use crate::model::{AccountIndex, ApiKeyIndex, snapshot_markets};
+use crate::plan::{KeySource, LegPlan, Network, Plan, SourceFile};
+use crate::rt::Clock;
+use crate::signing::PrivateKey;
+use crate::venue::Credential;
+use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints};
+
+/// Check network, clock, keys, accounts, markets and state directory; sends nothing but questions
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  lighter-plan doctor plan.yaml
+  lighter-plan doctor --network testnet
+  lighter-plan doctor plan.yaml --format json
+
+With a plan on `network: paper`, an exchange is started for it in this process, as `apply` does.
+Exit codes: 0 nothing failed, 1 something did, 2 usage, 3 tool or I/O fault.")]
+pub(super) struct DoctorArgs {
+    /// The plan; without it, only network and state directory are looked at
+    #[arg(value_name = "PLAN", required_unless_present = "network", conflicts_with = "network")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    variables: Variables,
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+/// A key of the plan that could be read.
+struct HeldKey {
+    account: AccountIndex,
+    slot: ApiKeyIndex,
+    key: PrivateKey,
+}
+
+impl DoctorArgs {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
+        let mut health = Health::default();
+        state::look(&mut health, context.state_dir());
+        match &self.plan {
+            Some(path) => {
+                let Some(plan) = self.read(path, &mut health)? else {
+                    return health.answer(self.format, context);
+                };
+                context.block_on(Box::pin(look_at_plan(&mut health, &plan, context)))?;
+            }
+            None => {
+                let endpoints = session::endpoints(&self.network.required()?);
+                context.block_on(look_at_network(&mut health, endpoints))?;
+            }
+        }
+        health.answer(self.format, context)
+    }
+
+    fn read(&self, path: &Path, health: &mut Health) -> Result<Option<Plan>, Fault> {
+        let source = SourceFile::read(path)?;
+        let checked = crate::lint::check(&source, &self.variables.options()?, snapshot_markets());
+        if checked.plan.is_none() {
+            let detail = format!("`{}` is no sound plan", path.display());
+            health.fail("plan", "sound", detail, "lighter-plan validate");
+        }
+        Ok(checked.plan)
+    }
+}
+
+async fn look_at_network(health: &mut Health, endpoints: NetworkEndpoints) {
+    match LighterVenue::new(endpoints.clone(), Vec::new(), Clock::system(), LighterOptions::default()) {
+        Ok(client) => {
+            venue::look(health, &client, &endpoints, &Clock::system()).await;
+        }
+        Err(error) => health.fail("venue", "address", chain(&error), "correct the address"),
+    }
+}
+
+async fn look_at_plan(health: &mut Health, plan: &Plan, context: &Context) {
+    let held = keys(health, plan, context);
+    let paper = match &plan.paper {
+        Some(paper) if plan.network == Network::Paper => {
+            match session::start_paper(plan, paper, None).await {
+                Ok(running) => Some(running),
+                Err(error) => {
+                    return health.fail("venue", "paper", chain(&error), "correct `paper:` of the plan");
+                }
+            }
+        }
+        _ => None,
+    };
+    let (endpoints, clock) = session::reach(plan, paper.as_ref()).await;
+    let credentials = held.iter().map(|held| Credential {
+        account: held.account,
+        api_key_index: held.slot,
+        key: held.key.clone(),
+    });
+    let made =
+        LighterVenue::new(endpoints.clone(), credentials.collect(), clock.clone(), LighterOptions::default());
+    let client = match made {
+        Ok(client) => client,
+        Err(error) => {
+            return health.fail("venue", "address", chain(&error), "correct `network:` of the plan");
+        }
+    };
+    if venue::look(health, &client, &endpoints, &clock).await {
+        for held in &held {
+            let slot = (held.account, held.slot);
+            check::registered(health, &client, endpoints.chain_id, slot, &held.key).await;
+        }
+        legs::look(health, &client, plan).await;
+    }
+    if let Some(running) = paper {
+        running.shutdown().await;
+    }
+}
+
+fn keys(health: &mut Health, plan: &Plan, context: &Context) -> Vec<HeldKey> {
+    let mut held = Vec::new();
+    for leg in session::legs(plan) {
+        if let Some(place) = place(leg) {
+            check::permissions(health, &leg.account.to_string(), &place);
+        }
+        for slot in session::slots(leg) {
+            let area = format!("{}:{slot}", leg.account);
+            match session::read_key(plan, leg, slot, context.passphrases()) {
+                Ok(key) => held.push(HeldKey { account: leg.account, slot, key }),
+                Err(error) => health.fail(&area, "key", chain(&error), "lighter-plan keys check"),
+            }
+        }
+    }
+    held
+}
+
+fn place(leg: &LegPlan) -> Option<SecretPlace> {
+    match &leg.key {
+        KeySource::File(path) => Some(SecretPlace::File(path.clone())),
+        KeySource::Sealed(path) => Some(SecretPlace::Sealed(path.clone())),
+        KeySource::Env(_) | KeySource::Paper => None,
+    }
+}
