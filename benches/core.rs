@@ -1,5 +1,6 @@
 //! What the exchange core does per second on one core, in memory and without signatures, and what a resting order
 //! weighs. The control of each row is a bare `BTreeMap` that enters and removes the same keys.
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

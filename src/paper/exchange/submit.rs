@@ -175,10 +175,10 @@ impl Exchange {
     pub(super) fn remember_tx(&mut self, record: TxRecord) {
         self.tx_order.push_back(record.hash);
         self.txs.insert(record.hash, record);
-        if self.tx_order.len() > TXS_MAX {
-            if let Some(oldest) = self.tx_order.pop_front() {
-                self.txs.remove(&oldest);
-            }
+        if self.tx_order.len() > TXS_MAX
+            && let Some(oldest) = self.tx_order.pop_front()
+        {
+            self.txs.remove(&oldest);
         }
     }
 }
