@@ -292,22 +292,33 @@ fn owners(plan: &Plan, passphrases: &Passphrases) -> Result<BTreeMap<AccountInde
     let fast = plan.pairs.iter().filter(|pair| pair.withdraws_fast());
     let mut owners = BTreeMap::new();
     for leg in fast.flat_map(|pair| [&pair.long, &pair.short]) {
-        let Some(source) = &leg.l1_key else { continue };
-        let place = match source {
-            KeySource::Paper => {
-                let seed = plan.paper.as_ref().map_or(0, |paper| paper.seed);
-                owners.insert(leg.account, eth_key(seed, leg.account));
-                continue;
-            }
-            KeySource::Env(name) => SecretPlace::Env(name.clone()),
-            KeySource::File(path) => SecretPlace::File(path.clone()),
-            KeySource::Sealed(path) => SecretPlace::Sealed(path.clone()),
-        };
-        let key = place.eth_key(passphrases);
-        owners
-            .insert(leg.account, key.map_err(|source| SessionError::Owner { account: leg.account, source })?);
+        if let Some(source) = &leg.l1_key {
+            owners.insert(leg.account, owner_key(plan, leg.account, source, passphrases)?);
+        }
     }
     Ok(owners)
+}
+
+pub(super) fn owner_key(
+    plan: &Plan,
+    account: AccountIndex,
+    source: &KeySource,
+    passphrases: &Passphrases,
+) -> Result<EthKey, SessionError> {
+    match place(source) {
+        Some(place) => place.eth_key(passphrases).map_err(|source| SessionError::Owner { account, source }),
+        None => Ok(eth_key(plan.paper.as_ref().map_or(0, |paper| paper.seed), account)),
+    }
+}
+
+/// Returns where a key is kept; `None` for those that the paper exchange makes.
+pub(super) fn place(source: &KeySource) -> Option<SecretPlace> {
+    Some(match source {
+        KeySource::Env(name) => SecretPlace::Env(name.clone()),
+        KeySource::File(path) => SecretPlace::File(path.clone()),
+        KeySource::Sealed(path) => SecretPlace::Sealed(path.clone()),
+        KeySource::Paper => return None,
+    })
 }
 
 /// A guard slot has its own key: `NAME_GUARD` beside `NAME`, `PATH.guard` beside `PATH`.

@@ -103,7 +103,11 @@ async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mp
         kill_point("send.before");
         let answer = match job.endpoint {
             Endpoint::Transactions => venue.send(&job.tx, job.class).await,
-            Endpoint::FastWithdrawals => venue.send_fast_withdrawal(&job.tx, job.class).await,
+            Endpoint::FastWithdrawals => {
+                let answer = venue.send_fast_withdrawal(&job.tx, job.class).await;
+                kill_point("send.fast");
+                answer
+            }
         };
         kill_point("send.after");
         let result = match answer {

@@ -124,6 +124,7 @@ fn owner(work: &Work<'_>, side: LegSide) -> Option<Address> {
 /// Records that there is too little to withdraw; that is done, then.
 fn skip(work: &mut Work<'_>, side: LegSide, amount: Usdc, minimum: Usdc) -> bool {
     let (amount, at) = (amount.max(Usdc::ZERO), work.now());
+    let minimum = minimum.to_decimal().normalize();
     let reason = format!("{amount} USDC above keep_usdc is under the venue's minimum of {minimum} USDC");
     work.record(Entry::WithdrawSkipped { leg: side, reason, at });
     true
@@ -197,4 +198,172 @@ fn receipts(work: &Work<'_>) -> String {
         Some(LegWithdrawal::Sent { .. }) | None => format!("{} withdrew nothing", side.name()),
     });
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::decide;
+    use crate::engine::entry::{Checked, CheckedLeg};
+    use crate::engine::event::{Decision, Event, LegView, View};
+    use crate::engine::spec::PairSpec;
+    use crate::engine::state::Pair;
+    use crate::lint::check;
+    use crate::model::{AccountIndex, ApiKeyIndex, MarginView, Market, Nonce, Price, Size, Withdrawal};
+    use crate::model::{WithdrawStatus, snapshot_markets};
+    use crate::plan::{LoadOptions, OnStop, SourceFile};
+    use crate::tx::{Transfer, Tx};
+    use crate::venue::FastTerms;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const OWNER: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+
+    fn spec() -> PairSpec {
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../../plans/fast-withdrawal.yaml"));
+        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
+        PairSpec {
+            run: "r1".parse().unwrap(),
+            plan: plan.pairs[0].clone(),
+            on_stop: OnStop::Flatten,
+            own_accounts: std::collections::BTreeSet::new(),
+            shares_market: false,
+            restart_missed_entry: false,
+            continue_missed_withdrawal: false,
+        }
+    }
+
+    /// A flat pair that has come to its withdrawal.
+    fn pair() -> Pair {
+        let leg = |account| CheckedLeg {
+            account: AccountIndex::new(account),
+            l1_address: OWNER.to_owned(),
+            margin: MarginView::default(),
+            keys: vec![(ApiKeyIndex::new(4), Nonce::new(9))],
+            set_leverage: false,
+            funding_paid: Usdc::ZERO,
+            tier: "standard".to_owned(),
+        };
+        let checked = Checked {
+            market: Market::example(),
+            buy: Price::from_ticks(1),
+            sell: Price::from_ticks(2),
+            size: Size::LOT,
+            tolerance: Size::LOT,
+            same_owner: false,
+            at: NOW,
+            legs: [leg(1001), leg(1002)],
+        };
+        let mut pair = Pair::default();
+        pair.evolve(&Entry::Checked(Box::new(checked))).unwrap();
+        pair.evolve(&Entry::Step { to: Step::Withdraw, at: NOW }).unwrap();
+        pair
+    }
+
+    fn view(available: &str, terms: Option<FastTerms>) -> View {
+        let available = Usdc::exact(available.parse().unwrap()).unwrap();
+        let leg = LegView {
+            synced: true,
+            nonces_known: true,
+            synced_at: Some(NOW),
+            live: true,
+            margin: Some(MarginView { available, ..MarginView::default() }),
+            fast_terms: terms,
+            ..LegView::default()
+        };
+        View { now: NOW, long: leg.clone(), short: leg, ..View::default() }
+    }
+
+    fn terms(max: i64) -> Option<FastTerms> {
+        Some(FastTerms { bridge: AccountIndex::new(2), max: Usdc::whole(max), fee: Usdc::whole(1) })
+    }
+
+    fn end(decision: &Decision) -> Option<PairEnd> {
+        decision.entries.iter().find_map(|entry| match entry {
+            Entry::Step { to: Step::Done(end), .. } => Some(end.clone()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_terms_are_asked_for_first() {
+        let decision = decide(&pair(), &spec(), &view("100", None), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        for side in LegSide::BOTH {
+            assert!(decision.effects.contains(&Effect::AskFastTerms(side)), "{:?}", decision.effects);
+        }
+    }
+
+    #[test]
+    fn fee_and_amount_make_what_is_available() {
+        let decision = decide(&pair(), &spec(), &view("100", terms(1_000)), &Event::Tick);
+        assert_eq!(decision.proposals.len(), 2);
+        for proposal in &decision.proposals {
+            let (amount, fee) = (Usdc::whole(99), Usdc::whole(1));
+            assert_eq!(proposal.purpose, Purpose::FastWithdraw { amount, fee });
+            let Tx::Transfer(Transfer { to_account_index, amount, usdc_fee, memo, .. }) = &proposal.tx else {
+                panic!("{:?}", proposal.tx)
+            };
+            assert_eq!((*to_account_index, *amount, *usdc_fee), (2, 99_000_000, 1_000_000));
+            assert_eq!(hex::encode(memo), format!("{}{}", OWNER[2..].to_lowercase(), "0".repeat(24)));
+        }
+    }
+
+    #[test]
+    fn under_the_minimum_nothing_is_sent() {
+        let decision = decide(&pair(), &spec(), &view("4.999999", terms(1_000)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        assert!(end(&decision).unwrap().summary.contains("under the venue's minimum of 4 USDC"));
+        assert_eq!(decide(&pair(), &spec(), &view("5", terms(1_000)), &Event::Tick).proposals.len(), 2);
+    }
+
+    /// Less than what the plan hands back is the operator's decision; a remainder that nothing could carry is none.
+    #[test]
+    fn a_bridge_that_takes_less_is_handed_over() {
+        let decision = decide(&pair(), &spec(), &view("100", terms(50)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        let end = end(&decision).unwrap();
+        assert_eq!(end.code, codes::FAILED_FLAT);
+        assert!(
+            end.summary.contains("takes at most 50.000000 of the 99.000000 USDC of account 1001"),
+            "{}",
+            end.summary
+        );
+        let decision = decide(&pair(), &spec(), &view("99.9", terms(98)), &Event::Tick);
+        let purpose = decision.proposals[0].purpose;
+        assert_eq!(purpose, Purpose::FastWithdraw { amount: Usdc::whole(98), fee: Usdc::whole(1) });
+    }
+
+    /// a refused fast withdrawal becomes no secure one.
+    #[test]
+    fn r_26_a_refusal_is_handed_over_with_its_reason() {
+        let mut pair = pair();
+        pair.long.withdrawal_refusals = REFUSALS_MAX;
+        pair.long.last_refusal = Some((Some(21_504), "invalid L1 signature".to_owned()));
+        let decision = decide(&pair, &spec(), &view("100", terms(1_000)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        let end = end(&decision).unwrap();
+        assert_eq!(end.code, codes::FAILED_FLAT);
+        assert!(end.summary.contains("invalid L1 signature"), "{}", end.summary);
+    }
+
+    #[test]
+    fn a_secure_withdrawal_of_the_same_amount_is_another_one() {
+        let mut pair = pair();
+        pair.long.withdrawal = Some(LegWithdrawal::Sent { amount: Usdc::whole(99), at: NOW });
+        pair.long.fast_fee = Some(Usdc::whole(1));
+        let row = |secure| Withdrawal {
+            id: "7".to_owned(),
+            amount: Usdc::whole(99),
+            at: NOW,
+            status: WithdrawStatus::Completed,
+            secure,
+            l1_tx_hash: None,
+        };
+        let seen = |secure| {
+            let event = Event::Withdrawals(LegSide::Long, vec![row(secure)], Usdc::ZERO);
+            let decision = decide(&pair, &spec(), &view("0", terms(1_000)), &event);
+            decision.entries.iter().any(|entry| matches!(entry, Entry::Withdrawal { .. }))
+        };
+        assert_eq!((seen(true), seen(false)), (false, true));
+    }
 }
