@@ -189,7 +189,7 @@ pub(super) struct FastWithdrawInfo {
 pub(super) struct TransferFee {
     /// In millionths of a USDC.
     #[serde(deserialize_with = "int")]
-    pub(super) transfer_fee_usdc: i64,
+    pub(super) transfer_fee_usdc: u32,
 }
 
 #[derive(Debug, Deserialize)]

@@ -141,7 +141,7 @@ pub(in crate::venue::lighter) fn fast_terms(
     Ok(FastTerms {
         bridge: AccountIndex::new(info.to_account_index),
         max: limit.map_or(own, |limit| limit.min(own)),
-        fee: Usdc::from_micros(fee.transfer_fee_usdc),
+        fee: Usdc::from_micros(i64::from(fee.transfer_fee_usdc)),
     })
 }
 
