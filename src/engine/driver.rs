@@ -1,6 +1,6 @@
 //! The host of one pair: one task owns its state, journals every decision, and only then acts on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use tokio::sync::{mpsc, watch};
 use super::board::Board;
 use super::decide::decide;
 use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, StopMode};
-use super::event::{Decision, Effect, Event, LegSnapshot, LegView, Proposal, SendResult, View};
+use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
-use super::reads::{self, CheckError, CheckInput, SnapshotInput};
+use super::outlook::{self, Outlook, Read};
+use super::reads::{self, CheckError, CheckInput};
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, Pair};
@@ -49,14 +50,6 @@ pub(crate) enum Input {
     CheckAgain(String),
     /// Time to send these bytes again, if they are still in doubt.
     Resend(IntentId, LegSide),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Read {
-    Snapshot(LegSide),
-    Withdrawals(LegSide),
-    FastTerms(LegSide),
-    Check,
 }
 
 /// Where a pair stands, for the terminal and for `status`.
@@ -106,32 +99,17 @@ pub(crate) struct Parts<V> {
     pub(crate) resumed: bool,
 }
 
-/// How often a leg is reconciled at most, in venue time.
-const RECONCILE_SPACING: Duration = Duration::from_secs(2);
-/// How often a withdrawal history is read at most, in venue time: it moves in minutes, and reads are dear.
-const POLL_SPACING: Duration = Duration::from_secs(10);
 /// How long an answer or a frame may be on its way, in real time.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
-/// How often a leg is read while its streams are down: four requests each, of 60 a minute for everything.
-const BLIND_SPACING: Duration = Duration::from_secs(12);
-/// How long a process that takes a run up may take to look before it judges by the clock.
-const RESUME_LOOK: Duration = Duration::from_secs(10);
-/// How long a quote stays away after it was pulled for another pair's taker.
-const KEEP_CLEAR: Duration = Duration::from_secs(5);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
 const DECISIONS_MAX: usize = 64;
 
 pub(crate) struct Driver<V> {
     parts: Parts<V>,
-    view: View,
-    up: BTreeMap<LegSide, BTreeSet<Feed>>,
+    outlook: Outlook,
     memory: Memory,
-    /// Since when all streams of a leg are up.
-    up_since: BTreeMap<LegSide, Timestamp>,
     /// When this process took the pair up.
     started: Timestamp,
-    reading: BTreeSet<Read>,
-    read_at: BTreeMap<Read, Timestamp>,
     senders: Senders,
     tasks: Tasks,
     wake: Option<Timestamp>,
@@ -148,16 +126,11 @@ impl<V: Venue> Driver<V> {
         });
         let slots: Vec<_> = slots.collect();
         let senders = Senders::start(&mut tasks, &parts.venue, slots, &parts.self_inbox);
-        let blind = LegView { blind_since: Some(parts.clock.now()), ..LegView::default() };
-        let view = View { long: blind.clone(), short: blind, ..View::default() };
+        let started = parts.clock.now();
         Self {
-            view,
-            up: BTreeMap::new(),
+            outlook: Outlook::new(parts.market.id, parts.resumed, started),
             memory: Memory::new(parts.retry, random_u64()),
-            up_since: BTreeMap::new(),
-            started: parts.clock.now(),
-            reading: BTreeSet::new(),
-            read_at: BTreeMap::new(),
+            started,
             senders,
             tasks,
             wake: None,
@@ -212,9 +185,14 @@ impl<V: Venue> Driver<V> {
     async fn take(&mut self, input: Input) -> Result<(), DriverError> {
         match input {
             Input::Event(event) => {
-                self.before(&event);
+                self.outlook.heard(&event, self.parts.clock.now());
+                if let Event::Sent(id, side, result) = &event {
+                    self.sent(*id, *side, result);
+                }
                 let looked = match &event {
-                    Event::Snapshot(side, snapshot) => Some((*side, self.lost_in(*side, snapshot))),
+                    Event::Snapshot(side, snapshot) => {
+                        Some((*side, outlook::lost(&self.parts.pair, *side, snapshot)))
+                    }
                     _ => None,
                 };
                 self.step(event).await?;
@@ -225,81 +203,21 @@ impl<V: Venue> Driver<V> {
             }
             Input::Feed(event) => self.feed(event).await,
             Input::ReadFailed(read) => {
-                self.reading.remove(&read);
+                self.outlook.read_ended(read);
                 self.step(Event::Tick).await
             }
             Input::CheckAgain(reason) => {
                 self.note = reason;
-                self.reading.remove(&Read::Check);
+                self.outlook.read_ended(Read::Check);
                 self.step(Event::Tick).await
             }
             Input::Resend(id, side) => self.resend(id, side).await,
         }
     }
 
-    /// Keeps what is not state: read flags, views, what is known of sendings.
-    fn before(&mut self, event: &Event) {
-        match event {
-            Event::Sent(id, side, result) => self.sent(*id, *side, result),
-            Event::Snapshot(side, snapshot) => {
-                self.reading.remove(&Read::Snapshot(*side));
-                if !snapshot.nonces.is_empty() {
-                    self.view_mut(*side).nonces_known = true;
-                }
-                let market = self.parts.market.id;
-                let now = self.parts.clock.now();
-                let leg = self.view_mut(*side);
-                leg.margin = Some(snapshot.account.margin);
-                leg.synced_at = Some(snapshot.at);
-                if let Some(row) = snapshot.account.position(market) {
-                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
-                        leg.position = Some((row.position, now));
-                    }
-                    leg.liquidation_price = row.liquidation_price;
-                    leg.funding_paid = Some(row.funding_paid);
-                }
-            }
-            Event::Pull(_) => {
-                let until = self.parts.clock.now().after(KEEP_CLEAR + self.view.lag);
-                self.view.keep_clear_until = Some(until);
-            }
-            Event::Withdrawals(side, ..) => {
-                self.reading.remove(&Read::Withdrawals(*side));
-            }
-            Event::FastTerms(side, terms) => {
-                self.reading.remove(&Read::FastTerms(*side));
-                self.view_mut(*side).fast_terms = Some(*terms);
-            }
-            Event::CheckPassed(_) | Event::CheckFailed(..) => {
-                // The check reads keys and nonces.
-                for side in LegSide::BOTH {
-                    self.view_mut(side).nonces_known = true;
-                }
-                self.reading.remove(&Read::Check);
-            }
-            _ => {}
-        }
-    }
-
-    /// Returns intents whose bytes the venue took in and lost: it does not know the hash, and waits for their nonce.
-    fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
-        let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
-        let next = |intent: &Intent| snapshot.nonces.contains(&(intent.key, intent.nonce));
-        unknown.filter(|id| self.parts.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
-    }
-
     /// With everything read and counted, a leg is in sync again: in-doubt bytes that the venue never saw go out again.
     async fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), DriverError> {
-        let venue = self.view.leg(side).position.map(|(lots, _)| lots);
-        let agrees = venue.is_none_or(|lots| lots == self.parts.pair.leg(side).position);
-        let leg = self.view_mut(side);
-        leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
-        let counted = leg.mismatches == 0 || leg.mismatches > 3;
-        let (live, read_at) = (leg.live, leg.synced_at);
-        // What was read before the streams came up may miss what happened in between.
-        let whole = self.up_since.get(&side).is_some_and(|since| read_at.is_some_and(|at| at >= *since));
-        self.view_mut(side).synced = counted && live && whole;
-        if live && !whole {
+        if self.outlook.looked(&self.parts.pair, side) {
             self.reconcile(side, true);
         }
         lost.iter().for_each(|id| self.memory.lost(*id));
@@ -310,24 +228,11 @@ impl<V: Venue> Driver<V> {
         self.step(Event::Tick).await
     }
 
-    fn view_mut(&mut self, side: LegSide) -> &mut LegView {
-        match side {
-            LegSide::Long => &mut self.view.long,
-            LegSide::Short => &mut self.view.short,
-        }
-    }
-
     fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {
         match result {
             SendResult::Accepted => {}
             SendResult::Refused { code, message, .. } => {
                 tracing::info!(intent = id.0, code, message, "refused");
-                if *code == super::ingest::INVALID_NONCE {
-                    // Nothing is signed on a stream whose place is not known.
-                    let leg = self.view_mut(side);
-                    leg.synced = false;
-                    leg.nonces_known = false;
-                }
             }
             SendResult::Unknown(reason) | SendResult::NotSent { reason, .. } => {
                 tracing::warn!(intent = id.0, reason, "no answer");
@@ -380,7 +285,6 @@ impl<V: Venue> Driver<V> {
     }
 
     async fn feed(&mut self, event: VenueEvent) -> Result<(), DriverError> {
-        let market = self.parts.market.id;
         let now = self.parts.clock.now();
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true).await,
@@ -398,19 +302,12 @@ impl<V: Venue> Driver<V> {
             }
             VenueEvent::Positions(account, rows) => {
                 let Some(side) = self.side_of(account) else { return Ok(()) };
-                let leg = self.view_mut(side);
-                for row in rows.iter().filter(|row| row.market == market) {
-                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
-                        leg.position = Some((row.position, now));
-                    }
-                    leg.liquidation_price = row.liquidation_price;
-                    leg.funding_paid = Some(row.funding_paid);
-                }
+                self.outlook.positions(side, &rows, now);
                 Some(Event::Tick)
             }
             VenueEvent::Margin(account, margin) => {
                 let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.view_mut(side).margin = Some(margin);
+                self.outlook.margin(side, margin);
                 Some(Event::Tick)
             }
             VenueEvent::Book(..) | VenueEvent::Stats(..) => None,
@@ -421,7 +318,6 @@ impl<V: Venue> Driver<V> {
         }
     }
 
-    /// A leg is live while all its streams are; after every gap it is reconciled before it counts as in sync.
     async fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), DriverError> {
         let account = match feed {
             Feed::Orders(account)
@@ -433,37 +329,11 @@ impl<V: Venue> Driver<V> {
             Feed::Book(_) | Feed::Stats(_) => return Ok(()),
         };
         let Some(side) = self.side_of(account) else { return Ok(()) };
-        let feeds = self.up.entry(side).or_default();
-        if is_up {
-            feeds.insert(feed)
-        } else {
-            feeds.remove(&feed)
-        };
-        let live = feeds.len() == ACCOUNT_FEEDS;
         let now = self.parts.clock.now();
-        let leg = self.view_mut(side);
-        if !live {
-            leg.synced = false;
-            leg.live = false;
-            leg.blind_since.get_or_insert(now);
-        } else if !leg.live {
-            leg.live = true;
-            leg.blind_since = None;
-            self.up_since.insert(side, now);
-            if self.nothing_to_miss(side) {
-                self.view_mut(side).synced = true;
-            } else {
-                self.reconcile(side, true);
-            }
+        if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
+            self.reconcile(side, true);
         }
         self.step(Event::Tick).await
-    }
-
-    /// Nothing was ever sent from this leg, and the check of this very process found it empty: there is no fact that a
-    /// gap in its streams could have swallowed.
-    fn nothing_to_miss(&self, side: LegSide) -> bool {
-        let leg = self.parts.pair.leg(side);
-        !self.parts.resumed && leg.orders.is_empty() && leg.unsettled.is_empty() && leg.trades.is_empty()
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.
@@ -471,7 +341,7 @@ impl<V: Venue> Driver<V> {
         let mut event = event;
         for _ in 0..DECISIONS_MAX {
             self.refresh();
-            let decision = decide(&self.parts.pair, &self.parts.spec, &self.view, &event);
+            let decision = decide(&self.parts.pair, &self.parts.spec, &self.outlook.view, &event);
             let moved = self.carry_out(decision).await?;
             if moved {
                 event = Event::Tick;
@@ -493,28 +363,18 @@ impl<V: Venue> Driver<V> {
 
     /// Brings the view up to date.
     fn refresh(&mut self) {
-        self.view.now = self.parts.clock.now();
-        self.view.lag = ANSWER_LAG * self.parts.clock.scale();
+        let (now, lag) = (self.parts.clock.now(), ANSWER_LAG * self.parts.clock.scale());
+        let due = self.outlook.refresh(&self.parts.pair, now, lag);
+        let view = &mut self.outlook.view;
         {
             let state = self.parts.market_state.borrow();
-            self.view.book.clone_from(&state.book);
-            self.view.data = state.data;
+            view.book.clone_from(&state.book);
+            view.data = state.data;
         }
-        self.view.foreign = self.parts.board.quotes(&self.parts.spec.plan.id, self.parts.market.id);
-        self.view.other_exposure = self.parts.board.other_exposure(&self.parts.spec.plan.id);
-        let (now, lag) = (self.view.now, self.view.lag);
-        let looked = LegSide::BOTH.iter().all(|side| self.view.leg(*side).synced_at.is_some());
-        self.view.resuming = self.parts.resumed && !looked && now.since(self.started) < RESUME_LOOK + lag;
-        for side in LegSide::BOTH {
-            let checked = self.parts.pair.checked.is_some();
-            let live = self.view.leg(side).live;
-            if !live && checked && !self.nothing_to_miss(side) {
-                // Streams down: complete reads stand in for them, as often as a Standard account can afford.
-                let asked = self.read_at.get(&Read::Snapshot(side)).copied();
-                if asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + lag) {
-                    self.reconcile(side, false);
-                }
-            }
+        view.foreign = self.parts.board.quotes(&self.parts.spec.plan.id, self.parts.market.id);
+        view.other_exposure = self.parts.board.other_exposure(&self.parts.spec.plan.id);
+        for side in due {
+            self.reconcile(side, false);
         }
     }
 
@@ -540,11 +400,11 @@ impl<V: Venue> Driver<V> {
         {
             // Another pair decided at the same moment; its order is in the next view.
             decision.proposals.clear();
-            decision.wake_at(self.view.now.after(Duration::from_millis(200)));
+            decision.wake_at(self.outlook.view.now.after(Duration::from_millis(200)));
         }
         let intents = self.record(&mut decision).await?;
         for intent in &intents {
-            self.view_mut(intent.leg).fast_terms = None;
+            self.outlook.terms_used(intent.leg);
             self.dispatch(intent).await;
         }
         for effect in &decision.effects {
@@ -593,7 +453,7 @@ impl<V: Venue> Driver<V> {
 
     async fn append(&self, priority: Priority, entries: &[Entry]) -> Result<(), JournalError> {
         let pair = &self.parts.spec.plan.id;
-        let at = self.view.now;
+        let at = self.outlook.view.now;
         let encode = |entry: &Entry| NewEvent {
             pair: Some(pair.clone()),
             kind: entry.kind().to_owned(),
@@ -635,7 +495,7 @@ impl<V: Venue> Driver<V> {
 
     /// Gives each proposal its nonce and its signature.
     fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
-        let at = self.view.now;
+        let at = self.outlook.view.now;
         let mut intents = Vec::with_capacity(proposals.len());
         for proposal in proposals {
             let account = self.parts.spec.leg(proposal.leg).account;
@@ -682,19 +542,8 @@ impl<V: Venue> Driver<V> {
         }
     }
 
-    /// Returns whether a read may start: none of its kind is under way, and the last is long enough ago.
-    fn may_read(&mut self, read: Read, spacing: Duration) -> bool {
-        let now = self.parts.clock.now();
-        let recent = self.read_at.get(&read).is_some_and(|at| now.since(*at) < spacing);
-        if recent || !self.reading.insert(read) {
-            return false;
-        }
-        self.read_at.insert(read, now);
-        true
-    }
-
     fn start_check(&mut self) {
-        if !self.may_read(Read::Check, Duration::from_secs(1)) {
+        if !self.outlook.may_check(self.parts.clock.now()) {
             return;
         }
         let (venue, spec, clock) =
@@ -737,27 +586,8 @@ impl<V: Venue> Driver<V> {
     }
 
     fn reconcile(&mut self, side: LegSide, at_once: bool) {
-        let Some(checked) = self.parts.pair.checked.clone() else { return };
-        let spacing = if at_once { Duration::ZERO } else { RECONCILE_SPACING + self.view.lag };
-        if !self.may_read(Read::Snapshot(side), spacing) {
-            return;
-        }
-        let leg = self.parts.pair.leg(side);
-        let input = SnapshotInput {
-            market: checked.market.clone(),
-            // Clocks may differ by seconds; trades that are not of this run are sorted out by their order.
-            since: checked.at.before(Duration::from_secs(10)),
-            unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
-            // A stream at rest needs no look; one in doubt, refused or taken over from a crash does.
-            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && self.view.leg(side).nonces_known {
-                Vec::new()
-            } else {
-                leg.nonces.keys().copied().collect()
-            },
-            ended_orders: leg.orders.values().any(|order| {
-                !order.is_settled() || matches!(order.state, OrderState::InDoubt | OrderState::Executed)
-            }),
-        };
+        let now = self.parts.clock.now();
+        let Some(input) = self.outlook.reconcile(&self.parts.pair, side, at_once, now) else { return };
         let venue = self.parts.venue.reading(self.look_class(side));
         let clock = self.parts.clock.clone();
         let (account, inbox) = (self.parts.spec.leg(side).account, self.parts.self_inbox.clone());
@@ -779,7 +609,7 @@ impl<V: Venue> Driver<V> {
     fn look_class(&self, side: LegSide) -> Class {
         let pair = &self.parts.pair;
         let at_stake = pair.is_naked() || !pair.leg(side).unsettled.is_empty();
-        let blind = !self.view.leg(side).live && (!pair.is_flat() || pair.has_live_orders());
+        let blind = !self.outlook.view.leg(side).live && (!pair.is_flat() || pair.has_live_orders());
         if at_stake {
             Class::Hedge
         } else if blind {
@@ -790,12 +620,12 @@ impl<V: Venue> Driver<V> {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        if !self.may_read(Read::Withdrawals(side), POLL_SPACING + self.view.lag) {
+        if !self.outlook.may_poll(side, self.parts.clock.now()) {
             return;
         }
         let (venue, inbox) = (Arc::clone(&self.parts.venue), self.parts.self_inbox.clone());
         let account = self.parts.spec.leg(side).account;
-        let known = self.view.leg(side).margin.unwrap_or_default().collateral;
+        let known = self.outlook.view.leg(side).margin.unwrap_or_default().collateral;
         self.tasks.spawn("withdrawals", async move {
             let answer = match reads::withdrawals(venue.as_ref(), account, known).await {
                 Ok((rows, collateral)) => Input::Event(Event::Withdrawals(side, rows, collateral)),
@@ -809,7 +639,7 @@ impl<V: Venue> Driver<V> {
     }
 
     fn ask_fast_terms(&mut self, side: LegSide) {
-        if !self.may_read(Read::FastTerms(side), RECONCILE_SPACING + self.view.lag) {
+        if !self.outlook.may_ask_terms(side, self.parts.clock.now()) {
             return;
         }
         let (venue, inbox) = (Arc::clone(&self.parts.venue), self.parts.self_inbox.clone());
@@ -832,15 +662,18 @@ impl<V: Venue> Driver<V> {
             tracing::warn!(pair = %self.parts.spec.plan.id, text, "alert");
         }
         if let Some(news) = &self.parts.news {
-            let told =
-                News { pair: self.parts.spec.plan.id.clone(), at: self.view.now, entry: entry.clone() };
+            let told = News {
+                pair: self.parts.spec.plan.id.clone(),
+                at: self.outlook.view.now,
+                entry: entry.clone(),
+            };
             // Nobody listens any more: the run goes on all the same.
             let _ = news.send(told);
         }
     }
 
     fn publish(&mut self) {
-        let mark = self.view.mark();
+        let mark = self.outlook.view.mark();
         let (id, pair) = (&self.parts.spec.plan.id, &self.parts.pair);
         self.parts.board.publish(id, pair, mark);
         if pair.self_trade {
@@ -849,7 +682,7 @@ impl<V: Venue> Driver<V> {
         let market = &self.parts.market;
         let lots = |side: LegSide| pair.leg(side).position.to_decimal(market).to_string();
         let available = LegSide::BOTH.map(|side| {
-            self.view.leg(side).margin.map_or_else(
+            self.outlook.view.leg(side).margin.map_or_else(
                 || "?".to_owned(),
                 |margin| Usdc::to_decimal(margin.available).round_dp(2).to_string(),
             )
@@ -875,9 +708,6 @@ impl<V: Venue> Driver<V> {
         });
     }
 }
-
-/// Streams per account: orders, fills, positions, margin, transactions, notifications.
-const ACCOUNT_FEEDS: usize = 6;
 
 /// Asks a pair's task to stop.
 pub(crate) async fn ask_to_stop(inbox: &mpsc::Sender<Input>, mode: StopMode) {

@@ -12,6 +12,8 @@ mod ingest;
 mod market;
 mod memory;
 #[doc(hidden)]
+pub mod outlook;
+#[doc(hidden)]
 pub mod reads;
 mod run;
 mod sender;

@@ -1,16 +1,17 @@
 //! The direct host: does for the engine what the driver does, in virtual time, over the link.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use lighter_plan::engine::Memory;
-use lighter_plan::engine::reads::{self, CheckError, CheckInput, SnapshotInput};
+use lighter_plan::engine::outlook::{self, Outlook, Read};
+use lighter_plan::engine::reads::{self, CheckError, CheckInput};
 use lighter_plan::engine::{
-    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, LegSnapshot, LegView, OrderState,
-    Pair, Proposal, SendResult, Step, View, decide, fold,
+    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, SendResult, Step,
+    decide, fold,
 };
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use lighter_plan::signing::Signature;
@@ -23,14 +24,8 @@ use super::venue::{Direct, PUBLIC_KEY, public_hex};
 use super::watch::Watch;
 
 /// As in the driver.
-const RECONCILE_SPACING: Duration = Duration::from_secs(2);
-const POLL_SPACING: Duration = Duration::from_secs(10);
 const ANSWER_LAG: Duration = Duration::from_millis(500);
-const BLIND_SPACING: Duration = Duration::from_secs(12);
-const RESUME_LOOK: Duration = Duration::from_secs(10);
 const DECISIONS_MAX: usize = 64;
-const ACCOUNT_FEEDS: usize = 6;
-const INVALID_NONCE: i64 = 21_104;
 
 /// What reaches the pair's task.
 pub(crate) enum Input {
@@ -40,13 +35,6 @@ pub(crate) enum Input {
     Resend(IntentId, LegSide),
     /// The sender of a slot has its answer.
     Answered((LegSide, ApiKeyIndex), IntentId, SendResult),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Read {
-    Snapshot(LegSide),
-    Withdrawals(LegSide),
-    Check,
 }
 
 /// The process died.
@@ -63,21 +51,15 @@ type Task = Pin<Box<dyn Future<Output = Input>>>;
 /// What a process knows; gone when it dies.
 pub(crate) struct Life {
     pub(crate) pair: Pair,
-    pub(crate) view: View,
+    pub(crate) outlook: Outlook,
     market: Market,
     book: Option<BookTop>,
     data: Option<MarketData>,
-    up: BTreeMap<LegSide, BTreeSet<Feed>>,
     memory: Memory,
-    up_since: BTreeMap<LegSide, Timestamp>,
-    started: Timestamp,
-    reading: BTreeSet<Read>,
-    read_at: BTreeMap<Read, Timestamp>,
     slots: BTreeMap<(LegSide, ApiKeyIndex), Slot>,
     tasks: Vec<Task>,
     wake: Timestamp,
     drawdown_told: bool,
-    resumed: bool,
 }
 
 /// One run, over any number of lives.
@@ -274,7 +256,6 @@ impl Run {
         let pair = fold(&entries).expect("the journal folds");
         self.watch.folded(&pair);
         let resumed = !entries.is_empty();
-        let blind = LegView { blind_since: Some(self.now), ..LegView::default() };
         let seed = self.scenario.seed ^ u64::from(self.lives);
         let mut memory = Memory::new(self.scenario.retry, seed);
         for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
@@ -283,21 +264,15 @@ impl Run {
         let market = self.direct.lock().exchange.markets()[0].clone();
         self.life = Some(Life {
             pair,
-            view: View { long: blind.clone(), short: blind, ..View::default() },
+            outlook: Outlook::new(market.id, resumed, self.now),
             market,
             book: None,
             data: None,
-            up: BTreeMap::new(),
             memory,
-            up_since: BTreeMap::new(),
-            started: self.now,
-            reading: BTreeSet::new(),
-            read_at: BTreeMap::new(),
             slots: BTreeMap::new(),
             tasks: Vec::new(),
             wake: self.now.after(Duration::from_secs(1)),
             drawdown_told: false,
-            resumed,
         });
         self.watch.note(self.now, &format!("life {}", self.lives));
         self.link.process_starts(self.now);
@@ -350,9 +325,15 @@ impl Run {
     fn take(&mut self, input: Input) -> Result<(), Died> {
         match input {
             Input::Event(event) => {
-                self.before(&event);
+                let now = self.now;
+                self.life().outlook.heard(&event, now);
+                if let Event::Sent(id, side, result) = &*event {
+                    self.sent(*id, *side, result);
+                }
                 let looked = match &*event {
-                    Event::Snapshot(side, snapshot) => Some((*side, self.lost_in(*side, snapshot))),
+                    Event::Snapshot(side, snapshot) => {
+                        Some((*side, outlook::lost(&self.life().pair, *side, snapshot)))
+                    }
                     _ => None,
                 };
                 self.step(*event)?;
@@ -371,68 +352,19 @@ impl Run {
             }
             Input::Feed(event) => self.feed(*event),
             Input::ReadFailed(read) => {
-                self.life().reading.remove(&read);
+                self.life().outlook.read_ended(read);
                 self.step(Event::Tick)
             }
             Input::Resend(id, side) => self.resend(id, side),
         }
     }
 
-    fn before(&mut self, event: &Event) {
-        let now = self.now;
-        match event {
-            Event::Sent(id, side, result) => self.sent(*id, *side, result),
-            Event::Snapshot(side, snapshot) => {
-                let life = self.life();
-                life.reading.remove(&Read::Snapshot(*side));
-                if !snapshot.nonces.is_empty() {
-                    view_mut(&mut life.view, *side).nonces_known = true;
-                }
-                let market = life.market.id;
-                let leg = view_mut(&mut life.view, *side);
-                leg.margin = Some(snapshot.account.margin);
-                leg.synced_at = Some(snapshot.at);
-                if let Some(row) = snapshot.account.position(market) {
-                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
-                        leg.position = Some((row.position, now));
-                    }
-                    leg.liquidation_price = row.liquidation_price;
-                    leg.funding_paid = Some(row.funding_paid);
-                }
-            }
-            Event::Withdrawals(side, ..) => {
-                self.life().reading.remove(&Read::Withdrawals(*side));
-            }
-            Event::CheckPassed(_) | Event::CheckFailed(..) => {
-                for side in LegSide::BOTH {
-                    view_mut(&mut self.life().view, side).nonces_known = true;
-                }
-                self.life().reading.remove(&Read::Check);
-            }
-            _ => {}
-        }
-    }
-
-    fn lost_in(&self, side: LegSide, snapshot: &LegSnapshot) -> Vec<IntentId> {
-        let Some(life) = &self.life else { return Vec::new() };
-        let unknown = snapshot.transactions.iter().filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
-        let next = |intent: &Intent| snapshot.nonces.contains(&(intent.key, intent.nonce));
-        unknown.filter(|id| life.pair.leg(side).unsettled.get(id).is_some_and(next)).collect()
-    }
-
     fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), Died> {
         let life = self.life();
-        let venue = life.view.leg(side).position.map(|(lots, _)| lots);
-        let agrees = venue.is_none_or(|lots| lots == life.pair.leg(side).position);
-        let leg = view_mut(&mut life.view, side);
-        leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
-        let counted = leg.mismatches == 0 || leg.mismatches > 3;
-        let (live, read_at) = (leg.live, leg.synced_at);
-        let whole = life.up_since.get(&side).is_some_and(|since| read_at.is_some_and(|at| at >= *since));
-        view_mut(&mut life.view, side).synced = counted && live && whole;
+        let again = life.outlook.looked(&life.pair, side);
         lost.iter().for_each(|id| life.memory.lost(*id));
         let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
-        if live && !whole {
+        if again {
             self.reconcile(side, true);
         }
         for id in unsettled {
@@ -444,11 +376,6 @@ impl Run {
     fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {
         let (now, lives) = (self.now, self.lives);
         let life = self.life();
-        if let SendResult::Refused { code: INVALID_NONCE, .. } = result {
-            let leg = view_mut(&mut life.view, side);
-            leg.synced = false;
-            leg.nonces_known = false;
-        }
         if let Some(delay) = life.memory.answered(id, result) {
             let item = Item::Input(lives, Box::new(Input::Resend(id, side)));
             self.link.push(now.after(delay), item);
@@ -518,21 +445,12 @@ impl Run {
             }
             VenueEvent::Positions(account, rows) => {
                 let Some(side) = self.side_of(account) else { return Ok(()) };
-                let life = self.life();
-                let market = life.market.id;
-                let leg = view_mut(&mut life.view, side);
-                for row in rows.iter().filter(|row| row.market == market) {
-                    if leg.position.map(|(lots, _)| lots) != Some(row.position) {
-                        leg.position = Some((row.position, now));
-                    }
-                    leg.liquidation_price = row.liquidation_price;
-                    leg.funding_paid = Some(row.funding_paid);
-                }
+                self.life().outlook.positions(side, &rows, now);
                 Some(Event::Tick)
             }
             VenueEvent::Margin(account, margin) => {
                 let Some(side) = self.side_of(account) else { return Ok(()) };
-                view_mut(&mut self.life().view, side).margin = Some(margin);
+                self.life().outlook.margin(side, margin);
                 Some(Event::Tick)
             }
             VenueEvent::Book(_, book) => {
@@ -574,32 +492,8 @@ impl Run {
         let Some(side) = self.side_of(account) else { return Ok(()) };
         let now = self.now;
         let life = self.life();
-        let feeds = life.up.entry(side).or_default();
-        if is_up {
-            feeds.insert(feed)
-        } else {
-            feeds.remove(&feed)
-        };
-        let live = feeds.len() == ACCOUNT_FEEDS;
-        let leg = view_mut(&mut life.view, side);
-        if !live {
-            leg.synced = false;
-            leg.live = false;
-            leg.blind_since.get_or_insert(now);
-        } else if !leg.live {
-            leg.live = true;
-            leg.blind_since = None;
-            life.up_since.insert(side, now);
-            let state = life.pair.leg(side);
-            let nothing_to_miss = !life.resumed
-                && state.orders.is_empty()
-                && state.unsettled.is_empty()
-                && state.trades.is_empty();
-            if nothing_to_miss {
-                leg.synced = true;
-            } else {
-                self.reconcile(side, true);
-            }
+        if life.outlook.stream(&life.pair, side, feed, is_up, now) {
+            self.reconcile(side, true);
         }
         self.step(Event::Tick)
     }
@@ -610,7 +504,7 @@ impl Run {
         for _ in 0..DECISIONS_MAX {
             self.refresh();
             let (spec, life) = (&self.scenario.spec, self.life.as_ref().expect("the process lives"));
-            let decision = decide(&life.pair, spec, &life.view, &event);
+            let decision = decide(&life.pair, spec, &life.outlook.view, &event);
             if self.carry_out(decision)? {
                 event = Event::Tick;
                 continue;
@@ -626,21 +520,11 @@ impl Run {
     fn refresh(&mut self) {
         let now = self.now;
         let life = self.life();
-        life.view.now = now;
-        life.view.lag = ANSWER_LAG;
-        let looked = LegSide::BOTH.iter().all(|side| life.view.leg(*side).synced_at.is_some());
-        life.view.resuming = life.resumed && !looked && now.since(life.started) < RESUME_LOOK + ANSWER_LAG;
-        life.view.book.clone_from(&life.book);
-        life.view.data = life.data;
-        for side in LegSide::BOTH {
-            let life = self.life();
-            let checked = life.pair.checked.is_some();
-            let asked = life.read_at.get(&Read::Snapshot(side)).copied();
-            let leg = view_mut(&mut life.view, side);
-            let due = asked.is_none_or(|at| now.since(at) >= BLIND_SPACING + ANSWER_LAG);
-            if !leg.live && checked && due {
-                self.reconcile(side, false);
-            }
+        let due = life.outlook.refresh(&life.pair, now, ANSWER_LAG);
+        life.outlook.view.book.clone_from(&life.book);
+        life.outlook.view.data = life.data;
+        for side in due {
+            self.reconcile(side, false);
         }
     }
 
@@ -648,7 +532,7 @@ impl Run {
         let limit = self.scenario.spec.plan.risk.max_drawdown.to_decimal();
         let life = self.life();
         let trading = matches!(life.pair.step, Step::Place | Step::Watch | Step::Hedge(_));
-        let mark = life.view.mark()?;
+        let mark = life.outlook.view.mark()?;
         if trading && !life.drawdown_told && !life.pair.is_flat() && life.pair.net_result(mark) <= -limit {
             life.drawdown_told = true;
             return Some(Event::LeaveNow(ExitReason::Drawdown));
@@ -685,7 +569,7 @@ impl Run {
         for entry in &entries {
             self.journal.push(serde_json::to_string(entry).expect("an entry is JSON"));
             let life = self.life.as_mut().expect("the process lives");
-            self.watch.entry(now, entry, &life.pair, &life.view, &self.direct.lock().exchange);
+            self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
             life.pair.evolve(entry).expect("an entry fits the state");
             self.watch.state(&life.pair);
         }
@@ -732,19 +616,9 @@ impl Run {
         }
     }
 
-    fn may_read(&mut self, read: Read, spacing: Duration) -> bool {
-        let now = self.now;
-        let life = self.life();
-        let recent = life.read_at.get(&read).is_some_and(|at| now.since(*at) < spacing);
-        if recent || !life.reading.insert(read) {
-            return false;
-        }
-        life.read_at.insert(read, now);
-        true
-    }
-
     fn start_check(&mut self) {
-        if !self.may_read(Read::Check, Duration::from_secs(1)) {
+        let now = self.now;
+        if !self.life().outlook.may_check(now) {
             return;
         }
         let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.now);
@@ -768,26 +642,9 @@ impl Run {
     }
 
     fn reconcile(&mut self, side: LegSide, at_once: bool) {
-        let Some(checked) = self.life().pair.checked.clone() else { return };
-        let spacing = if at_once { Duration::ZERO } else { RECONCILE_SPACING + ANSWER_LAG };
-        if !self.may_read(Read::Snapshot(side), spacing) {
-            return;
-        }
+        let now = self.now;
         let life = self.life();
-        let leg = life.pair.leg(side);
-        let input = SnapshotInput {
-            market: checked.market.clone(),
-            since: checked.at,
-            unsettled: leg.unsettled.values().map(|intent| (intent.id, intent.hash)).collect(),
-            keys: if leg.unsettled.is_empty() && leg.refusals == 0 && life.view.leg(side).nonces_known {
-                Vec::new()
-            } else {
-                leg.nonces.keys().copied().collect()
-            },
-            ended_orders: leg.orders.values().any(|order| {
-                !order.is_settled() || matches!(order.state, OrderState::InDoubt | OrderState::Executed)
-            }),
-        };
+        let Some(input) = life.outlook.reconcile(&life.pair, side, at_once, now) else { return };
         let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
         self.life().tasks.push(Box::pin(async move {
             let now = || venue.lock().exchange.now();
@@ -799,11 +656,12 @@ impl Run {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        if !self.may_read(Read::Withdrawals(side), POLL_SPACING + ANSWER_LAG) {
+        let now = self.now;
+        if !self.life().outlook.may_poll(side, now) {
             return;
         }
         let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
-        let known = self.life().view.leg(side).margin.unwrap_or_default().collateral;
+        let known = self.life().outlook.view.leg(side).margin.unwrap_or_default().collateral;
         self.life().tasks.push(Box::pin(async move {
             let read = async {
                 let rows = venue.withdrawals(account).await?;
@@ -816,12 +674,5 @@ impl Run {
                 Err(_) => Input::ReadFailed(Read::Withdrawals(side)),
             }
         }));
-    }
-}
-
-fn view_mut(view: &mut View, side: LegSide) -> &mut LegView {
-    match side {
-        LegSide::Long => &mut view.long,
-        LegSide::Short => &mut view.short,
     }
 }

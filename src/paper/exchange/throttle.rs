@@ -122,6 +122,31 @@ impl TxLimits {
         Ok(self.quota_left(caller))
     }
 
+    /// Takes the last booking of this kind back, because the transaction was refused after all: whoever has no key of
+    /// an account must not be able to use up its limits.
+    pub fn give_back(&mut self, now: Timestamp, caller: &Caller<'_>, traffic: Traffic) {
+        let tx_type = match traffic {
+            Traffic::Transaction(tx_type) => tx_type,
+            Traffic::FastWithdrawal => 12,
+        };
+        let last = |window: Option<&mut Window>| window.and_then(|window| window.0.pop_back());
+        last(self.by_account.get_mut(&caller.account));
+        last(self.by_type.get_mut(&(caller.l1_address.to_ascii_lowercase(), tx_type)));
+        if traffic == Traffic::FastWithdrawal {
+            last(self.fast.get_mut(&caller.account));
+        }
+        if has_quota(caller.tier)
+            && uses_quota(tx_type)
+            && let Some(quota) = self.quotas.get_mut(&caller.account)
+        {
+            if quota.free_at == Some(now) {
+                quota.free_at = None;
+            } else {
+                quota.used = quota.used.saturating_sub(1);
+            }
+        }
+    }
+
     fn spend_quota(&mut self, now: Timestamp, caller: &Caller<'_>, tx_type: u8) -> Result<(), ApiError> {
         if !has_quota(caller.tier) || !uses_quota(tx_type) {
             return Ok(());

@@ -97,6 +97,13 @@ impl Limits {
         self.lock(|book| book.transactions.spend(now, caller, traffic))
     }
 
+    /// Takes a booking back that was refused after all.
+    pub(crate) fn give_back(&self, now: Timestamp, caller: &Caller<'_>, traffic: Traffic) {
+        if self.enabled {
+            self.lock(|book| book.transactions.give_back(now, caller, traffic));
+        }
+    }
+
     fn lock<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
         work(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
     }

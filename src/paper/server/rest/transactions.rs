@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Params, ok};
 use crate::model::{AccountIndex, Timestamp, TxHash};
-use crate::paper::exchange::{Submitted, Traffic, TxRecord};
+use crate::paper::exchange::{ApiError, Caller, Exchange, Submitted, Traffic, TxRecord};
 use crate::paper::server::actor::{State, View};
 use crate::paper::server::auth::authorize;
 use crate::paper::server::error::Refusal;
@@ -66,14 +66,47 @@ struct Owner {
     to: Option<AccountIndex>,
 }
 
-fn throttle(state: &State, tx_type: u8, tx_info: &str) -> Result<Option<u64>, Refusal> {
-    // Text that names no account cannot be counted; the exchange refuses it anyway.
-    let Ok(owner) = serde_json::from_str::<Owner>(tx_info) else { return Ok(None) };
-    let Some(caller) = state.exchange().caller(owner.account) else { return Ok(None) };
-    let bridge = state.exchange().fast_withdrawal_terms(owner.account).map(|terms| terms.to);
+/// Returns who sends a transaction and what it counts as; `None` for text that names no account, which the exchange
+/// refuses anyway.
+fn traffic<'a>(exchange: &'a Exchange, tx_type: u8, tx_info: &str) -> Option<(Caller<'a>, Traffic)> {
+    let owner = serde_json::from_str::<Owner>(tx_info).ok()?;
+    let caller = exchange.caller(owner.account)?;
+    let bridge = exchange.fast_withdrawal_terms(owner.account).map(|terms| terms.to);
     let fast = tx_type == TRANSFER && owner.to.is_some() && owner.to == bridge;
-    let traffic = if fast { Traffic::FastWithdrawal } else { Traffic::Transaction(tx_type) };
-    Ok(state.limits.transaction(state.exchange().now(), &caller, traffic)?)
+    Some((caller, if fast { Traffic::FastWithdrawal } else { Traffic::Transaction(tx_type) }))
+}
+
+/// Books transactions, hands them in, and takes the booking back when they are refused: the signature is checked only
+/// then, and nobody may use up the limits of an account whose key is not theirs.
+fn booked<T>(
+    state: &mut State,
+    txs: &[(u8, &str)],
+    work: impl FnOnce(&mut State) -> Result<T, ApiError>,
+) -> Result<(T, Option<u64>), Refusal> {
+    let now = state.exchange().now();
+    let (mut quota, mut fits) = (None, Ok(()));
+    let mut counted = 0;
+    for (tx_type, tx_info) in txs {
+        if let Some((caller, traffic)) = traffic(state.exchange(), *tx_type, tx_info) {
+            match state.limits.transaction(now, &caller, traffic) {
+                Ok(left) => quota = left,
+                Err(error) => {
+                    fits = Err(error);
+                    break;
+                }
+            }
+        }
+        counted += 1;
+    }
+    let result = fits.and_then(|()| work(state));
+    if result.is_err() {
+        for (tx_type, tx_info) in txs.iter().take(counted) {
+            if let Some((caller, traffic)) = traffic(state.exchange(), *tx_type, tx_info) {
+                state.limits.give_back(now, &caller, traffic);
+            }
+        }
+    }
+    Ok((result?, quota))
 }
 
 /// Hands one transaction to the exchange.
@@ -83,8 +116,9 @@ pub(crate) fn send(
     tx_info: &str,
     price_protection: bool,
 ) -> Result<Sent, Refusal> {
-    let quota = throttle(state, tx_type, tx_info)?;
-    Ok(Sent::of(&[state.sim.submit(tx_type, tx_info, price_protection)?], quota))
+    let submit = |state: &mut State| state.sim.submit(tx_type, tx_info, price_protection);
+    let (taken, quota) = booked(state, &[(tx_type, tx_info)], submit)?;
+    Ok(Sent::of(&[taken], quota))
 }
 
 /// Reads the two JSON texts of a batch.
@@ -99,11 +133,8 @@ pub(crate) fn read_batch(types: &str, infos: &str) -> Result<Vec<(u8, String)>, 
 
 /// Hands a batch to the exchange.
 pub(crate) fn send_batch(state: &mut State, txs: &[(u8, &str)]) -> Result<Sent, Refusal> {
-    let mut quota = None;
-    for (tx_type, tx_info) in txs {
-        quota = throttle(state, *tx_type, tx_info)?;
-    }
-    Ok(Sent::of(&state.sim.submit_batch(txs)?, quota))
+    let (taken, quota) = booked(state, txs, |state| state.sim.submit_batch(txs))?;
+    Ok(Sent::of(&taken, quota))
 }
 
 /// Answers as if the transactions had been taken in, and forgets them: the black hole of a fault test.

@@ -16,7 +16,7 @@ use crate::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running
 use crate::paper::world::WorldSpec;
 use crate::rt::real_timeout;
 use crate::tx::auth::AuthToken;
-use crate::tx::{Attributes, CancelOrder, CreateOrder, Envelope, OrderSpec, SignedTx, Tx};
+use crate::tx::{Attributes, CancelOrder, CreateOrder, Envelope, OrderSpec, SignedTx, Tx, Withdraw};
 
 pub(super) const SEED: u64 = 7;
 pub(super) const LONG: i64 = 1001;
@@ -147,6 +147,18 @@ impl Rig {
         self.sign(account, body)
     }
 
+    /// A secure withdrawal of so many millionths of a USDC.
+    pub(super) fn withdrawal(&self, account: i64, micros: u64) -> SignedTx {
+        let body = Withdraw {
+            from_account_index: account,
+            api_key_index: SLOT,
+            asset_index: 3,
+            route_type: 0,
+            amount: micros,
+        };
+        self.sign(account, body)
+    }
+
     /// Sends as a form; returns the status and the body.
     pub(super) async fn send(&self, tx: &SignedTx) -> (u16, Value) {
         let answer = self.post(tx).await.unwrap();
@@ -175,6 +187,21 @@ impl Rig {
 
     pub(super) async fn socket(&self) -> Socket {
         self.socket_at("").await
+    }
+
+    /// Connects as soon as there is room.
+    pub(super) async fn socket_in_time(&self) -> Socket {
+        let connected = real_timeout(PATIENCE, async {
+            loop {
+                if let Ok((stream, _)) = tokio_tungstenite::connect_async(&self.running.ws_url).await {
+                    return Socket(stream);
+                }
+                crate::rt::real_sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut socket = connected.await.expect("a place among the connections");
+        assert_eq!(socket.next().await.unwrap()["type"], "connected");
+        socket
     }
 
     pub(super) async fn socket_at(&self, query: &str) -> Socket {

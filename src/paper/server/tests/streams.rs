@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::rig::{GTT, IOC, LONG, Rig, SHORT, config};
 use crate::paper::server::PaperConfig;
+use crate::paper::server::limits::MAX_CONNECTIONS;
 use crate::paper::world::WorldSpec;
 
 fn error(code: i64, message: &str) -> Value {
@@ -187,6 +188,26 @@ async fn r_08_a_failure_in_the_sequencer_is_told() {
         told["txs"].as_array().unwrap().iter().rfind(|tx| tx["hash"] == hash).unwrap()["event_info"].clone();
     let info: Value = serde_json::from_str(info.as_str().unwrap()).unwrap();
     assert_ne!(info["ae"], "", "{told}");
+}
+
+/// A handshake that breaks off keeps no place among the connections.
+#[tokio::test]
+async fn broken_handshakes_take_no_place() {
+    use tokio::io::AsyncWriteExt;
+    let rig = Rig::with(PaperConfig { rate_limits: true, ..config() }).await;
+    let address = rig.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    for _ in 0..MAX_CONNECTIONS + 5 {
+        let mut line = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let request = format!(
+            "GET /stream HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        line.write_all(request.as_bytes()).await.unwrap();
+    }
+    // Every one of them was dropped; sooner or later the server has noticed, and there is room.
+    let mut socket = rig.socket_in_time().await;
+    socket.say(json!({"type": "ping"})).await;
+    assert_eq!(socket.next().await.unwrap()["type"], "pong");
 }
 
 /// R-23: the 201st message of a minute is refused; transactions do not count.

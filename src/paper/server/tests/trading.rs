@@ -5,7 +5,7 @@ use serde_json::json;
 use super::rig::{GTT, IOC, LONG, Rig, SEED, SHORT, SLOT, config};
 use crate::model::{AccountIndex, ApiKeyIndex};
 use crate::paper::server::key;
-use crate::tx::{SignedTx, Withdraw};
+use crate::tx::SignedTx;
 
 #[tokio::test]
 async fn an_order_over_rest_fills_one_over_the_socket_and_both_show_everywhere() {
@@ -176,14 +176,7 @@ async fn a_read_only_socket_takes_no_transactions() {
 #[tokio::test]
 async fn a_withdrawal_shows_in_its_history() {
     let rig = Rig::start().await;
-    let body = Withdraw {
-        from_account_index: LONG,
-        api_key_index: SLOT,
-        asset_index: 3,
-        route_type: 0,
-        amount: 25_000_000,
-    };
-    let tx = rig.sign(LONG, body);
+    let tx = rig.withdrawal(LONG, 25_000_000);
     assert_eq!(rig.send(&tx).await.0, 200);
     rig.executed(&tx).await;
     let (_, history) = rig.get_own(LONG, "/api/v1/withdraw/history?account_index=1001").await;
@@ -200,6 +193,29 @@ async fn f_27_the_61st_request_of_a_minute_is_refused() {
     }
     let (status, body) = rig.get("/").await;
     assert_eq!((status, body), (429, json!({"code": 23000, "message": "Too Many Requests!"})));
+}
+
+/// Nobody uses up the limits of an account without its key: what is refused is not counted.
+#[tokio::test]
+async fn refused_transactions_cost_their_account_nothing() {
+    let premium = crate::paper::server::PaperConfig {
+        rate_limits: true,
+        tier: crate::paper::exchange::Tier::Premium,
+        ..config()
+    };
+    let rig = Rig::with(premium).await;
+    let good = rig.withdrawal(LONG, 2_000_000);
+    let forged = good.tx_info.replace("\"Amount\":2000000", "\"Amount\":2000001");
+    assert_ne!(forged, good.tx_info);
+    for _ in 0..5 {
+        let (_, body) = rig.send(&SignedTx { tx_info: forged.clone(), ..good.clone() }).await;
+        assert_eq!(body["code"], 21120);
+    }
+    assert_eq!(rig.send(&good).await.0, 200);
+    assert_eq!(rig.send(&rig.withdrawal(LONG, 3_000_000)).await.0, 200);
+    // The two of a minute are used up now, by the owner.
+    let (status, body) = rig.send(&rig.withdrawal(LONG, 4_000_000)).await;
+    assert_eq!((status, &body["code"]), (429, &json!(23004)));
 }
 
 #[test]

@@ -42,15 +42,20 @@ pub(crate) async fn upgrade(
         }
         None => {}
     }
-    let connected = app.handle.ask(|state| {
-        (!state.limits.enabled() || state.hub.connections() < MAX_CONNECTIONS).then(|| state.hub.connect())
-    });
-    match connected.await {
-        Ok(Some((id, frames))) => socket
-            .max_message_size(MAX_FRAME)
-            .max_frame_size(MAX_FRAME)
-            .on_upgrade(move |socket| Session::new(app, id, line, mode.readonly).run(socket, frames)),
-        Ok(None) => Refusal::RateLimited.into_response(),
-        Err(refusal) => refusal.into_response(),
+    let free = |state: &mut super::actor::State| {
+        !state.limits.enabled() || state.hub.connections() < MAX_CONNECTIONS
+    };
+    match app.handle.ask(free).await {
+        Ok(true) => {}
+        Ok(false) => return Refusal::RateLimited.into_response(),
+        Err(refusal) => return refusal.into_response(),
     }
+    // The place is taken only when the handshake is through: one that breaks off must not keep it.
+    let serve = async move |socket| {
+        let connected = app.handle.ask(move |state| free(state).then(|| state.hub.connect())).await;
+        if let Ok(Some((id, frames))) = connected {
+            Session::new(app, id, line, mode.readonly).run(socket, frames).await;
+        }
+    };
+    socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME).on_upgrade(serve)
 }
