@@ -193,7 +193,9 @@ impl Rig {
     pub(super) async fn socket_in_time(&self) -> Socket {
         let connected = real_timeout(PATIENCE, async {
             loop {
-                if let Ok((stream, _)) = tokio_tungstenite::connect_async(&self.running.ws_url).await {
+                if let Ok((stream, _)) =
+                    Box::pin(tokio_tungstenite::connect_async(&self.running.ws_url)).await
+                {
                     return Socket(stream);
                 }
                 crate::rt::real_sleep(Duration::from_millis(20)).await;
