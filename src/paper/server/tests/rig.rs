@@ -201,7 +201,7 @@ impl Rig {
                 crate::rt::real_sleep(Duration::from_millis(20)).await;
             }
         });
-        let mut socket = connected.await.expect("a place among the connections");
+        let mut socket = Box::pin(connected).await.expect("a place among the connections");
         assert_eq!(socket.next().await.unwrap()["type"], "connected");
         socket
     }
