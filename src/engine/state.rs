@@ -467,7 +467,10 @@ impl Pair {
 
     fn on_step(&mut self, to: &Step, at: Timestamp) {
         if let Step::Exit(reason) = to {
-            self.exit_reason.get_or_insert_with(|| reason.clone());
+            // The first reason stands, unless the venue took the decision away.
+            if self.exit_reason.is_none() || matches!(reason, super::entry::ExitReason::Liquidation(_)) {
+                self.exit_reason = Some(reason.clone());
+            }
         }
         if matches!(to, Step::Watch) && matches!(self.step, Step::Hedge(_)) || matches!(to, Step::Hedge(_)) {
             self.effort = Effort { emergency: self.effort.emergency, ..Effort::default() };

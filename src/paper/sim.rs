@@ -291,6 +291,9 @@ impl Sim {
     /// 29500 when the log cannot be written.
     pub fn deposit(&mut self, account: AccountIndex, usdc: Usdc) -> Result<(), ApiError> {
         self.alive()?;
+        if self.exchange.account(account).is_none() {
+            return Err(ApiError::of(21100));
+        }
         self.exchange.deposit(account, usdc);
         self.keep(Command::Deposit { account, usdc })
     }

@@ -3,16 +3,20 @@
 use super::{Flow, close, guard, hedge};
 use crate::engine::codes;
 use crate::engine::entry::{ExitReason, LegSide, PairEnd, Purpose, Step};
+use crate::engine::state::Leg;
 use crate::engine::work::Work;
 use crate::model::{Side, Size};
-use crate::plan::WithdrawWhen;
+use crate::plan::{OnLiquidation, WithdrawWhen};
 
 pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
-    let hit = LegSide::BOTH.into_iter().find(|side| work.pair.leg(*side).liquidated);
+    // A pair that was matched after a liquidation goes on as a pair; only if its account refuses orders now is it hit again.
+    let matched = work.spec.plan.hedge.on_liquidation == OnLiquidation::Match;
+    let is_hit = |leg: &Leg| leg.liquidated && (!matched || leg.refusals > 0);
+    let hit = LegSide::BOTH.into_iter().find(|side| is_hit(work.pair.leg(*side)));
     if let Some(side) = hit.filter(|_| gives_way_to_liquidation(reason)) {
         return work.go(Step::Exit(ExitReason::Liquidation(side)));
     }
-    if work.pair.effort.emergency || hit.is_some() {
+    if work.pair.effort.emergency || hit.is_some() || matches!(reason, ExitReason::Liquidation(_)) {
         return apart(work, reason);
     }
     if !close::clear(work) || !close::counted(work) {

@@ -313,6 +313,13 @@ impl Exchange {
         if live.kind == OrderKind::Twap {
             return Err(refuse(21710));
         }
+        if !self.is_active(market) {
+            return Err(refuse(21605));
+        }
+        // The whole position is a size for what waits; an open order of size zero would end as if it were filled.
+        if body.base_amount <= 0 && live.trigger.is_none() {
+            return Err(refuse(21701));
+        }
         if live.trigger.is_some() != (body.trigger_price > 0) {
             return Err(refuse(21729));
         }

@@ -201,6 +201,10 @@ impl Exchange {
 
     /// Wakes the waiting orders whose trigger the mark price has reached.
     pub(super) fn run_triggers(&mut self, market: MarketId) {
+        // Nothing fires while the market takes no orders; it is looked at again when it does.
+        if !self.is_active(market) {
+            return;
+        }
         let Some(state) = self.state(market) else { return };
         let Some(mark) = state.mark else { return };
         let due = state.triggers.reached(mark);

@@ -188,6 +188,10 @@ impl Exchange {
 
     /// Books a late fill, unless the account's margin does not allow it any more.
     pub(super) fn fill_late(&mut self, LateFill(order): &LateFill) {
+        // A reduce-only order cannot turn a position round, late or not.
+        if order.reduce_only && self.reducible(order.owner, order.market, order.side) < order.remaining {
+            return;
+        }
         let counter = self.take_index(order.market, order.side.opposite());
         let pool = Party {
             account: LIQUIDITY_POOL,

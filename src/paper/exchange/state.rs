@@ -326,6 +326,12 @@ impl Exchange {
             rules.status = status;
             self.events.push(ExchangeEvent::Stats(market));
         }
+        self.run_triggers(market);
+    }
+
+    /// Returns whether a market takes orders.
+    pub(super) fn is_active(&self, market: MarketId) -> bool {
+        self.market(market).is_some_and(|rules| rules.status == MarketStatus::Active)
     }
 
     /// Replaces the rules of a market, as a venue does between two reads; orders and positions stay.

@@ -15,6 +15,8 @@ const BATCH_MAX: usize = 50;
 /// Most transactions that may wait for execution, of all accounts.
 const PENDING_MAX: usize = 10_000;
 /// How many transactions can be looked up by hash, of all accounts; older ones are forgotten, as memory must not grow
+/// The longest `tx_info`; the longest that a signer makes, a group of three, has under 2 KiB.
+const TX_INFO_MAX: usize = 8 * 1_024;
 /// for good.
 const TXS_MAX: usize = 100_000;
 /// Largest nonce with the skip attribute.
@@ -64,6 +66,10 @@ impl Exchange {
         price_protection: bool,
         before: Option<&Envelope>,
     ) -> Result<Envelope, ApiError> {
+        // Unknown fields are let through, and the text is kept: nobody may make it long.
+        if tx_info.len() > TX_INFO_MAX {
+            return Err(ApiError::of(21501));
+        }
         let (envelope, signature, l1_sig) =
             Envelope::parse(tx_type, tx_info).map_err(|error| ApiError::of(error.code()))?;
         let (account, key) = (envelope.account(), envelope.api_key_index());
@@ -173,8 +179,11 @@ impl Exchange {
 
     /// Keeps a transaction for look-ups, and forgets the oldest one when there are too many.
     pub(super) fn remember_tx(&mut self, record: TxRecord) {
-        self.tx_order.push_back(record.hash);
-        self.txs.insert(record.hash, record);
+        let hash = record.hash;
+        // The same bytes may come in again after a refusal that left their nonce free.
+        if self.txs.insert(hash, record).is_none() {
+            self.tx_order.push_back(hash);
+        }
         if self.tx_order.len() > TXS_MAX
             && let Some(oldest) = self.tx_order.pop_front()
         {

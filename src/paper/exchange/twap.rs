@@ -30,7 +30,8 @@ impl Exchange {
     /// What a slice leaves unfilled is spread over the slices to come: the order's bound is its price, not its pace.
     pub(super) fn run_slice(&mut self, index: OrderIndex) {
         let Some((slice, left)) = self.next_slice(index) else { return };
-        if !slice.is_zero() {
+        // A market that takes no orders takes no slice; what it missed is carried over.
+        if !slice.is_zero() && self.is_active(super::market_of(index)) {
             self.send_slice(index, slice);
         }
         let Some(order) = self.live(index) else { return };

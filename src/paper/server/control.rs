@@ -75,6 +75,9 @@ async fn act(State(app): State<App>, Body(act): Body<Act>) -> Response {
     done_or_refused(done_at.await)
 }
 
+/// How far venue time may jump at once: what falls due in between is carried out, and again whenever the log is opened.
+const ADVANCE_MAX: u32 = 30 * 86_400;
+
 /// What [`advance`] is asked for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +88,9 @@ struct Advance {
 
 /// Lets venue time jump ahead; what falls due in between happens in its order.
 async fn advance(State(app): State<App>, Body(advance): Body<Advance>) -> Response {
+    if advance.seconds > ADVANCE_MAX {
+        return Refusal::param("seconds: at most 30 days at a time").into_response();
+    }
     let by = Duration::from_secs(u64::from(advance.seconds));
     let clock = app.handle.clock().clone();
     let jumped = app.handle.ask(move |state| {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequest, Multipart, Query, RawForm, Request};
+use axum::Form;
+use axum::extract::{FromRequest, Multipart, Query, Request};
 use axum::http::{Method, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,11 +51,8 @@ impl Params {
                 self.add(name, field.text().await.map_err(|_| wrong())?);
             }
         } else if kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
-            let RawForm(bytes) = RawForm::from_request(request, &()).await.map_err(|_| wrong())?;
-            // A form body is written like a query, so it is read by the same reader.
-            let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
-            let uri = format!("/?{text}").parse().map_err(|_| wrong())?;
-            let Query(form) = Query::<Vec<(String, String)>>::try_from_uri(&uri).map_err(|_| wrong())?;
+            let form = Form::<Vec<(String, String)>>::from_request(request, &()).await;
+            let Form(form) = form.map_err(|_| wrong())?;
             form.into_iter().for_each(|(name, value)| self.add(name, value));
         }
         Ok(())

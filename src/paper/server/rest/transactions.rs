@@ -1,7 +1,5 @@
 //! Sending transactions and looking them up.
 
-use serde::Deserialize;
-
 use super::{Params, ok};
 use crate::model::{AccountIndex, Timestamp, TxHash};
 use crate::paper::exchange::{ApiError, Caller, Exchange, Submitted, Traffic, TxRecord};
@@ -10,13 +8,10 @@ use crate::paper::server::auth::authorize;
 use crate::paper::server::error::Refusal;
 use crate::paper::server::json::{Json, Object};
 use crate::paper::server::wire;
-use crate::tx::Envelope;
+use crate::tx::{Envelope, Tx};
 
 /// What the venue says about the volume quota of those who have none.
 const QUOTA: &str = r#"{"ratelimit": "didn't use volume quota"}"#;
-
-/// The type of a transfer.
-const TRANSFER: u8 = 12;
 
 /// Transactions that the exchange took in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,22 +52,17 @@ impl Sent {
     }
 }
 
-/// The account that a transaction is of, read before anything of it is checked.
-#[derive(Deserialize)]
-struct Owner {
-    #[serde(rename = "AccountIndex", alias = "FromAccountIndex")]
-    account: AccountIndex,
-    #[serde(default, rename = "ToAccountIndex")]
-    to: Option<AccountIndex>,
-}
-
 /// Returns who sends a transaction and what it counts as; `None` for text that names no account, which the exchange
 /// refuses anyway.
 fn traffic<'a>(exchange: &'a Exchange, tx_type: u8, tx_info: &str) -> Option<(Caller<'a>, Traffic)> {
-    let owner = serde_json::from_str::<Owner>(tx_info).ok()?;
-    let caller = exchange.caller(owner.account)?;
-    let bridge = exchange.fast_withdrawal_terms(owner.account).map(|terms| terms.to);
-    let fast = tx_type == TRANSFER && owner.to.is_some() && owner.to == bridge;
+    let (envelope, ..) = Envelope::parse(tx_type, tx_info).ok()?;
+    let caller = exchange.caller(envelope.account())?;
+    let bridge = exchange.fast_withdrawal_terms(envelope.account()).map(|terms| terms.to);
+    let to = match &envelope.tx {
+        Tx::Transfer(body) => Some(AccountIndex::new(body.to_account_index)),
+        _ => None,
+    };
+    let fast = to.is_some() && to == bridge;
     Some((caller, if fast { Traffic::FastWithdrawal } else { Traffic::Transaction(tx_type) }))
 }
 

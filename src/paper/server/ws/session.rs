@@ -20,6 +20,8 @@ use crate::rt::{self, real_sleep};
 
 /// A client that says nothing for this long is dropped. Real time: it is about the network, not about the market.
 const IDLE: Duration = Duration::from_secs(120);
+/// How long a frame may take to be written.
+const STUCK: Duration = Duration::from_secs(10);
 /// How often the server pings.
 const PING: Duration = Duration::from_secs(45);
 
@@ -105,7 +107,7 @@ impl Session {
             }
             Some(Fault::TruncatedJson) => {
                 let half = frame.text[..frame.text.floor_char_boundary(frame.text.len() / 2)].to_owned();
-                return continue_if(socket.send(WsMessage::text(half)).await);
+                return continue_if(deliver(socket, WsMessage::text(half)).await);
             }
             Some(Fault::ReorderFrame) if self.held.is_none() => {
                 self.held = Some(frame);
@@ -113,15 +115,15 @@ impl Session {
             }
             Some(Fault::DuplicateFrame) => {
                 // The second one below; when the socket is gone it says so there.
-                drop(socket.send(WsMessage::text(frame.text.to_string())).await);
+                drop(deliver(socket, WsMessage::text(frame.text.to_string())).await);
             }
             Some(Fault::Shutdown { ms }) => return self.go_down(socket, ms).await,
             _ => {}
         }
-        let sent = socket.send(WsMessage::text(frame.text.to_string())).await;
+        let sent = deliver(socket, WsMessage::text(frame.text.to_string())).await;
         match self.held.take() {
             Some(held) if sent.is_ok() => {
-                continue_if(socket.send(WsMessage::text(held.text.to_string())).await)
+                continue_if(deliver(socket, WsMessage::text(held.text.to_string())).await)
             }
             _ => continue_if(sent),
         }
@@ -319,7 +321,13 @@ fn reply(
 }
 
 async fn send(socket: &mut WebSocket, frame: &Json) -> Result<(), axum::Error> {
-    socket.send(WsMessage::text(frame.text().to_owned())).await
+    deliver(socket, WsMessage::text(frame.text().to_owned())).await
+}
+
+/// Writes a frame; a client that stopped reading is given up, or its session would wait for good.
+async fn deliver(socket: &mut WebSocket, message: WsMessage) -> Result<(), axum::Error> {
+    let sent = rt::real_timeout(STUCK, socket.send(message)).await;
+    sent.unwrap_or_else(|| Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut))))
 }
 
 fn continue_if(sent: Result<(), axum::Error>) -> Next {

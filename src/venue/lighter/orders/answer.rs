@@ -96,10 +96,12 @@ impl Pending {
             }
             (None, None) => None,
         };
-        let alone = self.0.len() == 1;
+        // Without a name only these codes, and success, are about a transaction at all (websocket.md §6): anything else may
+        // be about a ping of ours, while the transaction was taken in.
+        let about_a_transaction = matches!(answer.code, 0 | 200 | 21_000..22_000);
         let (index, certain) = match named {
             Some(index) => (index, true),
-            None => ((!self.0.is_empty()).then_some(0), alone),
+            None => ((!self.0.is_empty()).then_some(0), self.0.len() == 1 && about_a_transaction),
         };
         let Some(waiting) = index.and_then(|index| self.0.remove(index)) else { return false };
         let reply = if certain {

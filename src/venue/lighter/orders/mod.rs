@@ -181,13 +181,13 @@ fn settle<T: Transport, C: Connect>(
             let hash = hash.unwrap_or_default();
             Outcome::Settled(super::client::accepted(endpoint, tx, &hash, predicted_ms))
         }
-        // Too many messages counts as the venue's other limits do.
-        code if is_limit(code) || matches!(code, 30_009 | 30_010) => {
+        code if is_limit(code) => {
             let retry_after = budget.throttled(None);
             Outcome::Settled(Err(VenueError::Throttled { endpoint: endpoint.path, retry_after }))
         }
-        // The other 30000s are about the socket, not about the transaction: REST may take it.
-        code if is_unclear(code) || (30_000..31_000).contains(&code) => {
+        // The 30000s are about the socket, not about the transaction, and an error without a code says nothing: the copy over
+        // REST clears it up.
+        code if is_unclear(code) || code < 0 || (30_000..31_000).contains(&code) => {
             Outcome::Doubt(waited, format!("code {code}: {message}"))
         }
         code => {

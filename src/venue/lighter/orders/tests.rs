@@ -237,12 +237,26 @@ async fn r_08_both_forms_of_a_refusal_are_understood() {
     }
 }
 
-/// R-24, F-27: a limit is the same limit whichever way it is told; what is about the socket goes over REST.
+/// R-24, F-27: a limit is the same limit whichever way it is told; what is about the socket, or names no transaction and
+/// may be about anything, goes over REST.
 #[tokio::test]
 async fn f_27_limits_cool_down_and_other_complaints_take_the_other_way() {
-    for (code, limited) in [(23_000, true), (30_009, true), (29_500, false), (30_006, false)] {
+    for (code, named, limited) in [
+        (23_000, true, true),
+        (23_000, false, false),
+        (30_009, false, false),
+        (29_500, true, false),
+        (30_006, false, false),
+        (-1, true, false),
+    ] {
         let rig = Rig::start(None, move |_, peer| {
-            answering(peer, move |_| json!({"error": {"code": code, "message": "no"}}))
+            answering(peer, move |message| {
+                let mut answer = json!({"error": {"code": code, "message": "no"}});
+                if named {
+                    answer["id"] = message["data"]["id"].clone();
+                }
+                answer
+            })
         })
         .await;
         let result = rig.venue.send(&signed(1), Class::Cancel).await;
