@@ -106,7 +106,11 @@ pub(crate) async fn round(rig: &Rig, number: usize) -> Times {
         venue: Arc::new(client),
         journal: rig.journal.clone(),
         clock: rig.exchange.clock.clone(),
-        signer: Arc::new(Signer { chain_id: rig.exchange.chain_id, keys: keys.into() }),
+        signer: Arc::new(Signer {
+            chain_id: rig.exchange.chain_id,
+            keys: keys.into(),
+            owners: BTreeMap::new(),
+        }),
         states: BTreeMap::new(),
         resumed: false,
         news: Some(news),

@@ -16,8 +16,8 @@ use crate::journal::{
     Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
 use crate::lint::check;
-use crate::model::{AtEnd, PairId, PriceSource, RunId, snapshot_markets};
-use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile, WithdrawRoute};
+use crate::model::{AtEnd, PriceSource, RunId, snapshot_markets};
+use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
 use crate::rt::{Clock, random_bytes};
 use crate::venue::lighter::OrderEntry;
 
@@ -77,12 +77,6 @@ pub(crate) enum ApplyError {
     /// Terminal or runtime.
     #[error("the terminal or the system does not answer")]
     Io(#[from] io::Error),
-    /// A route that this version cannot take; taking another one silently would be worse.
-    #[error("pair `{pair}`: `withdraw.route: fast` is not supported by this version; write `secure`")]
-    FastRoute {
-        /// Whose.
-        pair: PairId,
-    },
     /// The plan does not compile.
     #[error(transparent)]
     Graph(#[from] graph::GraphError),
@@ -99,7 +93,7 @@ impl ApplyError {
             Self::Lock(LockError::Held { .. }) => Exit::LOCKED,
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
-            Self::FastRoute { .. } | Self::Graph(_) => Exit::FAILED,
+            Self::Graph(_) => Exit::FAILED,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
         }
     }
@@ -124,9 +118,6 @@ impl ApplyArgs {
         let Some(mut plan) = checked.plan else {
             return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
         };
-        if let Some(pair) = plan.pairs.iter().find(|pair| pair.withdraw.route == WithdrawRoute::Fast) {
-            return Err(ApplyError::FastRoute { pair: pair.id.clone() });
-        }
         if !plan.notify.is_empty() {
             out::note("note: this version sends no notifications; alerts are printed and journaled");
         }
@@ -215,8 +206,10 @@ async fn fork(plan: &mut Plan, passphrases: &Passphrases) -> Result<(), ApplyErr
         time_scale: DRY_RUN_SCALE,
     });
     for pair in &mut plan.pairs {
-        pair.long.key = KeySource::Paper;
-        pair.short.key = KeySource::Paper;
+        for leg in [&mut pair.long, &mut pair.short] {
+            leg.key = KeySource::Paper;
+            leg.l1_key = leg.l1_key.take().map(|_| KeySource::Paper);
+        }
     }
     Ok(())
 }

@@ -191,7 +191,10 @@ async fn venue_result(venue: &impl Venue, outcomes: &[PairOutcome]) -> Option<ru
         for (side, leg) in crate::engine::LegSide::BOTH.into_iter().zip(&checked.legs) {
             let now = equity(venue, leg.account).await.ok()?;
             let withdrawn = match &outcome.pair.leg(side).withdrawal {
-                Some(crate::engine::LegWithdrawal::Seen { amount, .. }) => *amount,
+                // The bridge's fee is the price of the way, no result of the trade.
+                Some(crate::engine::LegWithdrawal::Seen { amount, .. }) => {
+                    amount.plus(outcome.pair.leg(side).fast_fee.unwrap_or_default())
+                }
                 _ => Usdc::ZERO,
             };
             sum = sum.plus(now.plus(withdrawn).minus(leg.margin.equity));

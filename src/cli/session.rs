@@ -12,11 +12,12 @@ use super::passphrase::Passphrases;
 use crate::engine::Signer;
 use crate::model::{AccountIndex, ApiKeyIndex, Market};
 use crate::paper::exchange::Tier;
-use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, key};
+use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, eth_key, key};
 use crate::paper::world::{WorldError, WorldSpec};
 use crate::plan::{KeySource, LegPlan, Network, PaperPlan, Plan};
 use crate::rt::{Anchor, Clock};
 use crate::signing::PrivateKey;
+use crate::tx::l1::EthKey;
 use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, SetupError};
 use crate::venue::{Credential, KeyLocation, KeyReadError, Venue, VenueError};
 
@@ -40,6 +41,14 @@ pub(crate) enum SessionError {
         account: AccountIndex,
         /// The slot.
         slot: ApiKeyIndex,
+        /// Why.
+        source: SecretError,
+    },
+    /// The Ethereum key of an account's owner could not be had.
+    #[error("no `l1_key` for account {account}")]
+    Owner {
+        /// The account.
+        account: AccountIndex,
         /// Why.
         source: SecretError,
     },
@@ -95,6 +104,7 @@ impl SessionError {
             Self::Paper(_) => Exit::FAULT,
             Self::Key { .. }
             | Self::Sealed { .. }
+            | Self::Owner { .. }
             | Self::World { .. }
             | Self::Setup(_)
             | Self::Venue { .. } => Exit::FAILED,
@@ -139,6 +149,7 @@ pub(crate) async fn open(
     passphrases: &Passphrases,
 ) -> Result<Session, SessionError> {
     let keys = keys(plan, passphrases)?;
+    let owners = owners(plan, passphrases)?;
     let paper = match &plan.paper {
         Some(paper) if plan.network == Network::Paper => Some(start_paper(plan, paper, files).await?),
         _ => None,
@@ -157,7 +168,7 @@ pub(crate) async fn open(
     hold_against_venue(plan, &venue, &clock, &url, chain_id).await?;
     let markets = venue.markets().await.map_err(unanswered)?;
     learn_tier(plan, &venue).await;
-    let signer = Arc::new(Signer { chain_id, keys });
+    let signer = Arc::new(Signer { chain_id, keys, owners });
     Ok(Session { venue: Arc::new(venue), clock, signer, markets, paper })
 }
 
@@ -274,6 +285,40 @@ fn keys(
         }
     }
     Ok(keys)
+}
+
+/// Reads the owners' keys of the pairs that withdraw by the fast route; what nothing signs with is not read.
+fn owners(plan: &Plan, passphrases: &Passphrases) -> Result<BTreeMap<AccountIndex, EthKey>, SessionError> {
+    let fast = plan.pairs.iter().filter(|pair| pair.withdraws_fast());
+    let mut owners = BTreeMap::new();
+    for leg in fast.flat_map(|pair| [&pair.long, &pair.short]) {
+        if let Some(source) = &leg.l1_key {
+            owners.insert(leg.account, owner_key(plan, leg.account, source, passphrases)?);
+        }
+    }
+    Ok(owners)
+}
+
+pub(super) fn owner_key(
+    plan: &Plan,
+    account: AccountIndex,
+    source: &KeySource,
+    passphrases: &Passphrases,
+) -> Result<EthKey, SessionError> {
+    match place(source) {
+        Some(place) => place.eth_key(passphrases).map_err(|source| SessionError::Owner { account, source }),
+        None => Ok(eth_key(plan.paper.as_ref().map_or(0, |paper| paper.seed), account)),
+    }
+}
+
+/// Returns where a key is kept; `None` for those that the paper exchange makes.
+pub(super) fn place(source: &KeySource) -> Option<SecretPlace> {
+    Some(match source {
+        KeySource::Env(name) => SecretPlace::Env(name.clone()),
+        KeySource::File(path) => SecretPlace::File(path.clone()),
+        KeySource::Sealed(path) => SecretPlace::Sealed(path.clone()),
+        KeySource::Paper => return None,
+    })
 }
 
 /// A guard slot has its own key: `NAME_GUARD` beside `NAME`, `PATH.guard` beside `PATH`.

@@ -3,7 +3,11 @@
 use super::entry::{LegSide, OrderTerms, Purpose};
 use super::spec::PairSpec;
 use crate::model::{ClientOrderIndex, MarginMode, Market, Price, TimeInForce, Timestamp, Usdc};
-use crate::tx::{CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Tx, UpdateLeverage, Withdraw};
+use crate::tx::l1::Address;
+use crate::tx::{
+    CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Transfer, Tx, UpdateLeverage, Withdraw,
+};
+use crate::venue::FastTerms;
 
 /// USDC (transactions.md §12).
 const USDC_ASSET: i16 = 3;
@@ -86,6 +90,30 @@ impl Origin {
             amount: u64::try_from(amount.micros()).unwrap_or(0),
         })
     }
+
+    /// A transfer to the bridge, which pays out to `owner`.
+    pub(crate) fn fast_withdraw(&self, terms: &FastTerms, amount: Usdc, owner: Address) -> Tx {
+        Tx::Transfer(Transfer {
+            from_account_index: self.account,
+            api_key_index: self.key,
+            to_account_index: terms.bridge.get(),
+            asset_index: USDC_ASSET,
+            from_route_type: 0,
+            to_route_type: 0,
+            amount: amount.micros(),
+            usdc_fee: terms.fee.micros(),
+            memo: memo(owner),
+        })
+    }
+}
+
+/// Returns the memo of a fast withdrawal: the address that is paid out, then zeros (http.md §8).
+fn memo(address: Address) -> [u8; 32] {
+    let mut memo = [0; 32];
+    if let Some(head) = memo.first_chunk_mut() {
+        *head = *address.as_bytes();
+    }
+    memo
 }
 
 fn ticks(price: Price) -> u32 {

@@ -14,13 +14,14 @@ use super::market::MarketState;
 use super::memory::Memory;
 use super::outlook::{self, Outlook, Read};
 use super::reads::{self, CheckError, CheckInput};
-use super::sender::{Job, Senders, Signer};
+use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc, WithdrawStatus};
+use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
+use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
 use crate::venue::{Class, Feed, Venue, VenueEvent};
 
@@ -270,6 +271,10 @@ impl<V: Venue> Driver<V> {
             leg: intent.leg,
             tx: SignedTx { tx_type: intent.tx_type, tx_info: intent.tx_info.clone(), hash: intent.hash },
             class: Proposal::class(&intent.purpose, self.parts.pair.effort.emergency),
+            endpoint: match intent.purpose {
+                Purpose::FastWithdraw { .. } => Endpoint::FastWithdrawals,
+                _ => Endpoint::Transactions,
+            },
             in_doubt,
         };
         self.senders.send((intent.leg, intent.key), job).await;
@@ -399,6 +404,7 @@ impl<V: Venue> Driver<V> {
         }
         let intents = self.record(&mut decision).await?;
         for intent in &intents {
+            self.outlook.terms_used(intent.leg);
             self.dispatch(intent).await;
         }
         for effect in &decision.effects {
@@ -494,7 +500,6 @@ impl<V: Venue> Driver<V> {
         for proposal in proposals {
             let account = self.parts.spec.leg(proposal.leg).account;
             let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
-            let Some(key) = self.parts.signer.keys.get(&(account, proposal.key)) else { continue };
             let deadline = at.after(proposal.ttl);
             let envelope = Envelope {
                 tx: proposal.tx.clone(),
@@ -502,7 +507,7 @@ impl<V: Venue> Driver<V> {
                 nonce: nonce.get(),
                 attributes: proposal.attributes,
             };
-            let signed = envelope.sign(self.parts.signer.chain_id, key);
+            let Some(signed) = self.parts.signer.sign(&envelope) else { continue };
             intents.push(Intent {
                 id: IntentId(pair.intents + 1 + u32::try_from(intents.len()).unwrap_or(u32::MAX)),
                 leg: proposal.leg,
@@ -527,6 +532,7 @@ impl<V: Venue> Driver<V> {
             Effect::Check => self.start_check(),
             Effect::Reconcile(side) => self.reconcile(*side, false),
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
+            Effect::AskFastTerms(side) => self.ask_fast_terms(*side),
             Effect::Pull(quote) => {
                 if let Some(inbox) = self.parts.inboxes.get(&quote.pair) {
                     // A full inbox means that pair is busy; the quote is asked for again.
@@ -551,6 +557,8 @@ impl<V: Venue> Driver<V> {
                 .map(|((_, slot), key)| (*slot, key.public_key().to_hex()))
                 .collect::<Vec<(ApiKeyIndex, String)>>()
         });
+        let owners = LegSide::BOTH
+            .map(|side| self.parts.signer.owners.get(&spec.leg(side).account).map(EthKey::address));
         let before = self.parts.pair.checked.clone();
         let started = self.started;
         let board = Arc::clone(&self.parts.board);
@@ -559,7 +567,8 @@ impl<V: Venue> Driver<V> {
             let turn = board.turn_to_check().await;
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
-            let input = CheckInput { spec: &spec, market, keys, now: clock.now(), before: before.as_deref() };
+            let (now, before) = (clock.now(), before.as_deref());
+            let input = CheckInput { spec: &spec, market, keys, owners, now, before };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 Err(CheckError::Venue(error))
@@ -618,18 +627,29 @@ impl<V: Venue> Driver<V> {
         let account = self.parts.spec.leg(side).account;
         let known = self.outlook.view.leg(side).margin.unwrap_or_default().collateral;
         self.tasks.spawn("withdrawals", async move {
-            let read = async {
-                let rows = venue.withdrawals(account).await?;
-                // The balance is verified once there is something to verify.
-                let moved = rows.first().is_some_and(|row| row.status != WithdrawStatus::Pending);
-                let collateral = if moved { venue.account(account).await?.margin.collateral } else { known };
-                Ok::<_, crate::venue::VenueError>((rows, collateral))
-            };
-            let answer = match read.await {
+            let answer = match reads::withdrawals(venue.as_ref(), account, known).await {
                 Ok((rows, collateral)) => Input::Event(Event::Withdrawals(side, rows, collateral)),
                 Err(error) => {
                     tracing::warn!(%error, "withdrawal history not readable");
                     Input::ReadFailed(Read::Withdrawals(side))
+                }
+            };
+            let _ = inbox.send(answer).await;
+        });
+    }
+
+    fn ask_fast_terms(&mut self, side: LegSide) {
+        if !self.outlook.may_ask_terms(side, self.parts.clock.now()) {
+            return;
+        }
+        let (venue, inbox) = (Arc::clone(&self.parts.venue), self.parts.self_inbox.clone());
+        let account = self.parts.spec.leg(side).account;
+        self.tasks.spawn("fast-terms", async move {
+            let answer = match venue.fast_terms(account).await {
+                Ok(terms) => Input::Event(Event::FastTerms(side, terms)),
+                Err(error) => {
+                    tracing::warn!(%error, "the fast route's terms are not readable");
+                    Input::ReadFailed(Read::FastTerms(side))
                 }
             };
             let _ = inbox.send(answer).await;

@@ -71,8 +71,22 @@ pub enum Purpose {
     ArmDeadMan(Timestamp),
     /// Clears it.
     ClearDeadMan,
-    /// Hands USDC back.
+    /// Hands USDC back by the secure route.
     Withdraw(Usdc),
+    /// Hands USDC back through the bridge.
+    FastWithdraw {
+        /// How much is paid out.
+        amount: Usdc,
+        /// What the venue takes for it, on top.
+        fee: Usdc,
+    },
+}
+
+impl Purpose {
+    /// Returns whether it hands USDC back, by either route.
+    pub const fn is_withdrawal(&self) -> bool {
+        matches!(self, Self::Withdraw(_) | Self::FastWithdraw { .. })
+    }
 }
 
 /// What an order intent asks for.

@@ -8,7 +8,7 @@ use crate::model::{
     Timestamp, Trade, Withdrawal,
 };
 use crate::tx::{Attributes, Tx};
-use crate::venue::{Class, MarketData, Notice, TxView};
+use crate::venue::{Class, FastTerms, MarketData, Notice, TxView};
 
 /// Answer to one sending of an intent's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub enum Event {
     Snapshot(LegSide, Box<LegSnapshot>),
     /// The withdrawal history of a leg, and its collateral read after it.
     Withdrawals(LegSide, Vec<Withdrawal>, crate::model::Usdc),
+    /// What the fast route offers a leg.
+    FastTerms(LegSide, FastTerms),
     /// Stop or flatten.
     Stop(StopMode),
     /// The run goes on after a crash or a stop.
@@ -121,6 +123,8 @@ pub struct LegView {
     pub funding_paid: Option<crate::model::Usdc>,
     /// Balances by the venue.
     pub margin: Option<MarginView>,
+    /// What the fast route offers, until a transaction has used it: fee and limit change.
+    pub fast_terms: Option<FastTerms>,
     /// Reconciliations in a row that found another position than the fills make.
     pub mismatches: u32,
 }
@@ -198,7 +202,8 @@ impl Proposal {
             | Purpose::Exit
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan
-            | Purpose::Withdraw(_) => Class::Hedge,
+            | Purpose::Withdraw(_)
+            | Purpose::FastWithdraw { .. } => Class::Hedge,
         }
     }
 }
@@ -212,6 +217,8 @@ pub enum Effect {
     Reconcile(LegSide),
     /// Read the withdrawal history of a leg.
     PollWithdrawals(LegSide),
+    /// Ask what the fast route offers a leg.
+    AskFastTerms(LegSide),
     /// Ask another pair to take a quote away.
     Pull(ForeignQuote),
 }

@@ -31,6 +31,8 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Notices(side, rows) => rows.iter().for_each(|row| notice(work, *side, row)),
         Event::Snapshot(side, snapshot) => reconcile(work, *side, snapshot),
         Event::Withdrawals(side, rows, collateral) => withdrawals(work, *side, rows, *collateral),
+        // It is in the view, and the step looks there.
+        Event::FastTerms(..) => {}
         Event::Stop(mode) => stop(work, *mode),
         Event::Resumed => {
             work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
@@ -335,11 +337,13 @@ fn adopt_position(work: &mut Work<'_>, side: LegSide, account: &AccountView) {
 }
 
 fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], collateral: Usdc) {
+    let secure = work.pair.leg(side).fast_fee.is_none();
     let found = match &work.pair.leg(side).withdrawal {
-        // The venue's clock may be a little behind ours.
-        Some(LegWithdrawal::Sent { amount, at }) => {
-            rows.iter().find(|row| row.amount == *amount && row.at.after(READ_LAG + work.view.lag) >= *at)
-        }
+        Some(LegWithdrawal::Sent { amount, at }) => rows.iter().find(|row| {
+            // The venue's clock may be a little behind ours.
+            let after = row.at.after(READ_LAG + work.view.lag) >= *at;
+            row.amount == *amount && row.secure == secure && after
+        }),
         Some(LegWithdrawal::Seen { id, status, .. }) => {
             rows.iter().find(|row| row.id == *id && row.status != *status)
         }
@@ -347,7 +351,7 @@ fn withdrawals(work: &mut Work<'_>, side: LegSide, rows: &[Withdrawal], collater
     };
     let Some(row) = found.cloned() else { return };
     let pending = work.pair.leg(side).unsettled.values();
-    let intent = pending.into_iter().find(|intent| matches!(intent.purpose, Purpose::Withdraw(_)));
+    let intent = pending.into_iter().find(|intent| intent.purpose.is_withdrawal());
     if let Some(id) = intent.map(|intent| intent.id) {
         settle(work, id, side, Outcome::Executed);
     }

@@ -38,6 +38,8 @@ pub enum Read {
     Snapshot(LegSide),
     /// Its withdrawal history.
     Withdrawals(LegSide),
+    /// What the fast route offers it.
+    FastTerms(LegSide),
     /// What the check needs.
     Check,
 }
@@ -93,6 +95,10 @@ impl Outlook {
             Event::Snapshot(side, snapshot) => self.snapshot(*side, snapshot, now),
             Event::Pull(_) => self.view.keep_clear_until = Some(now.after(KEEP_CLEAR + self.view.lag)),
             Event::Withdrawals(side, ..) => self.read_ended(Read::Withdrawals(*side)),
+            Event::FastTerms(side, terms) => {
+                self.leg(*side).fast_terms = Some(*terms);
+                self.read_ended(Read::FastTerms(*side));
+            }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
                 // The check reads keys and nonces.
                 for side in LegSide::BOTH {
@@ -223,6 +229,17 @@ impl Outlook {
     #[must_use]
     pub fn may_poll(&mut self, side: LegSide, now: Timestamp) -> bool {
         self.may_read(Read::Withdrawals(side), POLL_SPACING + self.view.lag, now)
+    }
+
+    /// Returns whether the fast route's terms may be asked for; the read counts as started then.
+    #[must_use]
+    pub fn may_ask_terms(&mut self, side: LegSide, now: Timestamp) -> bool {
+        self.may_read(Read::FastTerms(side), RECONCILE_SPACING + self.view.lag, now)
+    }
+
+    /// Notes that a transaction left: it may have used the fast route's terms, and the next asks anew.
+    pub const fn terms_used(&mut self, side: LegSide) {
+        self.leg(side).fast_terms = None;
     }
 
     /// Returns what to read of a leg, unless it was read just now, is being read, or was never checked.

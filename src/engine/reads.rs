@@ -9,9 +9,10 @@ use super::spec::PairSpec;
 use crate::model::margin::{E12_PER_MICRO, Margin, MarginPosition};
 use crate::model::{
     AccountView, ApiKeyIndex, ApiKeyView, Market, MarketKind, MarketStatus, Nonce, Position, Price, Rounding,
-    Side, Size, Timestamp, TxHash, Usdc,
+    Side, Size, Timestamp, TxHash, Usdc, WithdrawStatus, Withdrawal,
 };
 use crate::plan::{PriceSpec, SizeSpec};
+use crate::tx::l1::Address;
 use crate::venue::{Venue, VenueError};
 
 /// Why a check did not pass.
@@ -45,6 +46,8 @@ pub struct CheckInput<'a> {
     pub market: Market,
     /// Public keys of the slots used, long leg first, as 80 hexadecimal digits.
     pub keys: [Vec<(ApiKeyIndex, String)>; 2],
+    /// Addresses of the owners' Ethereum keys, where the plan names them, long leg first.
+    pub owners: [Option<Address>; 2],
     pub now: Timestamp,
     /// What an earlier check of this run found: only the accounts are then read again.
     pub before: Option<&'a Checked>,
@@ -60,8 +63,9 @@ pub async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checke
     let size = size(spec, market, sell)?;
     order_rules(spec, market, buy, sell, size, mark)?;
     let mut legs = Vec::with_capacity(2);
-    for (side, keys) in LegSide::BOTH.into_iter().zip(&input.keys) {
+    for ((side, keys), owner) in LegSide::BOTH.into_iter().zip(&input.keys).zip(input.owners) {
         let account = venue.account(spec.leg(side).account).await?;
+        owner_rules(spec, side, owner, &account)?;
         let known = input.before.map(|before| match side {
             LegSide::Long => &before.legs[0],
             LegSide::Short => &before.legs[1],
@@ -193,6 +197,27 @@ fn key_rules(
     Ok(slots)
 }
 
+/// The fast route pays out to the account's owner and needs that owner's signature: known before anything is sent,
+/// not after the trade.
+fn owner_rules(
+    spec: &PairSpec,
+    side: LegSide,
+    owner: Option<Address>,
+    account: &AccountView,
+) -> Result<(), CheckError> {
+    if !spec.plan.withdraws_fast() {
+        return Ok(());
+    }
+    let who = format!("account {} ({})", account.index, side.name());
+    let Some(owner) = owner else {
+        return rule(format!("{who} withdraws by the fast route without `l1_key`"));
+    };
+    if account.l1_address.parse() != Ok(owner) {
+        return rule(format!("{who} belongs to {}, `l1_key` is the key of {owner}", account.l1_address));
+    }
+    Ok(())
+}
+
 #[expect(clippy::too_many_arguments, reason = "everything that a leg is held against")]
 fn leg_rules(
     spec: &PairSpec,
@@ -276,6 +301,18 @@ fn distance(
         ));
     }
     Ok(())
+}
+
+/// Reads the withdrawal history, newest first, and the collateral once there is something to verify; `known` until then.
+pub async fn withdrawals<V: Venue>(
+    venue: &V,
+    account: crate::model::AccountIndex,
+    known: Usdc,
+) -> Result<(Vec<Withdrawal>, Usdc), VenueError> {
+    let rows = venue.withdrawals(account).await?;
+    let moved = rows.first().is_some_and(|row| row.status != WithdrawStatus::Pending);
+    let collateral = if moved { venue.account(account).await?.margin.collateral } else { known };
+    Ok((rows, collateral))
 }
 
 /// What a reconciliation asks about.

@@ -11,7 +11,8 @@ use super::event::{Event, SendResult};
 use crate::model::{AccountIndex, ApiKeyIndex};
 use crate::rt::{Tasks, kill_point};
 use crate::signing::PrivateKey;
-use crate::tx::SignedTx;
+use crate::tx::l1::EthKey;
+use crate::tx::{Envelope, SignedTx};
 use crate::venue::{Class, Venue, VenueError};
 
 /// The private keys of a run.
@@ -20,12 +21,34 @@ pub struct Signer {
     pub chain_id: u32,
     /// One key per account and slot.
     pub keys: BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey>,
+    /// The Ethereum keys of the accounts' owners, where the plan withdraws by the fast route.
+    pub owners: BTreeMap<AccountIndex, EthKey>,
+}
+
+impl Signer {
+    /// Signs a transaction, for its owner too where it has a place for that; `None` without the keys.
+    pub(crate) fn sign(&self, envelope: &Envelope) -> Option<SignedTx> {
+        let account = envelope.account();
+        let key = self.keys.get(&(account, envelope.api_key_index()))?;
+        let l1_sig = match envelope.l1_message(self.chain_id) {
+            Some(message) => Some(self.owners.get(&account)?.sign(&message)),
+            None => None,
+        };
+        Some(envelope.sign_with_l1(self.chain_id, key, l1_sig.as_deref()))
+    }
 }
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Signer(chain {}, {} keys)", self.chain_id, self.keys.len())
     }
+}
+
+/// Where the venue takes a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Transactions,
+    FastWithdrawals,
 }
 
 /// One sending.
@@ -35,6 +58,7 @@ pub(crate) struct Job {
     pub(crate) leg: LegSide,
     pub(crate) tx: SignedTx,
     pub(crate) class: Class,
+    pub(crate) endpoint: Endpoint,
     /// Whether an earlier sending of the same bytes may have been taken in.
     pub(crate) in_doubt: bool,
 }
@@ -77,7 +101,14 @@ impl Senders {
 async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mpsc::Sender<Input>) {
     while let Some(job) = jobs.recv().await {
         kill_point("send.before");
-        let answer = venue.send(&job.tx, job.class).await;
+        let answer = match job.endpoint {
+            Endpoint::Transactions => venue.send(&job.tx, job.class).await,
+            Endpoint::FastWithdrawals => {
+                let answer = venue.send_fast_withdrawal(&job.tx, job.class).await;
+                kill_point("send.fast");
+                answer
+            }
+        };
         kill_point("send.after");
         let result = match answer {
             Ok(_) => SendResult::Accepted,

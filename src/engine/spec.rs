@@ -43,7 +43,9 @@ impl PairSpec {
             | Purpose::Exit
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => leg.guard_key_index.unwrap_or(leg.api_key_index),
-            Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) => leg.api_key_index,
+            Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {
+                leg.api_key_index
+            }
         }
     }
 

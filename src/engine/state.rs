@@ -152,6 +152,8 @@ pub struct Leg {
     pub dead_man: Option<Timestamp>,
     /// Its withdrawal.
     pub withdrawal: Option<LegWithdrawal>,
+    /// What the bridge takes for it; `None` when it goes by the secure route.
+    pub fast_fee: Option<Usdc>,
     /// Refusals of the entry order, in words.
     pub entry_refused: Option<String>,
     /// Refusals since the last progress, any purpose, with the last reason.
@@ -171,6 +173,11 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// Returns the route of its withdrawal, with what that costs.
+    pub fn withdrawal_route(&self) -> String {
+        self.fast_fee.map_or_else(|| "secure".to_owned(), |fee| format!("fast, fee {fee} USDC"))
+    }
+
     /// Returns own orders that are or may be live.
     pub fn live_orders(&self) -> impl Iterator<Item = (ClientOrderIndex, &OwnOrder)> {
         self.orders.iter().filter(|(_, order)| order.may_be_live()).map(|(index, order)| (*index, order))
@@ -520,6 +527,10 @@ impl Pair {
                 }
             }
             Purpose::Withdraw(amount) => leg.withdrawal = Some(LegWithdrawal::Sent { amount, at: intent.at }),
+            Purpose::FastWithdraw { amount, fee } => {
+                leg.withdrawal = Some(LegWithdrawal::Sent { amount, at: intent.at });
+                leg.fast_fee = Some(fee);
+            }
             _ => {}
         }
         leg.unsettled.insert(intent.id, intent.clone());
@@ -582,8 +593,9 @@ impl Pair {
                 }
                 match intent.purpose {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
-                    Purpose::Withdraw(_) => {
+                    Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {
                         leg.withdrawal = None;
+                        leg.fast_fee = None;
                         leg.withdrawal_refusals += 1;
                     }
                     _ => {}

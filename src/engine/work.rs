@@ -67,7 +67,9 @@ impl Work<'_> {
         let view = self.view.leg(side);
         // What adds risk needs to know everything; what reduces it must also go out half blind.
         let seen = match purpose {
-            Purpose::Entry | Purpose::Leverage | Purpose::Withdraw(_) => view.synced,
+            Purpose::Entry | Purpose::Leverage | Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {
+                view.synced
+            }
             Purpose::Cancel(_)
             | Purpose::Hedge
             | Purpose::Exit
@@ -83,7 +85,7 @@ impl Work<'_> {
         let ttl = match purpose {
             Purpose::Hedge | Purpose::Exit | Purpose::Cancel(_) => TTL_URGENT,
             Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => TTL_PLACE,
-            Purpose::Withdraw(_) => TTL_WITHDRAW,
+            Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => TTL_WITHDRAW,
         };
         let same_owner = self.pair.checked.as_ref().is_some_and(|checked| checked.same_owner);
         // Cancel both sides rather than trade between accounts of one owner (rules.md §3.4).

@@ -13,20 +13,23 @@ pub(crate) fn leg(r: &mut Resolver<'_>, index: usize, side: &str) -> LegPlan {
     LegPlan {
         account: AccountIndex::new(r.integer(at, &format!("{side}/account")).unwrap_or(0)),
         api_key_index: ApiKeyIndex::new(r.integer(at, &format!("{side}/api_key_index")).unwrap_or(4)),
-        key: key(r, index, &format!("{side}/key")),
+        key: key(r, index, &format!("{side}/key")).unwrap_or(KeySource::Paper),
         guard_key_index: r.integer(at, &format!("{side}/guard_key_index")).map(ApiKeyIndex::new),
+        l1_key: key(r, index, &format!("{side}/l1_key")),
     }
 }
 
-/// Reads where a key comes from. A value that is no source is taken for a key: it is never repeated in a message.
-fn key(r: &mut Resolver<'_>, index: usize, path: &str) -> KeySource {
-    let Some(value) = r.value(Some(index), path) else { return KeySource::Paper };
+/// Reads where a key comes from; `None` when nothing is written. A value that is no source is taken for a key: it is
+/// never repeated in a message, and something harmless stands in for it.
+fn key(r: &mut Resolver<'_>, index: usize, path: &str) -> Option<KeySource> {
+    let value = r.value(Some(index), path)?;
+    let name = path.rsplit('/').next().unwrap_or(path);
     let text = value.text;
     if looks_like_key(&text) {
         key_material(r, &value.site);
-        return KeySource::Paper;
+        return Some(KeySource::Paper);
     }
-    match text.split_once(':') {
+    Some(match text.split_once(':') {
         None if text == "paper" => KeySource::Paper,
         Some(("env", name)) if is_env_name(name) => KeySource::Env(name.to_owned()),
         Some(("file", file)) if !file.is_empty() => KeySource::File(r.path(file)),
@@ -34,7 +37,7 @@ fn key(r: &mut Resolver<'_>, index: usize, path: &str) -> KeySource {
         Some(("env" | "file" | "sealed", _)) => {
             let help =
                 "write `env:NAME` with a name of letters, digits and `_`, `file:PATH` or `sealed:PATH`";
-            r.refuse(codes::BAD_KEY_SOURCE, &value.site, "`key` names no source".to_owned(), help);
+            r.refuse(codes::BAD_KEY_SOURCE, &value.site, format!("`{name}` names no source"), help);
             KeySource::Paper
         }
         _ => {
@@ -42,12 +45,12 @@ fn key(r: &mut Resolver<'_>, index: usize, path: &str) -> KeySource {
             r.refuse(
                 codes::BAD_KEY_SOURCE,
                 &value.site,
-                "`key` is where the key comes from, and this is none".to_owned(),
+                format!("`{name}` is where the key comes from, and this is none"),
                 help,
             );
             KeySource::Paper
         }
-    }
+    })
 }
 
 fn key_material(r: &mut Resolver<'_>, site: &Site) {

@@ -70,6 +70,7 @@ pub(crate) const PAPER_KEY: RuleId = RuleId::new("LP505", "paper-key");
 pub(crate) const GUARD_KEY_SAME: RuleId = RuleId::new("LP506", "guard-key-same");
 pub(crate) const KEY_SHARED: RuleId = RuleId::new("LP507", "key-shared");
 pub(crate) const APP_KEY_SLOT: RuleId = RuleId::new("LP508", "app-key-slot");
+pub(crate) const FAST_WITHOUT_OWNER: RuleId = RuleId::new("LP509", "fast-without-l1-key");
 
 // Durability
 pub(crate) const RETRY_ORDER: RuleId = RuleId::new("LP601", "retry-order");

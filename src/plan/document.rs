@@ -105,7 +105,7 @@ fn cover_lines(text: &str, covers: &mut Vec<Range<usize>>) {
             let name =
                 line[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
             let value = line[at + 1..].trim_start().trim_start_matches(['"', '\'']);
-            let secret = (matches!(name, "key" | "webhook") && !names_a_source(value))
+            let secret = (matches!(name, "key" | "l1_key" | "webhook") && !names_a_source(value))
                 || secrets::names_a_secret(name);
             if secret && !value.starts_with("paper") {
                 covers.push(start + at + 1..start + line.trim_end().len().max(at + 1));

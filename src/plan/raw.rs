@@ -313,6 +313,9 @@ struct RawLeg {
     /// A second key slot for cancel, hedge and flatten, so that a blocked nonce stream cannot hold them up.
     #[schemars(extend("minimum" = 0, "maximum" = 254))]
     guard_key_index: Option<Number>,
+    /// Where the Ethereum private key of the account's owner comes from, as for `key`; only `withdraw.route: fast` needs
+    /// it. No template.
+    l1_key: Option<String>,
 }
 
 /// The entry orders: one limit order a leg, written to the journal before it is sent.
@@ -427,7 +430,8 @@ struct RawWithdraw {
     /// Once the pair is flat again, or not at all. Default: on_exit.
     #[schemars(extend("default" = "on_exit"))]
     when: Option<WithdrawWhen>,
-    /// `secure` pays to the account's own L1 address, with a delay; `fast` goes through the venue's bridge. Default: secure.
+    /// `secure` pays to the account's own L1 address, with a delay; `fast` goes through the venue's bridge to the same
+    /// address, for a fee, and needs each leg's `l1_key`. Neither stands in for the other. Default: secure.
     #[schemars(extend("default" = "secure"))]
     route: Option<WithdrawRoute>,
     /// USDC that stays in each account. Default: 0.

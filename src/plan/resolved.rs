@@ -111,6 +111,11 @@ pub struct PairPlan {
 }
 
 impl PairPlan {
+    /// Returns whether the pair hands its USDC back by the fast route, which the accounts' owners sign.
+    pub fn withdraws_fast(&self) -> bool {
+        self.withdraw.when == WithdrawWhen::OnExit && self.withdraw.route == WithdrawRoute::Fast
+    }
+
     /// Returns the initial margin fraction of the plan's leverage, in 1/10000.
     pub fn initial_margin_fraction(&self) -> u16 {
         u16::try_from(10_000 / self.leverage.max(1)).unwrap_or(10_000)
@@ -168,6 +173,9 @@ pub struct LegPlan {
     pub key: KeySource,
     /// A second slot for cancel, hedge and flatten.
     pub guard_key_index: Option<ApiKeyIndex>,
+    /// Where the Ethereum key of the account's owner comes from; never the key. The fast route needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l1_key: Option<KeySource>,
 }
 
 /// Where a private key comes from.

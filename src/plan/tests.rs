@@ -133,6 +133,8 @@ fn template_mistakes_have_their_codes() {
     assert_eq!(vars("{{ env.NOT_SET }}{{ vars.a }}"), ["LP202 /size"]);
     let key = edited("1001, api_key_index: 4, key: paper", "1001, api_key_index: 4, key: \"{{ env.KEY }}\"");
     assert_eq!(codes(&key), ["LP503 /pairs/0/long/key"]);
+    let owner = edited("1001, api_key_index: 4,", "1001, l1_key: \"{{ env.KEY }}\", api_key_index: 4,");
+    assert_eq!(codes(&owner), ["LP503 /pairs/0/long/l1_key"]);
 }
 
 #[test]
@@ -144,6 +146,16 @@ fn nothing_secret_is_in_any_message() {
         let loaded = load(&source, &LoadOptions::default(), snapshot_markets());
         assert_eq!(codes(&loaded), [format!("{code} /pairs/0/long/key")]);
         assert!(!format!("{:?}", loaded.findings).contains(secret));
+        if !key.starts_with("env:") {
+            assert!(!loaded.document.covered_text(&source).contains(key));
+        }
+    }
+    for (key, code) in [(&secret[..64], "LP501"), ("hunter2", "LP502"), ("env:9bad", "LP502")] {
+        let text = PLAN.replacen("key: paper", &format!("key: paper, l1_key: {key}"), 1);
+        let source = SourceFile::from_text("plan.yaml", &text);
+        let loaded = load(&source, &LoadOptions::default(), snapshot_markets());
+        assert_eq!(codes(&loaded), [format!("{code} /pairs/0/long/l1_key")]);
+        assert!(!format!("{:?}", loaded.findings).contains(&secret[..64]));
         if !key.starts_with("env:") {
             assert!(!loaded.document.covered_text(&source).contains(key));
         }

@@ -66,9 +66,10 @@ pub(crate) fn substitute(root: &mut Node, options: &LoadOptions<'_>) -> Vec<Find
     findings
 }
 
-/// Returns whether a pointer is the `key:` of a leg.
+/// Returns whether a pointer is the `key:` or the `l1_key:` of a leg.
 pub(crate) fn is_key(pointer: &str) -> bool {
-    pointer.starts_with("/pairs/") && (pointer.ends_with("/long/key") || pointer.ends_with("/short/key"))
+    const KEYS: [&str; 4] = ["/long/key", "/short/key", "/long/l1_key", "/short/l1_key"];
+    pointer.starts_with("/pairs/") && KEYS.iter().any(|end| pointer.ends_with(end))
 }
 
 fn pair_of(pointer: &str) -> Option<usize> {

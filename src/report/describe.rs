@@ -109,6 +109,9 @@ fn intent(intent: &Intent, market: &Market) -> String {
         (Purpose::ArmDeadMan(until), None) => format!("{leg}: dead man's switch set to {until}"),
         (Purpose::ClearDeadMan, None) => format!("{leg}: dead man's switch cleared"),
         (Purpose::Withdraw(amount), None) => format!("{leg}: withdraw {amount} USDC"),
+        (Purpose::FastWithdraw { amount, fee }, None) => {
+            format!("{leg}: withdraw {amount} USDC by the fast route, fee {fee} USDC")
+        }
         (Purpose::Entry | Purpose::Hedge | Purpose::Exit, None) => format!("{leg}: order"),
     }
 }

@@ -67,9 +67,12 @@ impl PairSummary {
         let last_price = pair.checked.as_ref().map(|checked| checked.sell);
         let withdrawal = |leg: &crate::engine::Leg| match &leg.withdrawal {
             Some(LegWithdrawal::Seen { id, amount, status, .. }) => {
-                format!("{amount} USDC, {} (withdrawal {id})", format!("{status:?}").to_lowercase())
+                let status = format!("{status:?}").to_lowercase();
+                format!("{amount} USDC, {}, {status} (withdrawal {id})", leg.withdrawal_route())
             }
-            Some(LegWithdrawal::Sent { amount, .. }) => format!("{amount} USDC, not confirmed"),
+            Some(LegWithdrawal::Sent { amount, .. }) => {
+                format!("{amount} USDC, {}, not confirmed", leg.withdrawal_route())
+            }
             Some(LegWithdrawal::Skipped(reason)) => format!("none: {reason}"),
             None => "none".to_owned(),
         };

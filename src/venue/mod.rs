@@ -11,7 +11,7 @@ pub use budget::{Budget, BudgetError, Cost, Tier};
 pub use credential::{Credential, KeyLocation, KeyReadError, KeyWarning};
 pub use error::{Retry, VenueError};
 pub use port::{
-    Accepted, Class, Feed, Limits, MarketData, Notice, NoticeKind, Subscription, TxStatus, TxView, Venue,
-    VenueEvent,
+    Accepted, Class, FastTerms, Feed, Limits, MarketData, Notice, NoticeKind, Subscription, TxStatus, TxView,
+    Venue, VenueEvent,
 };
 pub use sealed::{Passphrase, Sealed, SealedError, SecretKind};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::VenueError;
 use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, BookTop, MarginView, Market, MarketId, Nonce, Order,
-    PositionView, Price, Timestamp, Trade, TxHash, Withdrawal,
+    PositionView, Price, Timestamp, Trade, TxHash, Usdc, Withdrawal,
 };
 use crate::tx::SignedTx;
 
@@ -82,6 +82,17 @@ pub struct Limits {
     pub maker_fee: u32,
     /// Taker fee in millionths.
     pub taker_fee: u32,
+}
+
+/// What the fast route offers an account at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FastTerms {
+    /// The venue's bridge: who transfers to it is paid out on L1.
+    pub bridge: AccountIndex,
+    /// The most that it takes of this account.
+    pub max: Usdc,
+    /// What it costs, on top of the amount.
+    pub fee: Usdc,
 }
 
 /// Mark, index and last price of a market.
@@ -231,8 +242,18 @@ pub trait Venue: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Withdrawal>, VenueError>> + Send;
     /// Returns how long a secure withdrawal takes at the moment.
     fn withdrawal_delay(&self) -> impl Future<Output = Result<Duration, VenueError>> + Send;
+    /// Returns bridge, limit and fee of the fast route (needs the account's token).
+    fn fast_terms(&self, account: AccountIndex)
+    -> impl Future<Output = Result<FastTerms, VenueError>> + Send;
     /// Sends signed bytes. `Ok` means taken in, not executed.
     fn send(&self, tx: &SignedTx, class: Class) -> impl Future<Output = Result<Accepted, VenueError>> + Send;
+    /// Sends a signed transfer to the bridge, which pays out to the address in its memo (needs the account's token).
+    /// `Ok` means taken in, not executed.
+    fn send_fast_withdrawal(
+        &self,
+        tx: &SignedTx,
+        class: Class,
+    ) -> impl Future<Output = Result<Accepted, VenueError>> + Send;
     /// Opens the streams of `what`; they reconnect by themselves until the receiver is dropped.
     fn subscribe(&self, what: Subscription) -> mpsc::Receiver<VenueEvent>;
 }

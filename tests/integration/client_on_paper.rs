@@ -9,11 +9,13 @@ use lighter_plan::model::{
 };
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{
-    Fault, FaultRule, Faults, PaperConfig, PaperServer, PaperSlots, Running, key,
+    Fault, FaultRule, Faults, PaperConfig, PaperServer, PaperSlots, Running, eth_key, key,
 };
 use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::rt::{real_sleep, real_timeout};
-use lighter_plan::tx::{Attributes, CancelOrder, CreateOrder, Envelope, OrderSpec, SignedTx, Tx, Withdraw};
+use lighter_plan::tx::{
+    Attributes, CancelOrder, CreateOrder, Envelope, OrderSpec, SignedTx, Transfer, Tx, Withdraw,
+};
 use lighter_plan::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, StreamOptions};
 use lighter_plan::venue::{Class, Credential, Feed, Subscription, TxStatus, Venue, VenueError, VenueEvent};
 use tokio::sync::mpsc::Receiver;
@@ -364,6 +366,47 @@ async fn f_03_over_the_socket_a_transaction_executes_once() {
     assert_eq!(rig.running.faults.happened().len(), faults.iter().flatten().count());
     let orders = rig.venue.active_orders(LONG, MARKET).await.unwrap();
     assert_eq!(orders.len(), faults.len());
+}
+
+/// F-03, R-26: a fast withdrawal whose answer is lost is found by its hash; the same bytes move the money once.
+#[tokio::test]
+async fn f_03_a_fast_withdrawal_whose_answer_is_lost_is_found() {
+    let rig = Rig::start(config()).await;
+    let terms = rig.venue.fast_terms(LONG).await.unwrap();
+    assert_eq!(terms.fee, Usdc::whole(1));
+    assert_eq!(terms.max, Usdc::whole(9_999));
+    let owner = eth_key(SEED, LONG);
+    let mut memo = [0; 32];
+    memo[..20].copy_from_slice(owner.address().as_bytes());
+    let body = Transfer {
+        from_account_index: LONG.get(),
+        api_key_index: SLOT.get(),
+        to_account_index: terms.bridge.get(),
+        asset_index: 3,
+        from_route_type: 0,
+        to_route_type: 0,
+        amount: 9_999_000_000,
+        usdc_fee: terms.fee.micros(),
+        memo,
+    };
+    let expired_at = rig.running.clock.now().after(Duration::from_secs(60)).as_millis();
+    let envelope = Envelope { tx: body.into(), expired_at, nonce: 0, attributes: Attributes::default() };
+    let l1_sig = owner.sign(&envelope.l1_message(rig.running.chain_id).unwrap());
+    let tx = envelope.sign_with_l1(rig.running.chain_id, &key(SEED, LONG, SLOT), Some(&l1_sig));
+
+    rig.running.faults.add(FaultRule::next("fastwithdraw", Fault::DropReply));
+    let lost = rig.venue.send_fast_withdrawal(&tx, Class::Hedge).await;
+    assert!(matches!(lost, Err(VenueError::OutcomeUnknown { .. })), "{lost:?}");
+    assert_eq!(rig.executed(tx.hash).await, TxStatus::Executed);
+    let again = rig.venue.send_fast_withdrawal(&tx, Class::Hedge).await;
+    assert!(matches!(again, Err(VenueError::Rejected { .. })), "{again:?}");
+    let rows = rig.venue.withdrawals(LONG).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.amount, row.secure)).collect::<Vec<_>>(),
+        [(Usdc::whole(9_999), false)]
+    );
+    assert_eq!(rig.venue.account(LONG).await.unwrap().margin.collateral, Usdc::ZERO);
+    assert_eq!(rig.venue.oddities().counts(), []);
 }
 
 /// cut connections and lost frames are repaired by new snapshots.

@@ -111,3 +111,20 @@ fn usage_errors_are_2_and_help_is_0() {
     }
     bench.run(&["--version"]).expect(0);
 }
+
+/// Another owner's key is found out by the check, before anything is sent, and shown nowhere.
+#[test]
+fn the_fast_route_asks_for_the_accounts_own_owner() {
+    let bench = Bench::new();
+    let worlds = concat!("world: ", env!("CARGO_MANIFEST_DIR"), "/tests/");
+    let plan = include_str!("../../plans/fast-withdrawal.yaml").replace("world: ../tests/", worlds);
+    bench.write("plan.yaml", plan.replacen("l1_key: paper", "l1_key: env:OWNER", 1));
+    let key = "5e".repeat(32);
+    let apply = ["--state", "state", "apply", "plan.yaml", "--auto-approve"];
+    let run = bench.run_with(&apply, "", &[("OWNER", &key)]).expect(28);
+    let told = run.stdout + &run.stderr;
+    assert!(told.contains("account 1001 (long) belongs to 0x"), "{told}");
+    assert!(!told.contains(&key) && !told.contains("sent"), "{told}");
+    let run = bench.run(&apply).expect(1);
+    assert!(run.stderr.contains("no `l1_key` for account 1001"), "{}", run.stderr);
+}

@@ -35,6 +35,14 @@ fn the_quick_start_plan_is_well() {
     assert_eq!((&json["version"], &json["failures"]), (&1.into(), &0.into()), "{json}");
 }
 
+#[test]
+fn the_fast_route_is_asked_for_its_terms() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/plans/fast-withdrawal.yaml");
+    let run = Bench::new().run(&["doctor", path]).expect(0);
+    assert_eq!(run.stdout.matches("fast, up to 9999.000000 USDC now, fee 1.000000 USDC").count(), 2);
+    assert_eq!(run.stdout.matches("owner").count(), 2, "{}", run.stdout);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_held_against_their_accounts() {
     let running = venue().await;

@@ -97,6 +97,58 @@ fn sol_pair_fills_holds_leaves_and_withdraws() {
     assert_eq!(run.steps("alpha").last().unwrap(), "done");
 }
 
+/// The fast route, with the owners' signatures: the receipt says which way the money went and what that cost.
+#[test]
+fn fast_withdrawal_goes_through_the_bridge() {
+    let run = apply("fast-withdrawal");
+    run.ends_with(
+        0,
+        &[
+            "held for max_hold",
+            "difference 0",
+            "fast, fee 1.000000 USDC",
+            "by the fast route, fee 1.000000 USDC",
+        ],
+    );
+    run.flat_and_withdrawn("alpha");
+    let fast: Vec<_> = run
+        .entries("alpha", "intent")
+        .into_iter()
+        .filter(|intent| intent["purpose"]["fast-withdraw"].is_object())
+        .collect();
+    assert_eq!(fast.len(), 2, "{}", run.stdout());
+    assert!(fast.iter().all(|intent| intent["tx_type"] == 12), "{fast:?}");
+    let rows = run.entries("alpha", "withdrawal");
+    assert!(rows.iter().any(|row| row["status"] == "completed"), "{rows:?}");
+}
+
+/// killed when the venue has taken the long leg's transfer in and nobody has heard of it: `resume` finds it,
+/// and no second one is signed.
+#[cfg(feature = "killpoints")]
+#[test]
+fn r_26_a_fast_withdrawal_survives_a_crash_once() {
+    let state = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], kill: &str| {
+        let mut command = Command::new(binary());
+        command.arg("--state").arg(state.path()).args(arguments).env("LIGHTER_PLAN_KILL_AT", kill);
+        command.env_remove("RUST_LOG").output().unwrap()
+    };
+    let path = plan("fast-withdrawal");
+    let killed = run(&["apply", path.to_str().unwrap(), "--auto-approve"], "send.fast:1");
+    assert_eq!(killed.status.code(), None, "{}", String::from_utf8_lossy(&killed.stdout));
+    let words = String::from_utf8_lossy(&killed.stderr).into_owned();
+    let id = words.split_whitespace().skip_while(|word| *word != "run").nth(1).unwrap().to_owned();
+    let resumed = run(&["resume", &id], "never:1");
+    let told = String::from_utf8_lossy(&resumed.stdout).into_owned();
+    assert_eq!(resumed.status.code(), Some(0), "{told}\n{}", String::from_utf8_lossy(&resumed.stderr));
+    assert_eq!(told.matches("fast, fee 1.000000 USDC, completed").count(), 2, "{told}");
+    let journal = run(&["journal", "export", &id], "never:1");
+    let lines = String::from_utf8_lossy(&journal.stdout).into_owned();
+    let signed =
+        lines.matches("\\\"fast-withdraw\\\"").count() + lines.matches("{\"fast-withdraw\":").count();
+    assert_eq!(signed, 2, "{lines}");
+}
+
 /// only one leg fills; what was filled, not what was ordered, is completed.
 #[test]
 fn long_only_is_completed_by_the_hedge() {

@@ -611,6 +611,7 @@ impl Run {
             Effect::Check => self.start_check(),
             Effect::Reconcile(side) => self.reconcile(*side, false),
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
+            Effect::AskFastTerms(_) => self.watch.fail("no plan here takes the fast route"),
             Effect::Pull(_) => self.watch.fail("there is no other pair"),
         }
     }
@@ -628,7 +629,8 @@ impl Run {
         });
         let (market, before) = (self.life().market.clone(), self.life().pair.checked.clone());
         self.life().tasks.push(Box::pin(async move {
-            let input = CheckInput { spec: &spec, market, keys, now, before: before.as_deref() };
+            let (owners, before) = ([None, None], before.as_deref());
+            let input = CheckInput { spec: &spec, market, keys, owners, now, before };
             match reads::check(&venue, &input).await {
                 Ok(checked) => Input::Event(Box::new(Event::CheckPassed(Box::new(checked)))),
                 Err(CheckError::Venue(error)) if error.retry() != Retry::Never => {

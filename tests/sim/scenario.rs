@@ -331,7 +331,8 @@ impl Scenario {
 }
 
 fn leg(account: AccountIndex) -> LegPlan {
-    LegPlan { account, api_key_index: ApiKeyIndex::new(4), key: KeySource::Paper, guard_key_index: None }
+    let (api_key_index, key) = (ApiKeyIndex::new(4), KeySource::Paper);
+    LegPlan { account, api_key_index, key, guard_key_index: None, l1_key: None }
 }
 
 fn pair(market: &Market) -> PairPlan {

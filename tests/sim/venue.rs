@@ -17,7 +17,8 @@ use lighter_plan::paper::world::{Pace, World, WorldSpec};
 use lighter_plan::rt::SplitMix64;
 use lighter_plan::tx::SignedTx;
 use lighter_plan::venue::{
-    Accepted, Class, Limits, MarketData, Subscription, TxStatus, TxView, Venue, VenueError, VenueEvent,
+    Accepted, Class, FastTerms, Limits, MarketData, Subscription, TxStatus, TxView, Venue, VenueError,
+    VenueEvent,
 };
 use rust_decimal::Decimal;
 
@@ -211,6 +212,14 @@ impl Venue for Direct {
     async fn withdrawal_delay(&self) -> Result<Duration, VenueError> {
         self.request("withdrawalDelay").await?;
         Ok(self.lock().exchange.withdrawal_delay())
+    }
+
+    async fn fast_terms(&self, _account: AccountIndex) -> Result<FastTerms, VenueError> {
+        unreachable!("no plan of the simulation takes the fast route")
+    }
+
+    async fn send_fast_withdrawal(&self, _tx: &SignedTx, _class: Class) -> Result<Accepted, VenueError> {
+        unreachable!("no plan of the simulation takes the fast route")
     }
 
     async fn send(&self, _tx: &SignedTx, _class: Class) -> Result<Accepted, VenueError> {

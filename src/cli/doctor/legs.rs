@@ -1,13 +1,22 @@
 //! The plan's markets and accounts: rules against the shipped ones, balances, positions and orders that are there.
 
+use std::collections::BTreeMap;
+
 use crate::cli::health::{Health, chain};
 use crate::cli::session;
-use crate::model::{Market, Price, Rounding, Size, Usdc, snapshot_markets};
+use crate::model::{AccountIndex, Market, Price, Rounding, Size, Usdc, snapshot_markets};
 use crate::plan::{LegPlan, PairPlan, Plan, PriceSpec, SizeSpec, initial_margin, messages_in_worst_minute};
+use crate::tx::l1::Address;
 use crate::venue::lighter::LighterVenue;
 use crate::venue::{Tier, Venue as _};
 
-pub(super) async fn look(health: &mut Health, venue: &LighterVenue, plan: &Plan) {
+/// Looks at every pair; `owners` are the addresses of the Ethereum keys that the plan names.
+pub(super) async fn look(
+    health: &mut Health,
+    venue: &LighterVenue,
+    plan: &Plan,
+    owners: &BTreeMap<AccountIndex, Address>,
+) {
     let markets = match venue.markets().await {
         Ok(markets) => markets,
         Err(error) => return health.fail("venue", "markets", chain(&error), "try again later"),
@@ -21,6 +30,9 @@ pub(super) async fn look(health: &mut Health, venue: &LighterVenue, plan: &Plan)
         rules(health, pair, market);
         for leg in [&pair.long, &pair.short] {
             account(health, venue, (pair, leg), market).await;
+            if pair.withdraws_fast() {
+                fast_route(health, venue, leg.account, owners.get(&leg.account)).await;
+            }
         }
     }
     messages(health, venue, plan);
@@ -81,6 +93,31 @@ async fn account(
     } else {
         let detail = format!("{} in all markets", view.total_order_count);
         health.warn(&area, "orders", detail, "those in the plan's market must be cancelled");
+    }
+}
+
+/// Asks what the fast route offers, and holds the owner's key against the account.
+async fn fast_route(
+    health: &mut Health,
+    venue: &LighterVenue,
+    account: AccountIndex,
+    owner: Option<&Address>,
+) {
+    let area = account.to_string();
+    match venue.fast_terms(account).await {
+        Ok(terms) => {
+            let detail = format!("fast, up to {} USDC now, fee {} USDC", terms.max, terms.fee);
+            health.ok(&area, "withdrawal", detail);
+        }
+        Err(error) => health.fail(&area, "withdrawal", chain(&error), "write `route: secure`, or try later"),
+    }
+    // A key that cannot be read is told already, and so is an account.
+    let (Some(owner), Ok(view)) = (owner, venue.account(account).await) else { return };
+    if view.l1_address.parse() == Ok(*owner) {
+        health.ok(&area, "owner", format!("{owner}"));
+    } else {
+        let detail = format!("the account belongs to {}, `l1_key` is of {owner}", view.l1_address);
+        health.fail(&area, "owner", detail, "correct `l1_key:`");
     }
 }
 

@@ -5,6 +5,7 @@ mod probe;
 mod state;
 mod venue;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,13 +13,14 @@ use clap::Args;
 use super::apply::network_name;
 use super::health::{Health, chain};
 use super::keys::network::NetworkArgs;
-use super::keys::{Format, SecretPlace, check};
+use super::keys::{Format, check};
 use super::{Context, Exit, Fault, Variables, session};
 use crate::journal::StateDir;
 use crate::model::{AccountIndex, ApiKeyIndex, snapshot_markets};
-use crate::plan::{KeySource, LegPlan, Network, Plan, SourceFile};
+use crate::plan::{Network, Plan, SourceFile};
 use crate::rt::Clock;
 use crate::signing::PrivateKey;
+use crate::tx::l1::Address;
 use crate::venue::Credential;
 use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints};
 
@@ -115,6 +117,7 @@ async fn look_at_plan(
     probe: Option<&StateDir>,
 ) -> Result<(), Fault> {
     let held = keys(health, plan, context);
+    let owners = owners(health, plan, context);
     let paper = match &plan.paper {
         Some(paper) if plan.network == Network::Paper => {
             match session::start_paper(plan, paper, None).await {
@@ -147,7 +150,7 @@ async fn look_at_plan(
             let slot = (held.account, held.slot);
             check::registered(health, &client, endpoints.chain_id, slot, &held.key).await;
         }
-        legs::look(health, &client, plan).await;
+        legs::look(health, &client, plan, &owners).await;
         if let Some(state) = probe {
             let way = (&client, endpoints.chain_id, &clock);
             probe::look(health, way, (plan, &held), state).await?;
@@ -162,7 +165,7 @@ async fn look_at_plan(
 fn keys(health: &mut Health, plan: &Plan, context: &Context) -> Vec<HeldKey> {
     let mut held = Vec::new();
     for leg in session::legs(plan) {
-        if let Some(place) = place(leg) {
+        for place in [Some(&leg.key), leg.l1_key.as_ref()].into_iter().flatten().filter_map(session::place) {
             check::permissions(health, &leg.account.to_string(), &place);
         }
         for slot in session::slots(leg) {
@@ -176,10 +179,15 @@ fn keys(health: &mut Health, plan: &Plan, context: &Context) -> Vec<HeldKey> {
     held
 }
 
-fn place(leg: &LegPlan) -> Option<SecretPlace> {
-    match &leg.key {
-        KeySource::File(path) => Some(SecretPlace::File(path.clone())),
-        KeySource::Sealed(path) => Some(SecretPlace::Sealed(path.clone())),
-        KeySource::Env(_) | KeySource::Paper => None,
+/// Returns the addresses of the owners' keys that the plan names; what cannot be read is told.
+fn owners(health: &mut Health, plan: &Plan, context: &Context) -> BTreeMap<AccountIndex, Address> {
+    let mut owners = BTreeMap::new();
+    for leg in session::legs(plan) {
+        let Some(source) = &leg.l1_key else { continue };
+        match session::owner_key(plan, leg.account, source, context.passphrases()) {
+            Ok(key) => drop(owners.insert(leg.account, key.address())),
+            Err(error) => health.fail(&leg.account.to_string(), "owner", chain(&error), "correct `l1_key:`"),
+        }
     }
+    owners
 }

@@ -1,4 +1,8 @@
 //! Withdraw: hands back what is available above `keep_usdc`, waits for confirmation and verifies the balance.
+//!
+//! The plan's route is the only one taken. A fast withdrawal that the venue refuses is handed over with the reason and
+//! never turned into a secure one: that would tie the money up for hours when the plan says minutes, and the operator,
+//! whose account is flat and whose money is still there, can choose.
 
 use std::time::Duration;
 
@@ -9,9 +13,13 @@ use crate::engine::event::Effect;
 use crate::engine::state::LegWithdrawal;
 use crate::engine::work::Work;
 use crate::model::{Timestamp, Usdc};
+use crate::plan::WithdrawRoute;
+use crate::tx::l1::Address;
 
-/// The venue's smallest withdrawal (rules.md §11).
+/// The venue's smallest secure withdrawal (rules.md §11).
 const MINIMUM: Usdc = Usdc::whole(1);
+/// The venue's smallest fast withdrawal. The second deployment takes less; there, up to this much stays behind.
+const FAST_MINIMUM: Usdc = Usdc::whole(4);
 /// How often the history is read.
 const POLL: Duration = Duration::from_secs(10);
 /// Refusals before the withdrawal is handed over.
@@ -60,13 +68,16 @@ fn start(work: &mut Work<'_>, side: LegSide) -> bool {
         work.out.wake_at(again);
         return false;
     };
-    let amount = margin.available.minus(work.spec.plan.withdraw.keep);
-    let at = work.now();
+    let available = margin.available.minus(work.spec.plan.withdraw.keep);
+    match work.spec.plan.withdraw.route {
+        WithdrawRoute::Secure => start_secure(work, side, available),
+        WithdrawRoute::Fast => start_fast(work, side, available),
+    }
+}
+
+fn start_secure(work: &mut Work<'_>, side: LegSide, amount: Usdc) -> bool {
     if amount < MINIMUM {
-        let reason =
-            format!("{} USDC above keep_usdc is under the venue's minimum of 1 USDC", amount.max(Usdc::ZERO));
-        work.record(Entry::WithdrawSkipped { leg: side, reason, at });
-        return true;
+        return skip(work, side, amount, MINIMUM);
     }
     let purpose = Purpose::Withdraw(amount);
     if work.can_send(side, &purpose)
@@ -77,6 +88,67 @@ fn start(work: &mut Work<'_>, side: LegSide) -> bool {
     false
 }
 
+/// The fee comes out of what is available; what is left of that is paid out.
+fn start_fast(work: &mut Work<'_>, side: LegSide, available: Usdc) -> bool {
+    let Some(terms) = work.view.leg(side).fast_terms else {
+        work.out.effect(Effect::AskFastTerms(side));
+        let again = work.now().after(Duration::from_secs(2));
+        work.out.wake_at(again);
+        return false;
+    };
+    let wanted = available.minus(terms.fee);
+    if wanted < FAST_MINIMUM {
+        return skip(work, side, wanted, FAST_MINIMUM);
+    }
+    let purpose = Purpose::FastWithdraw { amount: wanted.min(terms.max), fee: terms.fee };
+    if work.can_send(side, &purpose)
+        && let Some(origin) = work.origin(side, &purpose)
+        && let Some(owner) = owner(work, side)
+    {
+        let tx = origin.fast_withdraw(&terms, wanted.min(terms.max), owner);
+        work.propose(side, purpose, tx, None);
+    }
+    false
+}
+
+/// Returns whose account it is, as the check found it.
+fn owner(work: &Work<'_>, side: LegSide) -> Option<Address> {
+    let [long, short] = &work.pair.checked.as_ref()?.legs;
+    let leg = match side {
+        LegSide::Long => long,
+        LegSide::Short => short,
+    };
+    leg.l1_address.parse().ok()
+}
+
+/// Records that there is too little to withdraw; that is done, then.
+fn skip(work: &mut Work<'_>, side: LegSide, amount: Usdc, minimum: Usdc) -> bool {
+    let (amount, at) = (amount.max(Usdc::ZERO), work.now());
+    let minimum = minimum.to_decimal().normalize();
+    let reason = format!("{amount} USDC above keep_usdc is under the venue's minimum of {minimum} USDC");
+    work.record(Entry::WithdrawSkipped { leg: side, reason, at });
+    true
+}
+
+/// Returns the end when the bridge takes less than the plan hands back. A remainder that no withdrawal could carry is
+/// none; for more, the operator decides before anything is sent.
+fn beyond_the_bridge(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
+    let view = work.view.leg(side);
+    let terms = view.fast_terms.filter(|_| work.pair.leg(side).withdrawal.is_none())?;
+    let fresh = view.synced_at.is_some_and(|at| at >= work.pair.step_since);
+    let margin = view.margin.filter(|_| fresh)?;
+    let wanted = margin.available.minus(work.spec.plan.withdraw.keep).minus(terms.fee);
+    if wanted < FAST_MINIMUM || (wanted.minus(terms.max) < MINIMUM && terms.max >= FAST_MINIMUM) {
+        return None;
+    }
+    let account = work.spec.leg(side).account;
+    let summary = format!(
+        "flat, but the fast route takes at most {} of the {wanted} USDC of account {account} at the moment",
+        terms.max
+    );
+    Some(PairEnd { code: codes::FAILED_FLAT, summary })
+}
+
 /// Returns the end when a withdrawal cannot be finished by waiting.
 fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
     let leg = work.pair.leg(side);
@@ -85,6 +157,9 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
         let why = leg.last_refusal.as_ref().map_or("", |(_, text)| text.as_str());
         let summary = format!("flat, but the venue refuses the withdrawal from account {account}: {why}");
         return Some(PairEnd { code: codes::FAILED_FLAT, summary });
+    }
+    if let Some(end) = beyond_the_bridge(work, side) {
+        return Some(end);
     }
     match leg.withdrawal.as_ref()? {
         seen @ LegWithdrawal::Seen { id, amount, status, .. } if seen.failed() => {
@@ -116,10 +191,179 @@ fn receipts(work: &Work<'_>) -> String {
     let parts = LegSide::BOTH.map(|side| match &work.pair.leg(side).withdrawal {
         Some(LegWithdrawal::Seen { id, amount, status, collateral }) => {
             let status = format!("{status:?}").to_lowercase();
-            format!("{} withdrew {amount} USDC ({status}, {id}), {collateral} left", side.name())
+            let route = work.pair.leg(side).withdrawal_route();
+            format!("{} withdrew {amount} USDC ({route}; {status}, {id}), {collateral} left", side.name())
         }
         Some(LegWithdrawal::Skipped(reason)) => format!("{} withdrew nothing: {reason}", side.name()),
         Some(LegWithdrawal::Sent { .. }) | None => format!("{} withdrew nothing", side.name()),
     });
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::decide;
+    use crate::engine::entry::{Checked, CheckedLeg};
+    use crate::engine::event::{Decision, Event, LegView, View};
+    use crate::engine::spec::PairSpec;
+    use crate::engine::state::Pair;
+    use crate::lint::check;
+    use crate::model::{AccountIndex, ApiKeyIndex, MarginView, Market, Nonce, Price, Size, Withdrawal};
+    use crate::model::{WithdrawStatus, snapshot_markets};
+    use crate::plan::{LoadOptions, OnStop, SourceFile};
+    use crate::tx::{Transfer, Tx};
+    use crate::venue::FastTerms;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    const OWNER: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+
+    fn spec() -> PairSpec {
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../../plans/fast-withdrawal.yaml"));
+        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
+        PairSpec {
+            run: "r1".parse().unwrap(),
+            plan: plan.pairs[0].clone(),
+            on_stop: OnStop::Flatten,
+            own_accounts: std::collections::BTreeSet::new(),
+            shares_market: false,
+            restart_missed_entry: false,
+            continue_missed_withdrawal: false,
+        }
+    }
+
+    /// A flat pair that has come to its withdrawal.
+    fn pair() -> Pair {
+        let leg = |account| CheckedLeg {
+            account: AccountIndex::new(account),
+            l1_address: OWNER.to_owned(),
+            margin: MarginView::default(),
+            keys: vec![(ApiKeyIndex::new(4), Nonce::new(9))],
+            set_leverage: false,
+            funding_paid: Usdc::ZERO,
+            tier: "standard".to_owned(),
+        };
+        let checked = Checked {
+            market: Market::example(),
+            buy: Price::from_ticks(1),
+            sell: Price::from_ticks(2),
+            size: Size::LOT,
+            tolerance: Size::LOT,
+            same_owner: false,
+            at: NOW,
+            legs: [leg(1001), leg(1002)],
+        };
+        let mut pair = Pair::default();
+        pair.evolve(&Entry::Checked(Box::new(checked))).unwrap();
+        pair.evolve(&Entry::Step { to: Step::Withdraw, at: NOW }).unwrap();
+        pair
+    }
+
+    fn view(available: &str, terms: Option<FastTerms>) -> View {
+        let available = Usdc::exact(available.parse().unwrap()).unwrap();
+        let leg = LegView {
+            synced: true,
+            nonces_known: true,
+            synced_at: Some(NOW),
+            live: true,
+            margin: Some(MarginView { available, ..MarginView::default() }),
+            fast_terms: terms,
+            ..LegView::default()
+        };
+        View { now: NOW, long: leg.clone(), short: leg, ..View::default() }
+    }
+
+    fn terms(max: i64) -> Option<FastTerms> {
+        Some(FastTerms { bridge: AccountIndex::new(2), max: Usdc::whole(max), fee: Usdc::whole(1) })
+    }
+
+    fn end(decision: &Decision) -> Option<PairEnd> {
+        decision.entries.iter().find_map(|entry| match entry {
+            Entry::Step { to: Step::Done(end), .. } => Some(end.clone()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn the_terms_are_asked_for_first() {
+        let decision = decide(&pair(), &spec(), &view("100", None), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        for side in LegSide::BOTH {
+            assert!(decision.effects.contains(&Effect::AskFastTerms(side)), "{:?}", decision.effects);
+        }
+    }
+
+    #[test]
+    fn fee_and_amount_make_what_is_available() {
+        let decision = decide(&pair(), &spec(), &view("100", terms(1_000)), &Event::Tick);
+        assert_eq!(decision.proposals.len(), 2);
+        for proposal in &decision.proposals {
+            let (amount, fee) = (Usdc::whole(99), Usdc::whole(1));
+            assert_eq!(proposal.purpose, Purpose::FastWithdraw { amount, fee });
+            let Tx::Transfer(Transfer { to_account_index, amount, usdc_fee, memo, .. }) = &proposal.tx else {
+                panic!("{:?}", proposal.tx)
+            };
+            assert_eq!((*to_account_index, *amount, *usdc_fee), (2, 99_000_000, 1_000_000));
+            assert_eq!(hex::encode(memo), format!("{}{}", OWNER[2..].to_lowercase(), "0".repeat(24)));
+        }
+    }
+
+    #[test]
+    fn under_the_minimum_nothing_is_sent() {
+        let decision = decide(&pair(), &spec(), &view("4.999999", terms(1_000)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        assert!(end(&decision).unwrap().summary.contains("under the venue's minimum of 4 USDC"));
+        assert_eq!(decide(&pair(), &spec(), &view("5", terms(1_000)), &Event::Tick).proposals.len(), 2);
+    }
+
+    /// Less than what the plan hands back is the operator's decision; a remainder that nothing could carry is none.
+    #[test]
+    fn a_bridge_that_takes_less_is_handed_over() {
+        let decision = decide(&pair(), &spec(), &view("100", terms(50)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        let end = end(&decision).unwrap();
+        assert_eq!(end.code, codes::FAILED_FLAT);
+        assert!(
+            end.summary.contains("takes at most 50.000000 of the 99.000000 USDC of account 1001"),
+            "{}",
+            end.summary
+        );
+        let decision = decide(&pair(), &spec(), &view("99.9", terms(98)), &Event::Tick);
+        let purpose = decision.proposals[0].purpose;
+        assert_eq!(purpose, Purpose::FastWithdraw { amount: Usdc::whole(98), fee: Usdc::whole(1) });
+    }
+
+    /// a refused fast withdrawal becomes no secure one.
+    #[test]
+    fn r_26_a_refusal_is_handed_over_with_its_reason() {
+        let mut pair = pair();
+        pair.long.withdrawal_refusals = REFUSALS_MAX;
+        pair.long.last_refusal = Some((Some(21_504), "invalid L1 signature".to_owned()));
+        let decision = decide(&pair, &spec(), &view("100", terms(1_000)), &Event::Tick);
+        assert!(decision.proposals.is_empty());
+        let end = end(&decision).unwrap();
+        assert_eq!(end.code, codes::FAILED_FLAT);
+        assert!(end.summary.contains("invalid L1 signature"), "{}", end.summary);
+    }
+
+    #[test]
+    fn a_secure_withdrawal_of_the_same_amount_is_another_one() {
+        let mut pair = pair();
+        pair.long.withdrawal = Some(LegWithdrawal::Sent { amount: Usdc::whole(99), at: NOW });
+        pair.long.fast_fee = Some(Usdc::whole(1));
+        let row = |secure| Withdrawal {
+            id: "7".to_owned(),
+            amount: Usdc::whole(99),
+            at: NOW,
+            status: WithdrawStatus::Completed,
+            secure,
+            l1_tx_hash: None,
+        };
+        let seen = |secure| {
+            let event = Event::Withdrawals(LegSide::Long, vec![row(secure)], Usdc::ZERO);
+            let decision = decide(&pair, &spec(), &view("0", terms(1_000)), &event);
+            decision.entries.iter().any(|entry| matches!(entry, Entry::Withdrawal { .. }))
+        };
+        assert_eq!((seen(true), seen(false)), (false, true));
+    }
 }

@@ -13,6 +13,7 @@ mod duplicate_key;
 mod duplicate_pair;
 mod empty_plan;
 mod exposure_over_limit;
+mod fast_without_owner;
 mod guard_key_same;
 mod impossible_risk_limit;
 mod key_material;
@@ -117,6 +118,7 @@ pub(super) static ALL: &[&Rule] = &[
     &guard_key_same::RULE,
     &key_shared::RULE,
     &app_key_slot::RULE,
+    &fast_without_owner::RULE,
     &retry_order::RULE,
     &stop_leaves_orders::RULE,
     &stale_entry::RULE,

@@ -38,11 +38,12 @@ fn check(input: &Input<'_>, report: &mut Report) {
     }
     for (index, pair) in input.pairs() {
         for (side, leg) in [("long", &pair.long), ("short", &pair.short)] {
-            if leg.key == KeySource::Paper {
-                let site = input.document.place(&format!("/pairs/{index}/{side}/key"));
+            let named = [("key", Some(&leg.key)), ("l1_key", leg.l1_key.as_ref())];
+            for (name, _) in named.into_iter().filter(|(_, key)| *key == Some(&KeySource::Paper)) {
+                let site = input.document.place(&format!("/pairs/{index}/{side}/{name}"));
                 let network = input.document.place("/network");
                 let finding =
-                    report.add(&RULE, site, "`key: paper` is only for the paper exchange".to_owned());
+                    report.add(&RULE, site, format!("`{name}: paper` is only for the paper exchange"));
                 finding.help = Some("write `env:NAME`, `file:PATH` or `sealed:PATH`".to_owned());
                 finding.related.push(Related {
                     pointer: network.pointer,

@@ -33,6 +33,13 @@ pub enum Request {
         /// Whole LIT.
         lit: u64,
     },
+    /// Revokes a key, as its owner or the venue may at any time.
+    RevokeKey {
+        /// Whose.
+        account: AccountIndex,
+        /// Which slot.
+        slot: ApiKeyIndex,
+    },
     /// Sets how long new withdrawals stay pending, and then claimable.
     WithdrawalDelays {
         /// Pending, in milliseconds, with nothing else under way.
@@ -55,6 +62,14 @@ impl Exchange {
             Request::Stake { account, lit } => {
                 let row = self.accounts.get_mut(account).ok_or_else(|| ApiError::of(21100))?;
                 row.lit_stake = *lit;
+                self.changed(*account);
+                Ok(())
+            }
+            Request::RevokeKey { account, slot } => {
+                let row = self.accounts.get_mut(account).ok_or_else(|| ApiError::of(21100))?;
+                let key = row.keys.get_mut(slot).ok_or_else(|| ApiError::of(21109))?;
+                // Zeros are how the venue shows a revoked slot (http.md §4).
+                key.public = vec![0; 40];
                 self.changed(*account);
                 Ok(())
             }

@@ -11,11 +11,12 @@ use super::control;
 use super::error::{Refusal, json_response};
 use super::faults::{Fault, Faults};
 use super::json::object;
-use super::limits::Limits;
+use super::limits::{Limits, Passage};
 use super::line::{Cutter, Lines};
 use super::rest::{self, Params};
 use super::wire;
 use super::ws;
+use crate::model::Timestamp;
 use crate::rt;
 
 /// What every handler has at hand.
@@ -43,8 +44,10 @@ pub(crate) fn router(app: App, with_control: bool) -> Router {
 }
 
 async fn status(State(app): State<App>, ConnectInfo(line): ConnectInfo<Cutter>) -> Response {
-    guarded(&app, &line, "status", async |_| {
+    guarded(&app, &line, "status", async |fault| {
         let now = app.handle.ask(|state| state.exchange().now()).await?;
+        let offset = if let Some(Fault::ClockOffset { ms }) = fault { ms } else { 0 };
+        let now = Timestamp::from_millis(now.as_millis().saturating_add(offset));
         let body = object! { "status": 200, "network_id": app.chain_id, "timestamp": wire::seconds(now) };
         Ok(body.text().to_owned())
     })
@@ -63,30 +66,41 @@ async fn api(
     request: Request,
 ) -> Response {
     let place = endpoint.clone();
-    guarded(&app, &line, &place, async |lose| answer(&app, endpoint, request, lose).await).await
+    guarded(&app, &line, &place, async |fault| answer(&app, endpoint, request, fault).await).await
 }
 
-async fn answer(app: &App, endpoint: String, request: Request, lose: bool) -> Result<String, Refusal> {
+async fn answer(
+    app: &App,
+    endpoint: String,
+    request: Request,
+    fault: Option<Fault>,
+) -> Result<String, Refusal> {
     let method = request.method().clone();
     let params = Params::read(request).await?;
     let answer = app.handle.ask(move |state| {
-        if lose && endpoint.starts_with("sendTx") {
-            rest::lose_request(state, &params)
-        } else {
-            rest::answer(state, &method, &endpoint, &params)
+        match fault {
+            Some(Fault::Lose) if endpoint.starts_with("sendTx") => rest::lose_request(state, &params),
+            Some(Fault::DuplicateRequest) => {
+                // What the first of the two brought goes to nobody.
+                drop(rest::answer(state, &method, &endpoint, &params));
+                rest::answer(state, &method, &endpoint, &params)
+            }
+            _ => rest::answer(state, &method, &endpoint, &params),
         }
     });
     let answer = answer.await??;
     Ok(answer.text().to_owned())
 }
 
-/// Runs `work` behind the rate limit of the caller and the faults of `place`; it is told whether to lose what it got.
+/// Runs `work` behind the rate limit of the caller and the faults of `place`; it is told which.
 async fn guarded<F>(app: &App, line: &Cutter, place: &str, work: F) -> Response
 where
-    F: AsyncFnOnce(bool) -> Result<String, Refusal>,
+    F: AsyncFnOnce(Option<Fault>) -> Result<String, Refusal>,
 {
-    if !app.limits.request(app.handle.clock().now(), line.peer(), place) {
-        return Refusal::RateLimited.into_response();
+    match app.limits.request(app.handle.clock().now(), line.peer(), place) {
+        Passage::Open => {}
+        Passage::Limited => return Refusal::RateLimited.into_response(),
+        Passage::Banned => return blocked(),
     }
     let fault = app.faults.strike(place);
     if let Some(refused) = fault.and_then(|fault| before(fault, line)) {
@@ -95,7 +109,7 @@ where
     if let Some(wait) = fault.and_then(Fault::wait_before) {
         rt::real_sleep(wait).await;
     }
-    let answer = work(fault == Some(Fault::Lose)).await;
+    let answer = work(fault).await;
     after(fault, line, answer).await
 }
 
@@ -107,7 +121,7 @@ fn before(fault: Fault, line: &Cutter) -> Option<Response> {
             Some(StatusCode::BAD_GATEWAY.into_response())
         }
         Fault::RateLimit => Some(Refusal::RateLimited.into_response()),
-        Fault::Blocked => Some((StatusCode::METHOD_NOT_ALLOWED, "<html>blocked</html>").into_response()),
+        Fault::Blocked => Some(blocked()),
         Fault::HttpStatus { status } => Some(html(status)),
         Fault::ServerError => Some(Refusal::Gone.into_response()),
         _ => None,
@@ -140,6 +154,11 @@ async fn after(fault: Option<Fault>, line: &Cutter, answer: Result<String, Refus
 
 fn finish(answer: Result<String, Refusal>) -> Response {
     answer.map_or_else(IntoResponse::into_response, |text| json_response(StatusCode::OK, text))
+}
+
+/// Returns what the venue's edge answers to an address that it blocks; not JSON.
+pub(super) fn blocked() -> Response {
+    html(StatusCode::METHOD_NOT_ALLOWED.as_u16())
 }
 
 /// Returns a page as a proxy makes it.

@@ -60,7 +60,7 @@ pub(crate) const CHANNELS: &[ChannelRow] = &[
     absent("spot_market_stats/{m}", "spot markets are listed, not traded"),
     absent("bo_market_stats/{m}", "there are no binary options"),
     open("candle/{m}/{res}", ""),
-    open("mark_price_candle/{m}/{res}", ""),
+    open("mark_price_candle/{m}/{res}", "begins when the server starts"),
     open("height", ""),
     open("account_all/{a}", "`funding_histories` is empty"),
     open("account_all_positions/{a}", ""),

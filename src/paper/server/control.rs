@@ -16,7 +16,7 @@ use super::faults::FaultRule;
 use super::json::{Json, object};
 use super::wire;
 use crate::model::{AccountIndex, Order, Usdc};
-use crate::paper::exchange::{MishapRule, TradeFilter};
+use crate::paper::exchange::{MishapRule, Request as ExchangeRequest, TradeFilter};
 use crate::paper::world::{Action, SourceState};
 
 /// Returns the routes under `/paper`.
@@ -26,6 +26,7 @@ pub(super) fn router() -> Router<App> {
         .route("/cut", post(cut))
         .route("/act", post(act))
         .route("/advance", post(advance))
+        .route("/request", post(request))
         .route("/mishaps", post(arm).delete(disarm))
         .route("/deposit", post(deposit))
         .route("/prices", get(prices))
@@ -92,6 +93,11 @@ async fn advance(State(app): State<App>, Body(advance): Body<Advance>) -> Respon
         Ok(())
     });
     done_or_refused(jumped.await)
+}
+
+/// Changes what only the venue or an owner changes: tier, stake, keys, delays.
+async fn request(State(app): State<App>, Body(request): Body<ExchangeRequest>) -> Response {
+    done_or_refused(app.handle.ask(move |state| state.sim.request(request).map_err(Refusal::from)).await)
 }
 
 /// Arms a rule for what becomes of transactions that were taken in.

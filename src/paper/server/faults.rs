@@ -52,6 +52,15 @@ pub enum Fault {
     DropFrame,
     /// A frame is sent twice.
     DuplicateFrame,
+    /// A frame is sent after the one behind it.
+    ReorderFrame,
+    /// The request reaches the exchange twice, as after a retry by a proxy; the client sees the second answer.
+    DuplicateRequest,
+    /// `GET /` (place `status`) tells a time that is ahead by this much.
+    ClockOffset {
+        /// In milliseconds; may be negative.
+        ms: i64,
+    },
     /// The server announces a planned close after the frame, and closes the socket when the time is up.
     Shutdown {
         /// In how many real milliseconds.
@@ -76,7 +85,7 @@ pub enum Fault {
 /// `connections` cuts every open connection as soon as it is due.
 ///
 /// In JSON and in a world's file a rule is one object: `kind` is the fault in snake case, `endpoint` the place, and
-/// `ms`, `status`, `skip`, `count` and `per_mille` as needed. `{kind: close_sockets}` alone is a rule for all
+/// `ms`, `offset_ms`, `status`, `skip`, `count` and `per_mille` as needed. `{kind: close_sockets}` alone is a rule for all
 /// connections.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawRule")]
@@ -101,6 +110,7 @@ struct RawRule {
     endpoint: Option<String>,
     ms: Option<u64>,
     status: Option<u16>,
+    offset_ms: Option<i64>,
     #[serde(default)]
     skip: u32,
     #[serde(default = "once")]
@@ -126,6 +136,9 @@ enum Kind {
     Lose,
     DropFrame,
     DuplicateFrame,
+    ReorderFrame,
+    DuplicateRequest,
+    ClockOffset,
     Shutdown,
     OtherForm,
     #[serde(alias = "close_sockets")]
@@ -158,6 +171,9 @@ impl TryFrom<RawRule> for FaultRule {
             Kind::Lose => Fault::Lose,
             Kind::DropFrame => Fault::DropFrame,
             Kind::DuplicateFrame => Fault::DuplicateFrame,
+            Kind::ReorderFrame => Fault::ReorderFrame,
+            Kind::DuplicateRequest => Fault::DuplicateRequest,
+            Kind::ClockOffset => Fault::ClockOffset { ms: raw.offset_ms.ok_or(Missing("offset_ms"))? },
             Kind::Shutdown => Fault::Shutdown { ms: ms()? },
             Kind::OtherForm => Fault::OtherForm,
             Kind::Close => Fault::Close,

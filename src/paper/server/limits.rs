@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::rest::weight;
 use crate::model::Timestamp;
@@ -18,6 +19,21 @@ pub(crate) const MAX_ACCOUNTS: usize = 500;
 pub(crate) const MAX_MESSAGES: u64 = 200;
 /// Connections at a time.
 pub(crate) const MAX_CONNECTIONS: usize = 255;
+
+/// Refused requests of a minute after which the edge blocks an address. The venue publishes no number.
+const BAN_AFTER: u64 = 30;
+/// For how long the edge blocks an address (rules.md §8).
+const BAN: Duration = Duration::from_secs(60);
+
+/// Whether a request is let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    Open,
+    /// Too many: 429.
+    Limited,
+    /// Too many for too long: the edge's 405.
+    Banned,
+}
 
 /// What the last minute cost.
 #[derive(Debug, Default)]
@@ -48,6 +64,8 @@ impl Window {
 #[derive(Debug, Default)]
 struct Book {
     by_ip: BTreeMap<IpAddr, Window>,
+    refused: BTreeMap<IpAddr, Window>,
+    banned: BTreeMap<IpAddr, Timestamp>,
     transactions: TxLimits,
 }
 
@@ -70,14 +88,34 @@ impl Limits {
         self.enabled
     }
 
-    /// Books a REST request to `endpoint`; returns whether it is let through.
-    pub(crate) fn request(&self, now: Timestamp, ip: IpAddr, endpoint: &str) -> bool {
+    /// Books a REST request to `endpoint`, or a new WebSocket connection; tells whether it is let through.
+    pub(crate) fn request(&self, now: Timestamp, ip: IpAddr, endpoint: &str) -> Passage {
         let (cost, limit) = match self.tier {
             Tier::Standard => (1, 60),
             Tier::Premium => (weight(endpoint), 24_000),
             Tier::Plus => (weight(endpoint), 120_000),
         };
-        !self.enabled || self.lock(|book| book.by_ip.entry(ip).or_default().spend(now, cost, limit))
+        if !self.enabled {
+            return Passage::Open;
+        }
+        self.lock(|book| {
+            if book.banned.get(&ip).is_some_and(|until| now < *until) {
+                return Passage::Banned;
+            }
+            if book.by_ip.entry(ip).or_default().spend(now, cost, limit) {
+                return Passage::Open;
+            }
+            if !book.refused.entry(ip).or_default().spend(now, 1, BAN_AFTER) {
+                book.banned.insert(ip, now.after(BAN));
+                return Passage::Banned;
+            }
+            Passage::Limited
+        })
+    }
+
+    /// Returns whether the edge blocks an address.
+    pub(crate) fn is_banned(&self, now: Timestamp, ip: IpAddr) -> bool {
+        self.enabled && self.lock(|book| book.banned.get(&ip).is_some_and(|until| now < *until))
     }
 
     /// Books a transaction, over REST or WebSocket; returns what is left of the sender's volume quota, if it has one.

@@ -9,8 +9,8 @@ const HEAD: &str = "\
 <!-- Generated: `lighter-plan paper --endpoints`. A test fails when this file is not current. -->
 
 The venue's REST endpoints and WebSocket channels, and what `lighter-plan paper` and `network: paper` do with each:
-*supported* like the venue, *partly* with what differs, or *refused* with the reason in the answer. Anything else is
-answered with 404. `W` is what a request costs on the weighted tiers; the Standard tier counts requests.
+*supported* like the venue, *partly* with what differs, or *refused*: an endpoint with the reason in the answer, a channel
+with the venue's bare `Invalid Channel`. Anything else is answered with 404. `W` is what a request costs on the weighted tiers; the Standard tier counts requests.
 
 `GET /` and `GET /info` (outside `/api/v1`) are supported; `/info` names no contract, for there is none.
 

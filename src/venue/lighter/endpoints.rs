@@ -137,6 +137,9 @@ pub(super) const TRADES: Endpoint = endpoint("/api/v1/trades", 600);
 pub(super) const ORDER_BOOK_DETAILS: Endpoint = endpoint("/api/v1/orderBookDetails", 300);
 pub(super) const WITHDRAW_HISTORY: Endpoint = endpoint("/api/v1/withdraw/history", 300);
 pub(super) const WITHDRAWAL_DELAY: Endpoint = endpoint("/api/v1/withdrawalDelay", 300);
+pub(super) const FAST_WITHDRAW_INFO: Endpoint = endpoint("/api/v1/fastwithdraw/info", 300);
+pub(super) const TRANSFER_FEE: Endpoint = endpoint("/api/v1/transferFeeInfo", 500);
+pub(super) const FAST_WITHDRAW: Endpoint = endpoint("/api/v1/fastwithdraw", 3_000);
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,9 @@ pub(super) static MARKETS: LazyLock<Markets> =
 /// The account that everything is about.
 pub(super) const ACCOUNT: AccountIndex = AccountIndex::new(1001);
 
+/// Endpoints whose answers are read.
+const KINDS: u8 = 15;
+
 /// An answer of the venue: the first byte chooses the endpoint, the rest is its body.
 ///
 /// Whatever it says, reading it ends in a value or an error.
@@ -24,7 +27,7 @@ pub fn answer(data: &[u8]) -> String {
     let (kind, body) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
     let oddities = Oddities::default();
     let context = Context { markets: &MARKETS, oddities: &oddities };
-    let read = match kind % 13 {
+    let read = match kind % KINDS {
         0 => with(body, |answer| parse::markets(&answer, &oddities).map(drop)),
         1 => with(body, |answer| parse::account(&answer, ACCOUNT, context).map(drop)),
         2 => with(body, |answer: wire::Orders| parse::orders(&answer.orders, context).map(drop)),
@@ -39,10 +42,14 @@ pub fn answer(data: &[u8]) -> String {
         9 => with(body, |_: wire::SentBatch| Ok(())),
         10 => with(body, |_: wire::Status| Ok(())),
         11 => with(body, |_: wire::NextNonce| Ok(())),
-        _ => with(body, |_: wire::WithdrawalDelay| Ok(())),
+        12 => with(body, |_: wire::WithdrawalDelay| Ok(())),
+        13 => with(body, |_: wire::TransferFee| Ok(())),
+        _ => with(body, |info: wire::FastWithdrawInfo| {
+            parse::fast_terms(&info, &wire::TransferFee { transfer_fee_usdc: 0 }).map(drop)
+        }),
     };
     let odd = oddities.counts().into_iter().map(|(what, _)| what).collect::<String>();
-    format!("{} {} {read} {odd}", kind % 13, judged_kind(body))
+    format!("{} {} {read} {odd}", kind % KINDS, judged_kind(body))
 }
 
 fn with<T: DeserializeOwned>(body: &[u8], parse: impl FnOnce(T) -> Result<(), ParseError>) -> String {

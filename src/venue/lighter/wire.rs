@@ -177,6 +177,22 @@ pub(super) struct WithdrawalDelay {
 }
 
 #[derive(Debug, Deserialize)]
+pub(super) struct FastWithdrawInfo {
+    #[serde(deserialize_with = "int")]
+    pub(super) to_account_index: i64,
+    #[serde(default)]
+    pub(super) withdraw_limit: Text,
+    pub(super) max_withdrawal_amount: Text,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TransferFee {
+    /// In millionths of a USDC.
+    #[serde(deserialize_with = "int")]
+    pub(super) transfer_fee_usdc: u32,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct Withdrawals {
     #[serde(deserialize_with = "list")]
     pub(super) withdraws: Vec<Withdrawal>,

@@ -1,5 +1,6 @@
 //! The server over real sockets, spoken to as the venue is.
 
+mod catalogue;
 mod faults;
 mod flood;
 mod money;

@@ -193,13 +193,15 @@ impl Rig {
     pub(super) async fn socket_in_time(&self) -> Socket {
         let connected = real_timeout(PATIENCE, async {
             loop {
-                if let Ok((stream, _)) = tokio_tungstenite::connect_async(&self.running.ws_url).await {
+                if let Ok((stream, _)) =
+                    Box::pin(tokio_tungstenite::connect_async(&self.running.ws_url)).await
+                {
                     return Socket(stream);
                 }
                 crate::rt::real_sleep(Duration::from_millis(20)).await;
             }
         });
-        let mut socket = connected.await.expect("a place among the connections");
+        let mut socket = Box::pin(connected).await.expect("a place among the connections");
         assert_eq!(socket.next().await.unwrap()["type"], "connected");
         socket
     }

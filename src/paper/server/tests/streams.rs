@@ -205,7 +205,7 @@ async fn broken_handshakes_take_no_place() {
         line.write_all(request.as_bytes()).await.unwrap();
     }
     // Every one of them was dropped; sooner or later the server has noticed, and there is room.
-    let mut socket = rig.socket_in_time().await;
+    let mut socket = Box::pin(rig.socket_in_time()).await;
     socket.say(json!({"type": "ping"})).await;
     assert_eq!(socket.next().await.unwrap()["type"], "pong");
 }

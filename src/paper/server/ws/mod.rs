@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::app::App;
+use super::app::{App, blocked};
 use super::error::Refusal;
 use super::faults::Fault;
 use super::limits::MAX_CONNECTIONS;
@@ -34,6 +34,9 @@ pub(crate) async fn upgrade(
     Query(mode): Query<Mode>,
     socket: WebSocketUpgrade,
 ) -> Response {
+    if app.limits.is_banned(app.handle.clock().now(), line.peer()) {
+        return blocked();
+    }
     match app.faults.strike("ws/connect") {
         Some(Fault::RateLimit) => return Refusal::RateLimited.into_response(),
         Some(_) => {

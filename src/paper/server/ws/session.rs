@@ -36,12 +36,14 @@ pub(super) struct Session {
     line: Cutter,
     readonly: bool,
     messages: Window,
+    /// A frame that a fault sends after the next one.
+    held: Option<Frame>,
 }
 
 impl Session {
     /// Makes the session of a connection that the hub knows.
     pub(super) fn new(app: App, id: ConnectionId, line: Cutter, readonly: bool) -> Self {
-        Self { app, id, line, readonly, messages: Window::default() }
+        Self { app, id, line, readonly, messages: Window::default(), held: None }
     }
 
     /// Serves the connection until either side ends it.
@@ -71,7 +73,7 @@ impl Session {
                     }
                 }
                 frame = frames.recv() => match frame {
-                    Some(frame) => self.push(socket, &frame).await,
+                    Some(frame) => self.push(socket, frame).await,
                     // The hub gave this connection up as too slow, or the server goes down.
                     None => Next::Close,
                 },
@@ -91,7 +93,7 @@ impl Session {
     }
 
     /// Sends a frame of a stream, unless a fault is in its way.
-    async fn push(&self, socket: &mut WebSocket, frame: &Frame) -> Next {
+    async fn push(&mut self, socket: &mut WebSocket, frame: Frame) -> Next {
         match self.app.faults.strike(&format!("ws/frame/{}", frame.family)) {
             Some(Fault::DropFrame) => return Next::Continue,
             Some(Fault::Close | Fault::DropRequest | Fault::DropReply) => {
@@ -105,6 +107,10 @@ impl Session {
                 let half = frame.text[..frame.text.floor_char_boundary(frame.text.len() / 2)].to_owned();
                 return continue_if(socket.send(WsMessage::text(half)).await);
             }
+            Some(Fault::ReorderFrame) if self.held.is_none() => {
+                self.held = Some(frame);
+                return Next::Continue;
+            }
             Some(Fault::DuplicateFrame) => {
                 // The second one below; when the socket is gone it says so there.
                 drop(socket.send(WsMessage::text(frame.text.to_string())).await);
@@ -112,7 +118,13 @@ impl Session {
             Some(Fault::Shutdown { ms }) => return self.go_down(socket, ms).await,
             _ => {}
         }
-        continue_if(socket.send(WsMessage::text(frame.text.to_string())).await)
+        let sent = socket.send(WsMessage::text(frame.text.to_string())).await;
+        match self.held.take() {
+            Some(held) if sent.is_ok() => {
+                continue_if(socket.send(WsMessage::text(held.text.to_string())).await)
+            }
+            _ => continue_if(sent),
+        }
     }
 
     /// Announces a planned close and carries it out.

@@ -5,10 +5,10 @@ use rust_decimal::Decimal;
 use super::{Context, ParseError, decimal_or_zero, field, size, time, usdc, usdc_or_zero};
 use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, MarginMode, MarginView, MarketId, Nonce, Position,
-    PositionView, Side, Timestamp, WithdrawStatus, Withdrawal,
+    PositionView, Side, Timestamp, Usdc, WithdrawStatus, Withdrawal,
 };
 use crate::venue::lighter::{Oddities, wire};
-use crate::venue::{Limits, Notice, NoticeKind, TxStatus, TxView};
+use crate::venue::{FastTerms, Limits, Notice, NoticeKind, TxStatus, TxView};
 
 /// Reads the one account that was asked for; an answer about another one, or about none, is an error.
 pub(in crate::venue::lighter) fn account(
@@ -128,6 +128,21 @@ pub(in crate::venue::lighter) fn limits(answer: wire::AccountLimits) -> Limits {
         maker_fee: answer.current_maker_fee_tick,
         taker_fee: answer.current_taker_fee_tick,
     }
+}
+
+/// Reads what the fast route offers: the smaller of its two limits, the second of which need not be told.
+pub(in crate::venue::lighter) fn fast_terms(
+    info: &wire::FastWithdrawInfo,
+    fee: &wire::TransferFee,
+) -> Result<FastTerms, ParseError> {
+    let own = usdc("max_withdrawal_amount", &info.max_withdrawal_amount)?;
+    let limit = Some(&info.withdraw_limit).filter(|text| !text.0.is_empty());
+    let limit = limit.map(|text| usdc("withdraw_limit", text)).transpose()?;
+    Ok(FastTerms {
+        bridge: AccountIndex::new(info.to_account_index),
+        max: limit.map_or(own, |limit| limit.min(own)),
+        fee: Usdc::from_micros(i64::from(fee.transfer_fee_usdc)),
+    })
 }
 
 /// Reads transactions, in the order of the answer.

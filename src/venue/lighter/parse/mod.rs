@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-pub(super) use account::{account, api_keys, limits, notices, positions, tx, txs, user_stats, withdrawals};
+pub(super) use account::{
+    account, api_keys, fast_terms, limits, notices, positions, tx, txs, user_stats, withdrawals,
+};
 pub(super) use market::{levels, market_data, markets};
 pub(super) use order::{orders, trades};
 

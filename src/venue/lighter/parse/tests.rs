@@ -183,6 +183,25 @@ fn trades_are_read_with_omitted_fees_as_none() {
 }
 
 #[test]
+fn the_fast_routes_limit_is_the_smaller_one() {
+    let read = |limit: &str, max: &str, fee: &str| {
+        let info =
+            format!(r#"{{"to_account_index":2,"withdraw_limit":{limit},"max_withdrawal_amount":{max}}}"#);
+        let info: wire::FastWithdrawInfo = serde_json::from_str(&info).unwrap();
+        let fee = format!(r#"{{"transfer_fee_usdc":{fee}}}"#);
+        let fee: wire::TransferFee = serde_json::from_str(&fee).ok()?;
+        let terms = fast_terms(&info, &fee).ok()?;
+        Some((terms.bridge.get(), terms.max.micros(), terms.fee.micros()))
+    };
+    assert_eq!(read("\"100000\"", "\"49.5\"", "1000000"), Some((2, 49_500_000, 1_000_000)));
+    assert_eq!(read("\"20.000001\"", "\"49.5\"", "0"), Some((2, 20_000_001, 0)));
+    assert_eq!(read("null", "\"49.5\"", "\"1000000\""), Some((2, 49_500_000, 1_000_000)));
+    // No limit is not a limit of zero, and a fee is never paid out.
+    assert_eq!(read("\"\"", "\"\"", "0"), None);
+    assert_eq!(read("\"100\"", "\"49.5\"", "-1"), None);
+}
+
+#[test]
 fn withdrawals_keep_waiting_on_an_unknown_status() {
     let oddities = Oddities::default();
     let answer: wire::Withdrawals = fixture("withdrawals.json");
