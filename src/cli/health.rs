@@ -93,7 +93,7 @@ impl Health {
         Ok(if failures == 0 { Exit::OK } else { Exit::FAILED })
     }
 
-    fn table(&self, colors: bool) -> String {
+    pub(super) fn table(&self, colors: bool) -> String {
         let width = |cell: fn(&Row) -> usize| self.rows.iter().map(cell).max().unwrap_or(0);
         let (areas, checks) = (width(|row| row.area.chars().count()), width(|row| row.check.len()));
         let mut text = String::new();

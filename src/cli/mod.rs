@@ -29,6 +29,7 @@ mod rules;
 mod runs;
 mod schema;
 mod session;
+mod settle;
 mod status;
 mod stop;
 mod stored;

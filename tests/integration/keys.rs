@@ -3,11 +3,15 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use lighter_plan::model::{AccountIndex, ApiKeyIndex};
-use lighter_plan::paper::server::{eth_key, key};
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, Market, TxHash};
+use lighter_plan::paper::server::{Fault, FaultRule, PaperConfig, PaperServer, eth_key, key};
+use lighter_plan::paper::world::WorldSpec;
+use lighter_plan::rt::Clock;
+use lighter_plan::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints};
+use lighter_plan::venue::{TxStatus, Venue as _};
 
 use crate::common::{Bench, Run};
-use crate::online::venue;
+use crate::online::{config, plan, venue};
 
 const PHRASE: &[(&str, &str)] = &[("LIGHTER_PLAN_PASSPHRASE", "correct horse")];
 
@@ -126,5 +130,68 @@ async fn only_the_owner_registers_and_a_held_slot_is_kept() {
     run(&bench, &format!("{held} --replace")).expect(0);
     let gone = run(&bench, &format!("keys check file:old --account 1001 --slot 4 {at}")).expect(1);
     assert!(gone.stdout.contains("the slot holds another key"), "{}", gone.stdout);
+    running.shutdown().await;
+}
+
+/// F-03, F-04: the answer or the transaction itself is lost; the key is registered by the one signature that was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn f_03_a_lost_answer_is_resolved_without_signing_again() {
+    let running = venue().await;
+    let bench = Bench::new();
+    let at = format!("--network {} --chain-id {}", running.http_url, running.chain_id);
+    let endpoints = NetworkEndpoints {
+        http: running.http_url.clone(),
+        ws: running.ws_url.clone(),
+        chain_id: running.chain_id,
+    };
+    let client =
+        LighterVenue::new(endpoints, Vec::new(), Clock::system(), LighterOptions::default()).unwrap();
+    let owner = eth_key(7, AccountIndex::new(1001));
+    bench.write("owner", hex::encode(owner.to_bytes().as_slice()));
+    let faults = [Fault::DropReply, Fault::DropRequest, Fault::Lose, Fault::Html];
+    for (slot, fault) in (10..).zip(faults) {
+        run(&bench, &format!("keys generate --out file:new-{slot}")).expect(0);
+        running.faults.add(FaultRule::next("sendTx", fault));
+        let made = run(
+            &bench,
+            &format!(
+                "keys register --key file:new-{slot} --l1-key file:owner --account 1001 --slot {slot} {at} \
+                 --yes --format json"
+            ),
+        )
+        .expect(0);
+        let json: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+        let hash = hex::decode(json["tx_hash"].as_str().unwrap()).unwrap();
+        let seen = client.transaction(TxHash::new(hash.try_into().unwrap())).await.unwrap().unwrap();
+        assert_eq!(seen.status, TxStatus::Executed, "{fault:?}");
+        let slot = format!("--account 1001 --slot {slot} {at}");
+        run(&bench, &format!("keys check file:new-{} {slot}", json["slot"])).expect(0);
+    }
+    running.shutdown().await;
+}
+
+/// The whole way of a sealed key: sealed by the program, opened by a run, with the passphrase from the environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_signs_with_sealed_keys() {
+    let world = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/worlds/both_fill.yaml");
+    let world = WorldSpec::parse(&fs::read_to_string(world).unwrap()).unwrap();
+    let markets = vec![Market::example()];
+    let running =
+        PaperServer::start(PaperConfig { world, markets, time_scale: 10, ..config() }).await.unwrap();
+    let bench = Bench::new();
+    let text = plan(&running.http_url, &running.ws_url, running.chain_id)
+        .replace("chain_id:", "time_scale: 10, chain_id:")
+        .replace("env:LONG", "sealed:1001.sealed")
+        .replace("env:SHORT", "sealed:1002.sealed");
+    bench.write("plan.yaml", text);
+    let mut secrets = Vec::new();
+    for account in [1001, 1002] {
+        secrets.push(key_file(&bench, "plain", account));
+        run(&bench, &format!("keys seal file:plain {account}.sealed")).expect(0);
+    }
+    let locked = bench.run(&["apply", "plan.yaml", "--auto-approve"]).expect(1);
+    assert!(locked.stderr.contains("passphrase"), "{}", locked.stderr);
+    let applied = run(&bench, "apply plan.yaml --auto-approve").expect(0);
+    secrets.iter().for_each(|secret| without(&applied, secret));
     running.shutdown().await;
 }

@@ -9,9 +9,14 @@ use crate::common::{Bench, PLAN};
 
 /// An exchange whose smallest SOL order is larger than the plan's, which the shipped rules do not know.
 pub(crate) async fn venue() -> Running {
+    PaperServer::start(config()).await.unwrap()
+}
+
+/// What [`venue`] is started with.
+pub(crate) fn config() -> PaperConfig {
     let accounts = [1001, 1002]
         .map(|account| PaperSlots { account: AccountIndex::new(account), slots: vec![ApiKeyIndex::new(4)] });
-    let config = PaperConfig {
+    PaperConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         seed: 7,
         accounts: accounts.to_vec(),
@@ -26,8 +31,7 @@ pub(crate) async fn venue() -> Running {
         rate_limits: false,
         control: false,
         faults: Faults::default(),
-    };
-    PaperServer::start(config).await.unwrap()
+    }
 }
 
 /// The plan of the quick start, moved to the venue at these addresses.

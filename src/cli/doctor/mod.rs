@@ -1,6 +1,7 @@
-//! `doctor`: looks at everything a run needs, and sends nothing but questions.
+//! `doctor`: looks at everything a run needs, and sends nothing but questions unless a test order was asked for.
 
 mod legs;
+mod probe;
 mod state;
 mod venue;
 
@@ -9,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::apply::network_name;
 use super::health::{Health, chain};
 use super::keys::network::NetworkArgs;
 use super::keys::{Format, check};
 use super::{Context, Exit, Fault, Variables, session};
+use crate::journal::StateDir;
 use crate::model::{AccountIndex, ApiKeyIndex, snapshot_markets};
 use crate::plan::{Network, Plan, SourceFile};
 use crate::rt::Clock;
@@ -21,13 +24,14 @@ use crate::tx::l1::Address;
 use crate::venue::Credential;
 use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints};
 
-/// Check network, clock, keys, accounts, markets and state directory; sends nothing but questions
+/// Check network, clock, keys, accounts, markets and state directory; sends nothing but questions unless told to
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lighter-plan doctor plan.yaml
   lighter-plan doctor --network testnet
   lighter-plan doctor plan.yaml --format json
+  lighter-plan doctor testnet.yaml --place-and-cancel
 
 With a plan on `network: paper`, an exchange is started for it in this process, as `apply` does.
 Exit codes: 0 nothing failed, 1 something did, 2 usage, 3 tool or I/O fault.")]
@@ -39,6 +43,9 @@ pub(super) struct DoctorArgs {
     network: NetworkArgs,
     #[command(flatten)]
     variables: Variables,
+    /// Also place the smallest order far below the market for each leg, and cancel it; not where real money is
+    #[arg(long, requires = "plan")]
+    place_and_cancel: bool,
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 }
@@ -59,7 +66,8 @@ impl DoctorArgs {
                 let Some(plan) = self.read(path, &mut health)? else {
                     return health.answer(self.format, context);
                 };
-                context.block_on(Box::pin(look_at_plan(&mut health, &plan, context)))?;
+                let probe = self.probe(&plan, context)?;
+                context.block_on(Box::pin(look_at_plan(&mut health, &plan, context, probe.as_ref())))??;
             }
             None => {
                 let endpoints = session::endpoints(&self.network.required()?);
@@ -67,6 +75,19 @@ impl DoctorArgs {
             }
         }
         health.answer(self.format, context)
+    }
+
+    /// Returns where a test order takes its locks; `None` when none was asked for.
+    fn probe(&self, plan: &Plan, context: &Context) -> Result<Option<StateDir>, Fault> {
+        if !self.place_and_cancel {
+            return Ok(None);
+        }
+        if plan.network.counts_as_mainnet() {
+            let name = network_name(&plan.network);
+            return Err(Fault::usage(format!("no test order is placed on {name}: that is real money"))
+                .hint("--place-and-cancel is for paper, the test networks and servers on this machine"));
+        }
+        StateDir::create(context.state_dir()).map(Some).map_err(|error| Fault::with(Exit::FAULT, error))
     }
 
     fn read(&self, path: &Path, health: &mut Health) -> Result<Option<Plan>, Fault> {
@@ -89,7 +110,12 @@ async fn look_at_network(health: &mut Health, endpoints: NetworkEndpoints) {
     }
 }
 
-async fn look_at_plan(health: &mut Health, plan: &Plan, context: &Context) {
+async fn look_at_plan(
+    health: &mut Health,
+    plan: &Plan,
+    context: &Context,
+    probe: Option<&StateDir>,
+) -> Result<(), Fault> {
     let held = keys(health, plan, context);
     let owners = owners(health, plan, context);
     let paper = match &plan.paper {
@@ -97,7 +123,8 @@ async fn look_at_plan(health: &mut Health, plan: &Plan, context: &Context) {
             match session::start_paper(plan, paper, None).await {
                 Ok(running) => Some(running),
                 Err(error) => {
-                    return health.fail("venue", "paper", chain(&error), "correct `paper:` of the plan");
+                    health.fail("venue", "paper", chain(&error), "correct `paper:` of the plan");
+                    return Ok(());
                 }
             }
         }
@@ -114,7 +141,8 @@ async fn look_at_plan(health: &mut Health, plan: &Plan, context: &Context) {
     let client = match made {
         Ok(client) => client,
         Err(error) => {
-            return health.fail("venue", "address", chain(&error), "correct `network:` of the plan");
+            health.fail("venue", "address", chain(&error), "correct `network:` of the plan");
+            return Ok(());
         }
     };
     if venue::look(health, &client, &endpoints, &clock).await {
@@ -123,10 +151,15 @@ async fn look_at_plan(health: &mut Health, plan: &Plan, context: &Context) {
             check::registered(health, &client, endpoints.chain_id, slot, &held.key).await;
         }
         legs::look(health, &client, plan, &owners).await;
+        if let Some(state) = probe {
+            let way = (&client, endpoints.chain_id, &clock);
+            probe::look(health, way, (plan, &held), state).await?;
+        }
     }
     if let Some(running) = paper {
         running.shutdown().await;
     }
+    Ok(())
 }
 
 fn keys(health: &mut Health, plan: &Plan, context: &Context) -> Vec<HeldKey> {

@@ -123,3 +123,21 @@ async fn stream(health: &mut Health, venue: &LighterVenue, endpoints: &NetworkEn
         health.fail(AREA, "WebSocket", why, "look at address, proxy and firewall");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_apart_are_told_before_a_run_refuses_them() {
+        let cases =
+            [(0, 1, "ok"), (-1_900, 1, "ok"), (3_000, 1, "warn"), (-60_000, 1, "fail"), (-60_000, 10, "ok")];
+        for (offset_ms, scale, level) in cases {
+            let mut health = Health::default();
+            skew(&mut health, offset_ms, scale);
+            let table = health.table(false);
+            assert!(table.starts_with(level), "{offset_ms} ms at scale {scale}: {table}");
+            assert_eq!(table.contains("NTP"), level != "ok", "{table}");
+        }
+    }
+}

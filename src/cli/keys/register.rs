@@ -9,22 +9,17 @@ use serde_json::json;
 use super::message::registration;
 use super::network::{NetworkArgs, Reached, connect, fault};
 use super::{Format, SecretPlace, SlotArgs, answer, secret_fault};
+use crate::cli::settle::{Fate, VenueTime, settle};
 use crate::cli::{Context, Exit, Fault, out};
 use crate::plan::Network;
-use crate::rt::{Clock, real_sleep};
+use crate::rt::Clock;
 use crate::signing::PrivateKey;
 use crate::tx::SignedTx;
 use crate::tx::l1::EthKey;
-use crate::venue::{Class, Retry, TxStatus, Venue as _, VenueError};
+use crate::venue::{Class, Venue as _, VenueError};
 
-/// How long the transaction can be executed; after that it is dead, and its outcome certain.
+/// How long the transaction can be executed; after that its outcome is certain.
 const LIFETIME: Duration = Duration::from_secs(60);
-
-/// What the venue's clock and its read side may lag behind.
-const MARGIN: Duration = Duration::from_secs(5);
-
-/// Between two looks: two reads of 450 weight together, so a minute of them fits the smallest budget.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Register an API key, with the Ethereum key of the account's owner
 #[derive(Debug, Args)]
@@ -68,8 +63,8 @@ enum RegisterError {
     Failed(String),
     #[error("the transaction was not executed before its deadline; nothing changed")]
     Dead,
-    #[error("the outcome of transaction {hash} is unknown")]
-    Unknown { hash: String, source: VenueError },
+    #[error("the outcome of transaction {hash} is unknown: {reason}")]
+    Unknown { hash: String, reason: String },
     #[error(transparent)]
     Venue(#[from] VenueError),
 }
@@ -146,70 +141,18 @@ impl RegisterArgs {
         }
         let nonce = reached.venue.next_nonce(account, slot).await?.get();
         // The venue's clock counts; ours may be wrong, and this command does not refuse for it.
-        let expired_at = reached.at.as_millis() + millis(LIFETIME);
-        let envelope = registration(self.slot, key.public_key().to_bytes(), nonce, expired_at);
+        let time = VenueTime::new(Clock::system(), reached.at);
+        let deadline_ms = time.deadline_ms(LIFETIME);
+        let envelope = registration(self.slot, key.public_key().to_bytes(), nonce, deadline_ms);
         let chain_id = reached.endpoints.chain_id;
         let message = envelope.l1_message(chain_id).expect("type 8 has a message");
         let signed = envelope.sign_with_l1(chain_id, key, Some(&owner.sign(&message)));
-        self.settle(reached, key, &signed, expired_at).await?;
-        Ok(Some(signed))
-    }
-
-    /// Sends the bytes, and the same ones again while no answer says that they arrived, until the slot or the deadline
-    /// tells the outcome.
-    async fn settle(
-        &self,
-        reached: &Reached,
-        key: &PrivateKey,
-        signed: &SignedTx,
-        expired_at: i64,
-    ) -> Result<(), RegisterError> {
-        let ours = Clock::wall().as_millis();
-        let (mut arrived, mut last) = (false, None);
-        loop {
-            // Its own time at the start plus what has passed: the venue's clock as well as it is known.
-            let now = reached.at.as_millis() + (Clock::wall().as_millis() - ours);
-            let dead = now > expired_at + millis(MARGIN);
-            if !arrived && !dead {
-                match reached.venue.send(signed, Class::Place).await {
-                    Ok(_) => arrived = true,
-                    // A repeated copy is refused for its nonce when the first one was executed: the slot tells.
-                    Err(error) if last.is_none() && error.retry() == Retry::Never => return Err(error.into()),
-                    Err(error) => last = Some(error),
-                }
-            }
-            match self.look(reached, key, signed).await {
-                Ok(Some(Ok(()))) => return Ok(()),
-                Ok(Some(Err(message))) => return Err(RegisterError::Failed(message)),
-                Ok(None) if dead => return Err(RegisterError::Dead),
-                Err(source) if dead => {
-                    return Err(RegisterError::Unknown { hash: signed.hash.to_string(), source });
-                }
-                Ok(None) | Err(_) => real_sleep(LOOK_EVERY).await,
-            }
+        match settle(&reached.venue, &signed, Class::Place, &time, deadline_ms).await {
+            Fate::Executed => Ok(Some(signed)),
+            Fate::Failed(message) => Err(RegisterError::Failed(message)),
+            Fate::Refused(error) => Err(error.into()),
+            Fate::Dead => Err(RegisterError::Dead),
+            Fate::Unknown(reason) => Err(RegisterError::Unknown { hash: signed.hash.to_string(), reason }),
         }
     }
-
-    /// Returns what became of it: done, failed with this text, or nothing yet.
-    async fn look(
-        &self,
-        reached: &Reached,
-        key: &PrivateKey,
-        signed: &SignedTx,
-    ) -> Result<Option<Result<(), String>>, VenueError> {
-        let public = key.public_key().to_hex();
-        let rows = reached.venue.api_keys(self.slot.account()).await?;
-        if rows.iter().any(|row| row.index == self.slot.slot() && row.public_key == public) {
-            return Ok(Some(Ok(())));
-        }
-        let failed = reached.venue.transaction(signed.hash).await?.and_then(|tx| match tx.status {
-            TxStatus::Failed { message, .. } => Some(Err(message)),
-            TxStatus::Pending | TxStatus::Executed => None,
-        });
-        Ok(failed)
-    }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
