@@ -54,9 +54,11 @@ async fn status(State(app): State<App>, ConnectInfo(line): ConnectInfo<Cutter>) 
     .await
 }
 
-async fn info() -> Response {
-    let body = object! { "contract_address": wire::NO_ADDRESS };
-    json_response(StatusCode::OK, body.text().to_owned())
+async fn info(State(app): State<App>, ConnectInfo(line): ConnectInfo<Cutter>) -> Response {
+    guarded(&app, &line, "info", async |_| {
+        Ok(object! { "contract_address": wire::NO_ADDRESS }.text().to_owned())
+    })
+    .await
 }
 
 async fn api(

@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     Api(ApiError),
     /// Too many requests: HTTP 429.
     RateLimited,
+    /// Too many connections: HTTP 429.
+    TooManyConnections,
     /// No such path: HTTP 404.
     NoSuchPath,
     /// The exchange is going down: HTTP 500.
@@ -146,6 +148,7 @@ impl Refusal {
         let (code, message) = match self {
             Self::Api(error) => return error.clone(),
             Self::RateLimited => (23000, "Too Many Requests!"),
+            Self::TooManyConnections => (23003, "Too Many Connections!"),
             Self::NoSuchPath => (29404, "not found"),
             Self::Gone => (29500, "internal server error"),
         };
@@ -157,7 +160,7 @@ impl Refusal {
         match self {
             Self::Api(ApiError { code: 23_000 | 23_004 | 23_005, .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Api(_) => StatusCode::BAD_REQUEST,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited | Self::TooManyConnections => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::INTERNAL_SERVER_ERROR,
         }

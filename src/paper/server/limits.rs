@@ -17,7 +17,9 @@ pub(crate) const MAX_SUBSCRIPTIONS: usize = 500;
 pub(crate) const MAX_ACCOUNTS: usize = 500;
 /// Client messages of one connection a minute, transactions excluded.
 pub(crate) const MAX_MESSAGES: u64 = 200;
-/// Connections at a time.
+/// New connections of an address a minute.
+const CONNECTIONS_A_MINUTE: u64 = 255;
+/// Connections at a time, of all addresses together.
 pub(crate) const MAX_CONNECTIONS: usize = 255;
 
 /// Refused requests of a minute after which the edge blocks an address. The venue publishes no number.
@@ -65,6 +67,7 @@ impl Window {
 struct Book {
     by_ip: BTreeMap<IpAddr, Window>,
     refused: BTreeMap<IpAddr, Window>,
+    connections: BTreeMap<IpAddr, Window>,
     banned: BTreeMap<IpAddr, Timestamp>,
     transactions: TxLimits,
 }
@@ -88,7 +91,8 @@ impl Limits {
         self.enabled
     }
 
-    /// Books a REST request to `endpoint`, or a new WebSocket connection; tells whether it is let through.
+    /// Books a REST request to `endpoint`, or a transaction over the WebSocket that was refused; tells whether it is let
+    /// through.
     pub(crate) fn request(&self, now: Timestamp, ip: IpAddr, endpoint: &str) -> Passage {
         let (cost, limit) = match self.tier {
             Tier::Standard => (1, 60),
@@ -111,6 +115,12 @@ impl Limits {
             }
             Passage::Limited
         })
+    }
+
+    /// Books a new WebSocket connection; returns whether it is let through.
+    pub(crate) fn connection(&self, now: Timestamp, ip: IpAddr) -> bool {
+        !self.enabled
+            || self.lock(|book| book.connections.entry(ip).or_default().spend(now, 1, CONNECTIONS_A_MINUTE))
     }
 
     /// Returns whether the edge blocks an address.

@@ -162,7 +162,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         300,
         Public,
         markets::candles,
-        "spans without trades are left out; `set_timestamp_to_end` is ignored",
+        "spans without trades are left out; `set_timestamp_to_end` is ignored; wrong parameters are 20001, not 22400 to 22403",
     ),
     get("markPriceCandles", 300, Public, markets::mark_candles, "begin when the server starts"),
     get("fundings", 300, Public, markets::fundings, ""),

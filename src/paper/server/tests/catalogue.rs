@@ -133,6 +133,24 @@ async fn f_27_persistence_is_blocked_at_the_edge() {
     assert_eq!(rig.get("/").await.0, 200);
 }
 
+/// Badly signed transactions over a socket cost their address, not the account that they name.
+#[tokio::test]
+async fn badly_signed_transactions_over_a_socket_are_limited() {
+    let rig = Rig::with(PaperConfig { rate_limits: true, ..config() }).await;
+    let mut socket = rig.socket().await;
+    let order = rig.order(LONG, 1, 500, 100_500, GTT);
+    let mut forged: Value = serde_json::from_str(&order.tx_info).unwrap();
+    forged["BaseAmount"] = json!(501);
+    let mut codes = Vec::new();
+    for id in 0..100 {
+        let data = json!({"id": id, "tx_type": order.tx_type, "tx_info": forged});
+        socket.say(json!({"type": "jsonapi/sendtx", "data": data})).await;
+        codes.push(socket.next().await.unwrap()["error"]["code"].as_i64().unwrap());
+    }
+    assert_eq!((codes[0], codes[99]), (21120, 23000), "{codes:?}");
+    assert!(codes.iter().filter(|code| **code == 21120).count() <= 60);
+}
+
 /// Every kind of fault stands in the catalogue, and every test that it names exists.
 #[test]
 fn the_catalogue_is_whole() {

@@ -37,6 +37,9 @@ pub(crate) async fn upgrade(
     if app.limits.is_banned(app.handle.clock().now(), line.peer()) {
         return blocked();
     }
+    if !app.limits.connection(app.handle.clock().now(), line.peer()) {
+        return Refusal::TooManyConnections.into_response();
+    }
     match app.faults.strike("ws/connect") {
         Some(Fault::RateLimit) => return Refusal::RateLimited.into_response(),
         Some(_) => {
@@ -50,7 +53,7 @@ pub(crate) async fn upgrade(
     };
     match app.handle.ask(free).await {
         Ok(true) => {}
-        Ok(false) => return Refusal::RateLimited.into_response(),
+        Ok(false) => return Refusal::TooManyConnections.into_response(),
         Err(refusal) => return refusal.into_response(),
     }
     // The place is taken only when the handshake is through: one that breaks off must not keep it.

@@ -13,7 +13,7 @@ use crate::paper::server::error::Refusal;
 use crate::paper::server::faults::Fault;
 use crate::paper::server::hub::{ConnectionId, Frame};
 use crate::paper::server::json::{Json, object};
-use crate::paper::server::limits::{MAX_ACCOUNTS, MAX_MESSAGES, MAX_SUBSCRIPTIONS, Window};
+use crate::paper::server::limits::{MAX_ACCOUNTS, MAX_MESSAGES, MAX_SUBSCRIPTIONS, Passage, Window};
 use crate::paper::server::line::Cutter;
 use crate::paper::server::rest::{self, Sent};
 use crate::rt::{self, real_sleep};
@@ -231,6 +231,9 @@ impl Session {
 
     /// Answers a transaction; `None` when a fault swallowed the answer.
     async fn transaction(&self, kind: &str, message: &Message<'_>) -> Option<Json> {
+        if self.app.limits.is_banned(self.app.handle.clock().now(), self.line.peer()) {
+            return Some(message::error(&Refusal::RateLimited.error(), None));
+        }
         let place = format!("ws/{}", kind.trim_start_matches("jsonapi/"));
         let fault = self.app.faults.strike(&place);
         match fault {
@@ -286,7 +289,7 @@ impl Session {
                 rest::send(state, tx_type, &info, protection)
             }
         });
-        reply(sent.await, body.id, |sent| sent.single(message::sent(kind, body.id)).json())
+        self.reply(sent.await, body.id, |sent| sent.single(message::sent(kind, body.id)).json())
     }
 
     async fn send_batch(&self, kind: &str, message: &Message<'_>, fault: Option<Fault>) -> Json {
@@ -301,22 +304,30 @@ impl Session {
             let batch: Vec<(u8, &str)> = batch.iter().map(|(kind, info)| (*kind, info.as_str())).collect();
             if lose { rest::lose(state, &batch) } else { rest::send_batch(state, &batch) }
         });
-        reply(sent.await, body.id, |sent| sent.batch(message::sent(kind, body.id)).json())
+        self.reply(sent.await, body.id, |sent| sent.batch(message::sent(kind, body.id)).json())
+    }
+
+    /// Words an answer. A refused transaction costs its address a request: its signature had to be checked, and nobody
+    /// else can be charged for it.
+    fn reply(
+        &self,
+        sent: Result<Result<Sent, Refusal>, Refusal>,
+        id: Option<&serde_json::value::RawValue>,
+        success: impl FnOnce(&Sent) -> Json,
+    ) -> Json {
+        let refusal = match sent.and_then(|sent| sent) {
+            Ok(sent) => return success(&sent),
+            Err(refusal) => refusal,
+        };
+        let now = self.app.handle.clock().now();
+        match self.app.limits.request(now, self.line.peer(), "sendTx") {
+            Passage::Open => message::error(&refusal.error(), id),
+            Passage::Limited | Passage::Banned => message::error(&Refusal::RateLimited.error(), id),
+        }
     }
 
     fn writable(&self) -> Result<(), Refusal> {
         if self.readonly { Err(Refusal::not_supported()) } else { Ok(()) }
-    }
-}
-
-fn reply(
-    sent: Result<Result<Sent, Refusal>, Refusal>,
-    id: Option<&serde_json::value::RawValue>,
-    success: impl FnOnce(&Sent) -> Json,
-) -> Json {
-    match sent.and_then(|sent| sent) {
-        Ok(sent) => success(&sent),
-        Err(refusal) => message::error(&refusal.error(), id),
     }
 }
 
