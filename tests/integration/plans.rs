@@ -52,6 +52,16 @@ impl Ended {
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     }
 
+    /// The journal's result is the venue's own: the wire cuts amounts to millionths, so each leg may be one off, before and
+    /// after a funding hour that the run happens to meet.
+    #[track_caller]
+    fn adds_up(&self) {
+        let out = self.stdout();
+        let told = out.split("(difference ").nth(1).and_then(|rest| rest.split(')').next());
+        let difference: rust_decimal::Decimal = told.unwrap_or_else(|| panic!("{out}")).parse().unwrap();
+        assert!(difference.abs() <= rust_decimal::Decimal::new(4, 6), "{out}");
+    }
+
     /// Returns the entries of a kind, of one pair.
     fn entries(&self, pair: &str, kind: &str) -> Vec<&serde_json::Value> {
         let of = |news: &&serde_json::Value| news["pair"] == pair && news["entry"]["kind"] == kind;
@@ -92,7 +102,8 @@ impl Ended {
 #[test]
 fn sol_pair_fills_holds_leaves_and_withdraws() {
     let run = apply("sol-pair");
-    run.ends_with(0, &["held for max_hold", "difference 0"]);
+    run.ends_with(0, &["held for max_hold"]);
+    run.adds_up();
     run.flat_and_withdrawn("alpha");
     assert_eq!(run.steps("alpha").last().unwrap(), "done");
 }
@@ -103,13 +114,9 @@ fn fast_withdrawal_goes_through_the_bridge() {
     let run = apply("fast-withdrawal");
     run.ends_with(
         0,
-        &[
-            "held for max_hold",
-            "difference 0",
-            "fast, fee 1.000000 USDC",
-            "by the fast route, fee 1.000000 USDC",
-        ],
+        &["held for max_hold", "fast, fee 1.000000 USDC", "by the fast route, fee 1.000000 USDC"],
     );
+    run.adds_up();
     run.flat_and_withdrawn("alpha");
     let fast: Vec<_> = run
         .entries("alpha", "intent")
