@@ -163,7 +163,8 @@ async fn run(orders: usize, subscribers: u64) -> io::Result<()> {
     let one = Arc::new(AtomicU64::new(0));
     tasks.spawn("control", listen(ws, one.clone()));
     let account = AccountIndex::new(1_001);
-    let more = signed(account, chain_id, each + 100_000 / 50, now).split_off(each);
+    // Enough to last, whatever the server takes in.
+    let more = signed(account, chain_id, each * 60, now).split_off(each);
     tasks.spawn("trader", async move { drop(send(client, url, more).await) });
     real_sleep(Duration::from_secs(1)).await;
     let before = (frames.load(Ordering::Relaxed), one.load(Ordering::Relaxed));
