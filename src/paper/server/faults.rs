@@ -146,6 +146,13 @@ enum Kind {
     Stall,
 }
 
+/// Returns the names of all kinds, from the reader itself.
+#[cfg(test)]
+pub(super) fn kinds() -> Vec<String> {
+    let error = serde_json::from_str::<Kind>("\"?\"").err().map(|error| error.to_string());
+    super::tests::names_in(&error.unwrap_or_default())
+}
+
 /// A rule lacks a field that its kind needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this kind of fault needs `{0}`")]
