@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
-use crate::lint::{Rule, all_rules, find_rule};
+use crate::lint::{Rule, Silence, all_rules, find_rule};
 use crate::plan::finding::did_you_mean;
 
 /// Explain a finding: what, why, a bad and a good example
@@ -36,12 +36,17 @@ impl Explain {
 
 fn text(rule: &Rule) -> String {
     let indent = |text: &str| text.lines().map(|line| format!("    {line}\n")).collect::<String>();
-    let always = if rule.suppressible { "" } else { ", cannot be ignored" };
+    let silence = match rule.silence {
+        Silence::Comment => "may be ignored by a comment",
+        Silence::Policy => "may be ignored by a policy file only",
+        Silence::Never => "cannot be ignored",
+    };
     format!(
-        "{code} {slug} ({severity}{always})\n\n{summary}\n\n{reason}\n\nBad:\n\n{bad}\nGood:\n\n{good}",
+        "{code} {slug} ({severity}, {silence}, since {since})\n\n{summary}\n\n{reason}\n\nBad:\n\n{bad}\nGood:\n\n{good}",
         code = rule.id.code,
         slug = rule.id.slug,
         severity = rule.severity,
+        since = rule.since,
         summary = rule.summary,
         reason = rule.reason,
         bad = indent(&rule.bad.text()),

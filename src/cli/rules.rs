@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
-use crate::lint::{Example, Rule, all_rules};
+use crate::lint::{Example, Rule, Silence, all_rules};
 use crate::plan::RuleId;
 
 /// List all rules
@@ -55,8 +55,8 @@ const HEAD: &str = "\
 
 <!-- Generated: `lighter-plan rules --format markdown`. A test fails when this file is not current. -->
 
-What `validate`, `plan` and `apply` check. An error keeps a plan from running. `validate --ignore CODE` leaves a rule
-out, unless it always holds.
+What `validate`, `plan` and `apply` check. An error keeps a plan from running. A rule marked *always* cannot be ignored,
+one marked *by policy* only by a policy file.
 
 | code | name | severity | finds |
 |---|---|---|---|
@@ -66,20 +66,25 @@ fn markdown() -> String {
     let mut text = HEAD.to_owned();
     for rule in all_rules() {
         let RuleId { code, slug } = rule.id;
-        let always = if rule.suppressible { "" } else { ", always" };
+        let silence = match rule.silence {
+            Silence::Comment => "",
+            Silence::Policy => ", by policy",
+            Silence::Never => ", always",
+        };
         let summary = rule.summary.replace('|', "\\|");
         text.push_str(&format!(
-            "| [{code}](#{}-{slug}) | {slug} | {}{always} | {summary} |\n",
+            "| [{code}](#{}-{slug}) | {slug} | {}{silence} | {summary} |\n",
             code.to_lowercase(),
             rule.severity
         ));
     }
     for rule in all_rules() {
         text.push_str(&format!(
-            "\n## {} {}\n\n{}.\n\n{}\n\nBad:\n\n{}\nGood:\n\n{}",
+            "\n## {} {}\n\n{}. Since {}.\n\n{}\n\nBad:\n\n{}\nGood:\n\n{}",
             rule.id.code,
             rule.id.slug,
             rule.summary.trim_end_matches('.'),
+            rule.since,
             rule.reason,
             fenced(rule.bad),
             fenced(rule.good)
@@ -100,7 +105,12 @@ fn describe(rule: &Rule) -> Value {
         "code": rule.id.code,
         "slug": rule.id.slug,
         "severity": rule.severity,
-        "suppressible": rule.suppressible,
+        "since": rule.since,
+        "silence": match rule.silence {
+            Silence::Comment => "comment",
+            Silence::Policy => "policy",
+            Silence::Never => "never",
+        },
         "summary": rule.summary,
         "reason": rule.reason,
         "bad": rule.bad.text(),

@@ -11,7 +11,7 @@ use super::input::{Variables, find_plans};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
-use crate::lint::{Checked, check, find_rule};
+use crate::lint::{Checked, Silence, check, find_rule};
 use crate::model::{Market, snapshot_markets};
 use crate::plan::{Network, RuleId, Severity, SourceFile};
 
@@ -69,7 +69,9 @@ fn rule(name: &str) -> Result<RuleId, String> {
 fn ignorable_rule(name: &str) -> Result<RuleId, String> {
     let id = rule(name)?;
     match find_rule(name) {
-        Some(rule) if !rule.suppressible => Err(format!("{} ({}) cannot be ignored", id.code, id.slug)),
+        Some(rule) if rule.silence != Silence::Comment => {
+            Err(format!("{} ({}) cannot be ignored on the command line", id.code, id.slug))
+        }
         _ => Ok(id),
     }
 }
@@ -162,7 +164,7 @@ impl Validate {
 
     /// What cannot be ignored is always reported: a file that cannot be read must not pass because of a selection.
     fn wants(&self, id: RuleId) -> bool {
-        let always = find_rule(id.code).is_some_and(|rule| !rule.suppressible);
+        let always = find_rule(id.code).is_some_and(|rule| rule.silence == Silence::Never);
         always || ((self.select.is_empty() || self.select.contains(&id)) && !self.ignore.contains(&id))
     }
 

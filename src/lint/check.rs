@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::rule::{Input, Report, Rule};
+use super::rule::{Check, Input, Report, Rule};
 use super::rules;
 use crate::model::Market;
 use crate::plan::{Finding, LoadOptions, Loaded, Network, Plan, Severity, SourceFile, load, secrets};
@@ -59,7 +59,7 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
 
 /// Runs one rule, and drops what merely follows from something that was found wrong already.
 fn run(rule: &Rule, input: &Input<'_>) -> Result<Vec<Finding>, String> {
-    let Some(check) = rule.check else { return Ok(Vec::new()) };
+    let Check::Plan(check) = rule.check else { return Ok(Vec::new()) };
     let mut report = Report::default();
     catch_unwind(AssertUnwindSafe(|| check(input, &mut report)))
         .map_err(|_| format!("rule {} ({}) broke down", rule.id.code, rule.id.slug))?;
@@ -94,7 +94,7 @@ mod tests {
         let Loaded { plan, document, .. } = load(&source, &LoadOptions::default(), snapshot_markets());
         let plan = plan.expect("the example is sound");
         let input = Input { plan: &plan, document: &document, markets: snapshot_markets() };
-        let broken = Rule { check: Some(|_, _| panic!("on purpose")), ..*rules::ALL[0] };
+        let broken = Rule { check: Check::Plan(|_, _| panic!("on purpose")), ..*rules::ALL[0] };
         assert_eq!(run(&broken, &input), Err("rule LP001 (yaml-syntax) broke down".to_owned()));
     }
 }

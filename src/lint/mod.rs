@@ -8,7 +8,7 @@ mod rules;
 mod tests;
 
 pub use check::{Checked, check};
-pub use rule::{Example, Rule};
+pub use rule::{Example, Rule, Silence};
 
 /// Returns all rules, by code.
 pub fn all_rules() -> &'static [&'static Rule] {

@@ -37,8 +37,10 @@ pub struct Rule {
     pub id: RuleId,
     /// How bad its findings are, unless one says otherwise.
     pub severity: Severity,
-    /// Whether an ignore comment may silence it.
-    pub suppressible: bool,
+    /// The version of the program that had it first.
+    pub since: &'static str,
+    /// What may silence it.
+    pub silence: Silence,
     /// One line: what is wrong.
     pub summary: &'static str,
     /// Why that is wrong.
@@ -47,8 +49,28 @@ pub struct Rule {
     pub bad: Example,
     /// What to write instead.
     pub good: Example,
-    /// The check; `None` when loading the plan finds it.
-    pub(crate) check: Option<fn(&Input<'_>, &mut Report)>,
+    /// Who finds it.
+    pub(crate) check: Check,
+}
+
+/// What may silence a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Silence {
+    /// An ignore comment in the plan, the command line, or a policy file.
+    Comment,
+    /// A policy file only: who writes the plan does not lift the desk's limits.
+    Policy,
+    /// Nothing: what it finds cannot run.
+    Never,
+}
+
+/// Who finds what a rule is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Check {
+    /// Loading the plan.
+    Loading,
+    /// A look at one plan.
+    Plan(fn(&Input<'_>, &mut Report)),
 }
 
 /// What a rule sees.

@@ -65,6 +65,24 @@ pub struct Related {
     pub message: String,
 }
 
+/// A safe way to mend a finding: it never touches a price, a size, a wallet or a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as an order: "rename `max_hodl` to `max_hold`".
+    pub title: String,
+    /// What changes in the text, in order and apart from each other.
+    pub edits: Vec<Edit>,
+}
+
+/// Text that takes the place of other text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Bytes of the source that go; empty where something is put in.
+    pub span: Range<usize>,
+    /// What comes instead.
+    pub text: String,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -82,6 +100,8 @@ pub struct Finding {
     pub related: Vec<Related>,
     /// What to write instead.
     pub help: Option<String>,
+    /// A safe way to mend it.
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
@@ -95,6 +115,7 @@ impl Finding {
             span: None,
             related: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 
@@ -110,6 +131,13 @@ impl Finding {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Offers a safe way to mend it.
+    #[must_use]
+    pub fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { title: title.into(), edits });
         self
     }
 

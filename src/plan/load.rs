@@ -19,7 +19,7 @@ pub struct LoadOptions<'a> {
     /// `--vars FILE`, in order; later files and `sets` win.
     pub vars_files: Vec<SourceFile>,
     /// Looks up `{{ env.NAME }}`; nothing of it is stored but the values a plan asks for.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
 }
 
 impl Default for LoadOptions<'_> {

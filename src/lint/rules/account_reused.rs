@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::AccountIndex;
 use crate::plan::{Related, Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ACCOUNT_REUSED,
     severity: Severity::Error,
-    suppressible: false,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "An account is used by two legs.",
     reason: "Two legs on one account net each other: the pair would hold nothing and believe it is hedged. v1 allows an account in one pair only.",
     bad: Example::Fragment(
@@ -24,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

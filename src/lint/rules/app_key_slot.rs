@@ -1,12 +1,13 @@
 //! A key slot of the web and mobile apps is used.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Network, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::APP_KEY_SLOT,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "A key slot of the web and mobile apps is used.",
     reason: "Slots 0 to 3 belong to the venue's apps: whoever opens one moves the nonce, and the run stops with 25.",
     bad: Example::Fragment(
@@ -23,7 +24,7 @@ pairs:
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 /// The first slot that no app uses.

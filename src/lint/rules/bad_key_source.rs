@@ -1,12 +1,13 @@
 //! `key` does not say where the key comes from.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::BAD_KEY_SOURCE,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "`key` does not say where the key comes from.",
     reason: "It is `env:NAME`, `file:PATH`, `sealed:PATH`, or `paper` with `network: paper`; a webhook is `env:NAME`.",
     bad: Example::Fragment(
@@ -21,5 +22,5 @@ pub(super) const RULE: Rule = Rule {
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: None,
+    check: Check::Loading,
 };

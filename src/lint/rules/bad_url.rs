@@ -1,12 +1,13 @@
 //! The address of a custom network is no URL of its kind.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::BAD_URL,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "The address of a custom network is no URL of its kind.",
     reason: "The program must not guess where signed orders go; credentials in a URL end up in logs.",
     bad: Example::Fragment(
@@ -17,5 +18,5 @@ paper: ~"#,
         r#"network: { http: 'http://localhost', ws: 'ws://localhost', chain_id: 304 }
 paper: ~"#,
     ),
-    check: None,
+    check: Check::Loading,
 };

@@ -1,17 +1,18 @@
 //! The deadlines are not in order: wait < max_naked < entry_deadline < expires_in.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::DEADLINE_ORDER,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The deadlines are not in order: wait < max_naked < entry_deadline < expires_in.",
     reason: "A hedge that starts after its own hard cap is always an emergency; a deadline behind the venue's expiry never comes.",
     bad: Example::Fragment("hedge: { wait: 40s, max_naked: 30s }"),
     good: Example::Fragment("hedge: { wait: 20s, max_naked: 30s }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,12 +1,13 @@
 //! A key is written twice.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::DUPLICATE_KEY,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A key is written twice.",
     reason: "Most readers silently keep one of the two, and not all of them the same.",
     bad: Example::Text(
@@ -14,5 +15,5 @@ pub(super) const RULE: Rule = Rule {
 leverage: 3"#,
     ),
     good: Example::Text("leverage: 5"),
-    check: None,
+    check: Check::Loading,
 };

@@ -1,18 +1,19 @@
 //! All legs together are more than `risk.max_exposure_usdc`.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Usdc;
 use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::EXPOSURE_OVER_LIMIT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "All legs together are more than `risk.max_exposure_usdc`.",
     reason: "The limit holds for the whole run: every leg of every pair, with orders in doubt counted as filled.",
     bad: Example::Fragment("risk: { max_order_usdc: 400, max_position_usdc: 400, max_exposure_usdc: 400 }"),
     good: Example::Fragment("risk: { max_exposure_usdc: 2000 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

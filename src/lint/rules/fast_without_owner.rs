@@ -1,13 +1,14 @@
 //! The USDC leaves by the fast route, and a leg does not say where its owner's key is.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::FAST_WITHOUT_OWNER,
     severity: Severity::Error,
     // Silenced, the plan would trade and then be unable to withdraw.
-    suppressible: false,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "The USDC leaves by the fast route, and a leg does not say where its owner's key is.",
     reason: "A fast withdrawal is a transfer to the venue's bridge, and the venue takes it only with the signature of the account's Ethereum key.",
     bad: Example::Text("withdraw: { when: on_exit, route: fast }"),
@@ -18,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     short: { account: 1002, api_key_index: 4, key: paper, l1_key: paper }
 withdraw: { when: on_exit, route: fast }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,12 +1,13 @@
 //! The guard key is the leg's own key slot.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::GUARD_KEY_SAME,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The guard key is the leg's own key slot.",
     reason: "A guard key is there for the case that the first key's nonce stream is blocked; the same slot is blocked with it.",
     bad: Example::Fragment(
@@ -21,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

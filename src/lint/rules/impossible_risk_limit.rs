@@ -1,17 +1,18 @@
 //! Two limits contradict each other.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::IMPOSSIBLE_RISK_LIMIT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "Two limits contradict each other.",
     reason: "A limit behind a tighter one is never reached, so it protects nothing, and somebody believes it does.",
     bad: Example::Fragment("risk: { max_order_usdc: 3000, max_position_usdc: 2000 }"),
     good: Example::Fragment("risk: { max_order_usdc: 2000, max_position_usdc: 2000 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

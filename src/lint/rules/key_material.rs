@@ -1,12 +1,13 @@
 //! A private key is written in the plan.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::KEY_MATERIAL,
     severity: Severity::Error,
-    suppressible: false,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A private key is written in the plan.",
     reason: "Plans are shared, stored with their runs and printed in reviews. Whoever has the key can trade the account. Replace the key at the venue: it has been in a file.",
     bad: Example::Fragment(
@@ -21,5 +22,5 @@ pub(super) const RULE: Rule = Rule {
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: None,
+    check: Check::Loading,
 };

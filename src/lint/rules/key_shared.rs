@@ -1,12 +1,13 @@
 //! Two legs take their key from the same place.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{KeySource, Related, Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::KEY_SHARED,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "Two legs take their key from the same place.",
     reason: "One key for two accounts means one leak for two accounts, and usually a copied line.",
     bad: Example::Fragment(
@@ -23,7 +24,7 @@ pairs:
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

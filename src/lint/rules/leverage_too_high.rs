@@ -1,17 +1,18 @@
 //! The leverage is more than the market allows.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::LEVERAGE_TOO_HIGH,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "The leverage is more than the market allows.",
     reason: "The venue refuses the setting with 21113.",
     bad: Example::Fragment("leverage: 50"),
     good: Example::Fragment("leverage: 5"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,13 +1,14 @@
 //! A wallet that holds just `minimum_usdc` is nearer to liquidation than the plan allows.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Side;
 use crate::plan::{Related, Severity, codes, format_usdc, liquidation};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::LIQUIDATION_DISTANCE,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "A wallet that holds just `minimum_usdc` is nearer to liquidation than the plan allows.",
     reason: "The check before the first order counts with the real balance and ends the run with 28 when the distance is too small.",
     bad: Example::Fragment(
@@ -16,7 +17,7 @@ minimum_usdc: 350
 risk: { max_exposure_usdc: 4000, min_liquidation_distance_pct: 40 }"#,
     ),
     good: Example::Fragment("risk: { min_liquidation_distance_pct: 10 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

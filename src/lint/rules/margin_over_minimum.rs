@@ -1,12 +1,13 @@
 //! `minimum_usdc` does not cover the margin of a leg.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes, format_usdc, initial_margin};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MARGIN_OVER_MINIMUM,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "`minimum_usdc` does not cover the margin of a leg.",
     reason: "The check passes wallets that hold the minimum, and the venue would then refuse their order for lack of margin (21739).",
     bad: Example::Fragment(
@@ -16,7 +17,7 @@ leverage: 5
 risk: { max_exposure_usdc: 4000, min_liquidation_distance_pct: 0 }"#,
     ),
     good: Example::Fragment("minimum_usdc: 500"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! The message budget cannot carry the plan.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, codes, messages_in_worst_minute};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MESSAGE_BUDGET,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The message budget cannot carry the plan.",
     reason: "An entry, its cancels, all hedge attempts and an exit may fall into one minute. A budget below that starves the orders that take risk away. A Standard account has 60 requests a minute, for all pairs together.",
     bad: Example::Fragment("risk: { max_messages_per_minute: 8 }"),
     good: Example::Fragment("risk: { max_messages_per_minute: 40 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 /// Requests a minute of a Standard account, transactions included.

@@ -1,12 +1,13 @@
 //! A required key is missing.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MISSING_FIELD,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A required key is missing.",
     reason: "What has no harmless default must be written.",
     bad: Example::Fragment(
@@ -21,5 +22,5 @@ pub(super) const RULE: Rule = Rule {
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: None,
+    check: Check::Loading,
 };

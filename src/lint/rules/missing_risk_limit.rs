@@ -1,12 +1,13 @@
 //! A risk limit is missing.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MISSING_RISK_LIMIT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A risk limit is missing.",
     reason: "Limits have no defaults: the operator says what may be lost.",
     bad: Example::Text(
@@ -14,5 +15,5 @@ pub(super) const RULE: Rule = Rule {
 paper: ~"#,
     ),
     good: Example::Fragment("size: 2.5"),
-    check: None,
+    check: Check::Loading,
 };

@@ -1,12 +1,13 @@
 //! A file holds more than one document.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MULTI_DOCUMENT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A file holds more than one document.",
     reason: "One plan a file: a second document would be ignored by most tools, and a limit may stand in it.",
     bad: Example::Text(
@@ -15,5 +16,5 @@ pub(super) const RULE: Rule = Rule {
 leverage: 3"#,
     ),
     good: Example::Text("leverage: 5"),
-    check: None,
+    check: Check::Loading,
 };

@@ -2,19 +2,20 @@
 
 use rust_decimal::Decimal;
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::{Market, Price, Rounding, Side, Size};
 use crate::plan::{PriceSpec, Severity, Site, SizeSpec, codes, price_at};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::OFF_GRID,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "A price or size is finer than the market's grid, or outside the venue's integers.",
     reason: "The venue takes whole ticks and lots. Buy prices are rounded down, sell prices up, sizes down; what is rounded is worth knowing before the order is sent.",
     bad: Example::Fragment("prices: { buy: 101.0505, sell: 101.180 }"),
     good: Example::Fragment("prices: { buy: 101.050, sell: 101.180 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

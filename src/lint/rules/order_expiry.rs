@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ORDER_EXPIRY,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The order expiry is outside what the venue accepts.",
     reason: "The venue takes 5 minutes to 30 days, and refuses the rest with 21711. Our own cancel ends the entry; the expiry is only the backstop.",
     bad: Example::Fragment(
@@ -16,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 watch: { entry_deadline: 1m, max_hold: 2m }"#,
     ),
     good: Example::Fragment("place: { expires_in: 30m }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 const SHORTEST: Duration = Duration::from_secs(5 * 60);

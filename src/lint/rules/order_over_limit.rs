@@ -1,18 +1,19 @@
 //! The size is more than the plan's own limits allow.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Usdc;
 use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::ORDER_OVER_LIMIT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The size is more than the plan's own limits allow.",
     reason: "The risk gate would refuse the order; better to hear it now.",
     bad: Example::Fragment("risk: { max_order_usdc: 200 }"),
     good: Example::Fragment("size: 2.5"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

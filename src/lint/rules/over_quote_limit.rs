@@ -1,13 +1,14 @@
 //! An order is larger than the market's limit.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Usdc;
 use crate::plan::{Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::OVER_QUOTE_LIMIT,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "An order is larger than the market's limit.",
     reason: "The venue refuses it with 21706.",
     bad: Example::Fragment(
@@ -20,7 +21,7 @@ paper: { usdc: 100000000 }
 network: paper"#,
     ),
     good: Example::Fragment("size: 2.5"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! The paper wallets start with less than `minimum_usdc`.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes, format_usdc};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PAPER_BALANCE,
     severity: Severity::Info,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "The paper wallets start with less than `minimum_usdc`.",
     reason: "The check ends such a run before any order, with exit code 28. Demo plans do it on purpose.",
     bad: Example::Fragment("paper: { usdc: 100 }"),
     good: Example::Fragment("paper: { usdc: 10000 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,12 +1,13 @@
 //! `paper:` stands in a plan that does not run on paper.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PAPER_BLOCK,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "`paper:` stands in a plan that does not run on paper.",
     reason: "Its balances and its speed would be believed.",
     bad: Example::Fragment(
@@ -17,5 +18,5 @@ pairs:
     short: { account: 2, api_key_index: 4, key: 'env:B' }"#,
     ),
     good: Example::Fragment("network: paper"),
-    check: None,
+    check: Check::Loading,
 };

@@ -1,12 +1,13 @@
 //! `key: paper` stands in a plan that does not run on paper.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{KeySource, Network, Related, Severity, codes, is_loopback};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PAPER_KEY,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "`key: paper` stands in a plan that does not run on paper.",
     reason: "Paper keys are made from a seed that is written in the plan: everybody knows them.",
     bad: Example::Fragment(
@@ -23,7 +24,7 @@ pairs:
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -2,13 +2,14 @@
 
 use rust_decimal::Decimal;
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{PriceSpec, Related, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::PRICE_FAR_FROM_MARK,
     severity: Severity::Info,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "A price is beyond the plan's own collar, as far as the shipped market list knows the mark.",
     reason: "The check before the first order uses the mark of that moment and ends the run with 28. The shipped mark ages, so this is information; on paper, whose default market starts from that very mark, it is a warning.",
     bad: Example::Fragment(
@@ -16,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 prices: { buy: 90, sell: 101.180 }"#,
     ),
     good: Example::Fragment("prices: { buy: 101.050, sell: 101.180 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! The retry times are not in order: initial ≤ max ≤ budget.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes, format_duration};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::RETRY_ORDER,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "The retry times are not in order: initial ≤ max ≤ budget.",
     reason: "A first delay beyond the budget means no retry at all.",
     bad: Example::Fragment("retry: { initial: 20s, max: 10s }"),
     good: Example::Fragment("retry: { initial: 250ms, max: 10s }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! The file does not name its schema, or names another version.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, Site, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SCHEMA_HEADER,
     severity: Severity::Info,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "The file does not name its schema, or names another version.",
     reason: "Editors complete and check a plan while it is written, when its header names the schema; they differ in which form they read, so `init` writes both.",
     bad: Example::Fragment("# yaml-language-server: $schema=../schemas/plan.v0.schema.json"),
     good: Example::Fragment("# yaml-language-server: $schema=../schemas/plan.v1.schema.json"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 /// The part of a header that names this version.

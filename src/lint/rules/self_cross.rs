@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Side;
 use crate::plan::{PriceSpec, Related, Severity, codes, price_at};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SELF_CROSS,
     severity: Severity::Error,
-    suppressible: false,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A buy price of the plan reaches a sell price of the plan in the same market.",
     reason: "Two own orders would trade with each other: a wash trade, with fees. The venue's own protection covers one account only. The buy price is at least one tick below the sell price, after rounding, within a pair and across pairs.",
     bad: Example::Fragment("prices: { buy: 101.180, sell: 101.180 }"),
     good: Example::Fragment("prices: { buy: 101.050, sell: 101.180 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! A hedge may be filled further from mark than an entry may be placed.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::SLIPPAGE_BEYOND_COLLAR,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Policy,
     summary: "A hedge may be filled further from mark than an entry may be placed.",
     reason: "The collar says how wrong a price may be. A normal hedge stays inside it; only the emergency bound may be wider, and it is never tighter than the normal one.",
     bad: Example::Fragment("hedge: { max_slippage_bps: 250, emergency_slippage_bps: 300 }"),
     good: Example::Fragment("hedge: { max_slippage_bps: 50 }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,17 +1,18 @@
 //! An entry at a fixed price goes on after a downtime.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{MissedPlace, PairPlan, PriceSpec, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::STALE_ENTRY,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "An entry at a fixed price goes on after a downtime.",
     reason: "While the process was down the market moved; the entry that was meant for then may be a gift now. The collar still holds.",
     bad: Example::Fragment("on_missed: { place: continue }"),
     good: Example::Fragment("on_missed: { place: cancel }"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

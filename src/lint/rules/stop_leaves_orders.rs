@@ -1,17 +1,18 @@
 //! A stop leaves orders and positions as they are.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{OnStop, Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::STOP_LEAVES_ORDERS,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "A stop leaves orders and positions as they are.",
     reason: "Nobody watches them until `resume`: what fills is naked, and no exit rule fires.",
     bad: Example::Fragment("on_stop: leave"),
     good: Example::Fragment("on_stop: cancel_open"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

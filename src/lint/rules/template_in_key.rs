@@ -1,12 +1,13 @@
 //! A template stands in `key:`.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::TEMPLATE_IN_KEY,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A template stands in `key:`.",
     reason: "A review must see where a key comes from, and no variable may change it.",
     bad: Example::Fragment(
@@ -23,5 +24,5 @@ pairs:
     long: { account: 1001, api_key_index: 4, key: paper }
     short: { account: 1002, api_key_index: 4, key: paper }"#,
     ),
-    check: None,
+    check: Check::Loading,
 };

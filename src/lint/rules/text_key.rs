@@ -1,12 +1,13 @@
 //! A key is no plain text.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::TEXT_KEY,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A key is no plain text.",
     reason: "Usually a template without quotes: `{` starts a mapping in YAML.",
     bad: Example::Text(
@@ -15,5 +16,5 @@ size: "{{ vars.size }}"
 leverage: {{ vars.size }}"#,
     ),
     good: Example::Text(r#"leverage: "5""#),
-    check: None,
+    check: Check::Loading,
 };

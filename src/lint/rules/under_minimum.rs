@@ -1,17 +1,18 @@
 //! An order is smaller than the market's minimum at its own price.
 
-use crate::lint::rule::{Example, Input, Report, Rule};
+use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::UNDER_MINIMUM,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "An order is smaller than the market's minimum at its own price.",
     reason: "The smallest order that may rest is the larger of the market's base minimum and its USDC minimum at the order's price; the venue refuses less with 21706. Immediate orders are exempt, so a hedge goes down to one lot.",
     bad: Example::Fragment("size: 0.05"),
     good: Example::Fragment("size: 2.5"),
-    check: Some(check),
+    check: Check::Plan(check),
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {

@@ -1,15 +1,16 @@
 //! A value is none of those that the key takes.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::UNKNOWN_VALUE,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A value is none of those that the key takes.",
     reason: "A misspelt choice must not fall back to another one.",
     bad: Example::Fragment("on_stop: flaten"),
     good: Example::Fragment("on_stop: flatten"),
-    check: None,
+    check: Check::Loading,
 };

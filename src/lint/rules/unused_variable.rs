@@ -1,12 +1,13 @@
 //! A variable is declared and never used.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::UNUSED_VARIABLE,
     severity: Severity::Warning,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Comment,
     summary: "A variable is declared and never used.",
     reason: "Usually the place that should use it holds an old value.",
     bad: Example::Fragment(
@@ -17,5 +18,5 @@ size: 2.5"#,
         r#"vars: { size: 2.5 }
 size: "{{ vars.size }}""#,
     ),
-    check: None,
+    check: Check::Loading,
 };

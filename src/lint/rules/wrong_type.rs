@@ -1,15 +1,16 @@
 //! A value is of the wrong type.
 
-use crate::lint::rule::{Example, Rule};
+use crate::lint::rule::{Check, Example, Rule, Silence};
 use crate::plan::{Severity, codes};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::WRONG_TYPE,
     severity: Severity::Error,
-    suppressible: true,
+    since: "0.1.0",
+    silence: Silence::Never,
     summary: "A value is of the wrong type.",
     reason: "A list where a number is meant is never guessed at.",
     bad: Example::Fragment("size: [2.5]"),
     good: Example::Fragment("size: 2.5"),
-    check: None,
+    check: Check::Loading,
 };
