@@ -42,45 +42,44 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Finds the plans that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml` that may be plans, in
-/// order of name.
+/// A file that may hold a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Where it is; `-` is standard input.
+    pub(super) path: PathBuf,
+    /// The folder that was searched, when the file itself was not named; then it is a plan only if it looks like one.
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// Finds the files that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml`, in order of name.
 ///
 /// # Errors
 ///
-/// When a folder cannot be read or holds no plan.
-pub(super) fn find_plans(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+/// When a folder cannot be read.
+pub(super) fn find_candidates(paths: &[PathBuf]) -> Result<Vec<Candidate>, Fault> {
     let mut found = Vec::new();
     for path in paths {
         if !path.is_dir() {
-            found.push(path.clone());
+            found.push(Candidate { path: path.clone(), folder: None });
             continue;
         }
         let mut inside = Vec::new();
         search(path, 0, &mut inside)
             .map_err(|error| Fault::tool(format!("cannot read the folder `{}`: {error}", path.display())))?;
-        let all = inside.len();
-        inside.retain(|path| may_be_a_plan(path));
-        if inside.len() < all {
-            tracing::info!(folder = %path.display(), files = all - inside.len(), "skipped YAML files that are no plans");
-        }
-        if inside.is_empty() {
-            let message = format!("`{}` holds no plan", path.display());
-            return Err(Fault::tool(message)
-                .hint("a plan is a file ending in .yaml or .yml; `lighter-plan init FILE` writes one"));
-        }
         inside.sort();
-        found.extend(inside);
+        let folder = Some(path.clone());
+        found.extend(inside.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
+        if !found.iter().any(|candidate| candidate.folder.as_ref() == Some(path)) {
+            return Err(no_plan(path));
+        }
     }
     Ok(found)
 }
 
-/// Returns whether a file found in a folder is worth checking: folders hold other YAML too. What cannot be read, is no
-/// text or is empty may have been a plan, so it is checked, and its finding is shown.
-fn may_be_a_plan(path: &Path) -> bool {
-    let Ok(source) = SourceFile::read(path) else { return true };
-    let text = source.text();
-    let names_plan = |line: &str| line.starts_with("pairs:") || line.starts_with("network:");
-    text.trim().is_empty() || text.lines().any(names_plan) || text.contains("plan.v1.schema.json")
+/// Says that a folder holds no plan.
+pub(super) fn no_plan(folder: &Path) -> Fault {
+    Fault::tool(format!("`{}` holds no plan", folder.display()))
+        .hint("a plan is a file ending in .yaml or .yml; `lighter-plan init FILE` writes one")
 }
 
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {

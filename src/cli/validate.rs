@@ -1,5 +1,6 @@
 //! `validate`: everything that is wrong with plans; offline, unless asked to look at the venue's rules of now.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -7,13 +8,14 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::fault::Fault;
-use super::input::{Variables, find_plans};
+use super::input::{Candidate, Variables, find_candidates, no_plan};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
-use crate::lint::{Checked, Silence, check, find_rule};
+use crate::lint::{Across, Checked, Silence, check, check_across, covered_text, find_rule};
 use crate::model::{Market, snapshot_markets};
-use crate::plan::{Network, RuleId, Severity, SourceFile};
+use crate::plan::{LoadOptions, Network, RuleId, Severity, SourceFile};
+use crate::rt::in_parallel;
 
 /// Check plans: schema, references, market rules, risk, keys; offline unless --online
 #[derive(Debug, Args)]
@@ -131,28 +133,32 @@ impl Validate {
                 .hint("give all but one a file: `--format json:FILE`"));
         }
         let options = self.variables.options()?;
+        let candidates = find_candidates(&self.paths)?;
+        let check = |source: &SourceFile| check(source, &options, snapshot_markets());
+        let read = in_parallel(candidates.len(), |index| self.check(&candidates[index], &check));
         let mut exit = Exit::OK;
         let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
-        let mut asked = Asked::default();
-        for path in find_plans(&self.paths)? {
+        let mut empty: BTreeSet<&Path> =
+            candidates.iter().filter_map(|candidate| candidate.folder.as_deref()).collect();
+        for (candidate, result) in candidates.iter().zip(read) {
             // One file that cannot be read never hides the findings of the others.
-            match self.read(&path) {
-                Ok(source) => {
-                    let mut result = check(&source, &options, snapshot_markets());
-                    if let Some(network) = result.network.clone().filter(|_| self.online) {
-                        match asked.markets(network, context) {
-                            Ok(Some(markets)) => result = check(&source, &options, markets),
-                            Ok(None) => {}
-                            // The findings of the shipped rules are shown all the same.
-                            Err(fault) => exit = exit.worse(fault.report()),
-                        }
-                    }
-                    result.findings.retain(|finding| self.wants(finding.rule));
-                    checked.push((source, result));
-                }
+            match result {
+                Ok(None) => continue,
+                Ok(Some(result)) => checked.push(result),
                 Err(fault) => exit = exit.worse(fault.report()),
             }
+            candidate.folder.as_deref().map(|folder| empty.remove(folder));
         }
+        for folder in empty {
+            exit = exit.worse(no_plan(folder).report());
+        }
+        if self.online {
+            exit = exit.worse(ask_venues(&mut checked, &options, context));
+            checked
+                .iter_mut()
+                .for_each(|(_, checked)| checked.findings.retain(|found| self.wants(found.rule)));
+        }
+        exit = exit.worse(self.look_across(&mut checked));
         let floor = if self.strict { Severity::Info } else { self.min_severity };
         let files: Vec<FileReport<'_>> =
             checked.iter().map(|(source, checked)| FileReport { source, checked, floor }).collect();
@@ -160,6 +166,50 @@ impl Validate {
             output.write(&files, context)?;
         }
         Ok(files.iter().map(verdict).fold(exit, Exit::worse))
+    }
+
+    /// Reads and checks one file; `None` when it is no plan. Of a file without findings only what rules about several
+    /// files need is kept.
+    fn check(
+        &self,
+        candidate: &Candidate,
+        check: &impl Fn(&SourceFile) -> Checked,
+    ) -> Result<Option<(SourceFile, Checked)>, Fault> {
+        let source = self.read(&candidate.path)?;
+        if candidate.folder.is_some() && !source.may_be_a_plan() {
+            tracing::info!(file = %candidate.path.display(), "skipped: it does not look like a plan");
+            return Ok(None);
+        }
+        let mut checked = check(&source);
+        checked.findings.retain(|finding| self.wants(finding.rule));
+        checked.plan = None;
+        if checked.findings.is_empty() && !self.online {
+            checked.covered = String::new();
+            return Ok(Some((source.without_text(), checked)));
+        }
+        Ok(Some((source, checked)))
+    }
+
+    /// Adds what only several plans together show.
+    fn look_across(&self, checked: &mut [(SourceFile, Checked)]) -> Exit {
+        let plans: Vec<_> = checked.iter().map(|(_, checked)| checked.footprint.as_ref()).collect();
+        let Across { mut findings, faults } = check_across(&plans);
+        findings.retain(|(_, finding)| self.wants(finding.rule));
+        for (index, finding) in findings {
+            let (source, checked) = &mut checked[index];
+            // The text of a file that was sound by itself is read again, to show the place.
+            if source.text().is_empty()
+                && let Ok(again) = SourceFile::read(Path::new(source.name()))
+            {
+                checked.covered = covered_text(&again);
+                *source = again;
+            }
+            checked.add([finding]);
+        }
+        for fault in &faults {
+            out::note(&format!("error: {fault}; please report this"));
+        }
+        if faults.is_empty() { Exit::OK } else { Exit::FAULT }
     }
 
     /// What cannot be ignored is always reported: a file that cannot be read must not pass because of a selection.
@@ -178,6 +228,22 @@ impl Validate {
         let directory = self.stdin_filename.parent().map(Path::to_owned).unwrap_or_default();
         Ok(source.in_directory(directory))
     }
+}
+
+/// Checks every plan anew with the market rules that its venue has now. A venue that does not answer takes nothing from
+/// the findings of the shipped rules.
+fn ask_venues(checked: &mut [(SourceFile, Checked)], options: &LoadOptions<'_>, context: &Context) -> Exit {
+    let mut asked = Asked::default();
+    let mut exit = Exit::OK;
+    for (source, result) in checked {
+        let Some(network) = result.network.clone() else { continue };
+        match asked.markets(network, context) {
+            Ok(Some(markets)) => *result = check(source, options, markets),
+            Ok(None) => {}
+            Err(fault) => exit = exit.worse(fault.report()),
+        }
+    }
+    exit
 }
 
 /// The market rules of every network asked so far: many plans of one network ask once, and an error is told once.

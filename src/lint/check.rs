@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::across::Footprint;
 use super::rule::{Check, Input, Report, Rule};
 use super::rules;
 use crate::model::Market;
@@ -14,6 +15,8 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// The network that the file names, also when something else is wrong; `None` when that cannot be read.
     pub network: Option<Network>,
+    /// What the plan does, as rules about several files see it; `None` when it is not sound.
+    pub footprint: Option<Footprint>,
     /// What is wrong, in the order of the file.
     pub findings: Vec<Finding>,
     /// Rules that broke down; the others ran all the same. A tool fault, never "no findings".
@@ -23,6 +26,12 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Adds what looking at several files found here.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        finish(&mut self.findings);
+    }
+
     /// Returns the worst severity; `None` without findings.
     pub fn worst(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
@@ -54,7 +63,15 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
     finish(&mut findings);
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
     let covered = document.covered_text(source);
-    Checked { plan: plan.filter(|_| sound), network, findings, faults, covered }
+    let plan = plan.filter(|_| sound);
+    let footprint = plan.as_ref().map(|plan| Footprint::of(plan, &document, source, markets));
+    Checked { plan, network, footprint, findings, faults, covered }
+}
+
+/// Returns a plan's text with key material covered, for excerpts.
+pub fn covered_text(source: &SourceFile) -> String {
+    let loaded = catch_unwind(AssertUnwindSafe(|| load(source, &LoadOptions::default(), &[])));
+    loaded.map_or_else(|_| String::new(), |loaded| loaded.document.covered_text(source))
 }
 
 /// Runs one rule, and drops what merely follows from something that was found wrong already.

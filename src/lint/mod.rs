@@ -1,5 +1,6 @@
 //! Findings about plans: the rules, and the formats that show what they find.
 
+mod across;
 mod check;
 pub mod formats;
 mod rule;
@@ -7,7 +8,8 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Checked, check};
+pub use across::{Across, Footprint, check_across};
+pub use check::{Checked, check, covered_text};
 pub use rule::{Example, Rule, Silence};
 
 /// Returns all rules, by code.

@@ -1,5 +1,6 @@
 //! What a rule is, what it sees and how it reports.
 
+use super::across::{AcrossReport, Footprint};
 use crate::model::{Market, Price, Size, find_market};
 use crate::plan::{Document, Finding, PairPlan, Plan, RuleId, Severity, Site, orders_at};
 
@@ -12,6 +13,8 @@ pub enum Example {
     Text(&'static str),
     /// A whole file.
     Whole(&'static str),
+    /// Keys that replace those of a sound plan, for each of two files.
+    Files(&'static str, &'static str),
     /// Words, where a file would be too long to show.
     Described(&'static str),
 }
@@ -19,7 +22,10 @@ pub enum Example {
 impl Example {
     /// Returns what `explain` shows; characters that no text file has are shown by their pictures.
     pub fn text(&self) -> String {
-        let (Self::Fragment(text) | Self::Text(text) | Self::Whole(text) | Self::Described(text)) = self;
+        let text = match self {
+            Self::Fragment(text) | Self::Text(text) | Self::Whole(text) | Self::Described(text) => text,
+            Self::Files(one, other) => return format!("# one.yaml\n{one}\n# other.yaml\n{other}\n"),
+        };
         let picture = |character: char| match u32::from(character) {
             code @ 0..0x20 if !character.is_whitespace() => {
                 char::from_u32(0x2400 + code).unwrap_or(character)
@@ -71,6 +77,8 @@ pub(crate) enum Check {
     Loading,
     /// A look at one plan.
     Plan(fn(&Input<'_>, &mut Report)),
+    /// A look at the plans of several files, each with the index of its file.
+    Files(fn(&[(usize, &Footprint)], &mut AcrossReport)),
 }
 
 /// What a rule sees.

@@ -14,6 +14,7 @@ fn plan_of(example: &Example) -> String {
         Example::Fragment(text) => merged(text),
         Example::Text(text) => replaced(text),
         Example::Whole(text) | Example::Described(text) => (*text).to_owned(),
+        Example::Files(..) => unreachable!("two files are checked by `codes_of`"),
     }
 }
 
@@ -77,6 +78,22 @@ fn codes_in(text: &str) -> Vec<&'static str> {
     codes
 }
 
+/// Checks an example; two files are looked at together as well.
+fn codes_of(example: &Example) -> Vec<&'static str> {
+    let Example::Files(one, other) = example else { return codes_in(&plan_of(example)) };
+    let texts = [("one.yaml", merged(one)), ("other.yaml", merged(other))];
+    let checked = texts.map(|(name, text)| {
+        check(&SourceFile::from_text(name, &text), &LoadOptions::default(), snapshot_markets())
+    });
+    let across = check_across(&checked.each_ref().map(|checked| checked.footprint.as_ref()));
+    assert_eq!(across.faults, Vec::<String>::new());
+    let single = checked.iter().flat_map(|checked| &checked.findings);
+    single
+        .chain(across.findings.iter().map(|(_, finding)| finding))
+        .map(|finding| finding.rule.code)
+        .collect()
+}
+
 #[test]
 fn every_bad_example_fires_exactly_its_rule() {
     let mut wrong = Vec::new();
@@ -84,7 +101,7 @@ fn every_bad_example_fires_exactly_its_rule() {
         if matches!(rule.bad, Example::Described(_)) {
             continue;
         }
-        let found = codes_in(&plan_of(&rule.bad));
+        let found = codes_of(&rule.bad);
         if found != [rule.id.code] {
             wrong.push(format!("{} {}: {found:?}", rule.id.code, rule.id.slug));
         }
@@ -96,7 +113,7 @@ fn every_bad_example_fires_exactly_its_rule() {
 fn no_good_example_fires_anything() {
     let mut wrong = Vec::new();
     for rule in all_rules() {
-        let found = codes_in(&plan_of(&rule.good));
+        let found = codes_of(&rule.good);
         if !found.is_empty() {
             wrong.push(format!("{} {}: {found:?}", rule.id.code, rule.id.slug));
         }

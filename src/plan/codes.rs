@@ -46,6 +46,7 @@ pub(crate) const OVER_QUOTE_LIMIT: RuleId = RuleId::new("LP305", "over-quote-lim
 pub(crate) const SELF_CROSS: RuleId = RuleId::new("LP306", "self-cross");
 pub(crate) const LEVERAGE_TOO_HIGH: RuleId = RuleId::new("LP307", "leverage-too-high");
 pub(crate) const PRICE_FAR_FROM_MARK: RuleId = RuleId::new("LP308", "price-far-from-mark");
+pub(crate) const SELF_CROSS_FILES: RuleId = RuleId::new("LP312", "self-cross-files");
 
 // Risk
 pub(crate) const MISSING_RISK_LIMIT: RuleId = RuleId::new("LP401", "missing-risk-limit");
@@ -71,6 +72,7 @@ pub(crate) const GUARD_KEY_SAME: RuleId = RuleId::new("LP506", "guard-key-same")
 pub(crate) const KEY_SHARED: RuleId = RuleId::new("LP507", "key-shared");
 pub(crate) const APP_KEY_SLOT: RuleId = RuleId::new("LP508", "app-key-slot");
 pub(crate) const FAST_WITHOUT_OWNER: RuleId = RuleId::new("LP509", "fast-without-l1-key");
+pub(crate) const KEY_IN_TWO_PLANS: RuleId = RuleId::new("LP511", "key-in-two-plans");
 
 // Durability
 pub(crate) const RETRY_ORDER: RuleId = RuleId::new("LP601", "retry-order");

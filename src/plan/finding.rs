@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::source::Position;
+
 /// A rule's code and slug; both stay for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct RuleId {
@@ -63,6 +65,26 @@ pub struct Related {
     pub span: Option<Range<usize>>,
     /// What is there.
     pub message: String,
+    /// The file that the place is in, when it is not that of the finding.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+impl Related {
+    /// Names a place of the finding's own file.
+    pub fn here(pointer: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.to_owned(), span, message: message.into(), elsewhere: None }
+    }
+}
+
+/// A stretch of another file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What findings call the file.
+    pub file: String,
+    /// Where the stretch starts.
+    pub start: Position,
+    /// The first position behind it.
+    pub end: Position,
 }
 
 /// A safe way to mend a finding: it never touches a price, a size, a wallet or a limit.
@@ -144,7 +166,7 @@ impl Finding {
     /// Adds another place.
     #[must_use]
     pub fn related(mut self, pointer: &str, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
-        self.related.push(Related { pointer: pointer.to_owned(), span, message: message.into() });
+        self.related.push(Related::here(pointer, span, message));
         self
     }
 }

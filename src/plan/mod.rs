@@ -28,7 +28,7 @@ mod yaml;
 
 pub use document::{Document, Site};
 pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
-pub use finding::{Edit, Finding, Fix, Related, RuleId, Severity};
+pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
 pub use number::{format_duration, format_usdc};
 pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};

@@ -131,6 +131,21 @@ impl SourceFile {
         self.unreadable
     }
 
+    /// Returns whether a file found in a folder is worth checking: folders hold other YAML too. What is no text or is
+    /// empty may have been a plan, so it is checked, and its finding is shown.
+    pub fn may_be_a_plan(&self) -> bool {
+        let names_plan = |line: &str| line.starts_with("pairs:") || line.starts_with("network:");
+        self.text.trim().is_empty()
+            || self.text.lines().any(names_plan)
+            || self.text.contains("plan.v1.schema.json")
+    }
+
+    /// Lets go of the text and keeps the name, for files that nobody will show a part of.
+    #[must_use]
+    pub fn without_text(self) -> Self {
+        Self { text: String::new(), lines: Vec::new(), ..self }
+    }
+
     /// Returns the position of a byte offset; offsets beyond the end count as the end.
     pub fn position(&self, offset: usize) -> Position {
         let mut end = offset.min(self.text.len());

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -75,9 +76,50 @@ pub fn spawn_thread(name: &'static str, body: impl FnOnce() + Send + 'static) ->
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
+/// Does `work` for every number below `count`, on as many threads as the machine has processors, and returns the results
+/// in the order of the numbers.
+///
+/// # Panics
+///
+/// When `work` panics.
+pub fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = processors.min(count);
+    if threads < 2 {
+        return (0..count).map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return done;
+            }
+            done.push((index, work(index)));
+        }
+    };
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, Vec<(usize, T)>>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_keep_the_order_of_their_numbers() {
+        for count in [0, 1, 2, 1_000] {
+            assert_eq!(in_parallel(count, |n| n * n), (0..count).map(|n| n * n).collect::<Vec<_>>());
+        }
+    }
 
     #[tokio::test]
     async fn cancel_is_seen_before_and_after() {

@@ -243,3 +243,30 @@ fn folders_are_searched_for_plans_only() {
     bench.write("c/compose.yml", "services: {}\n");
     bench.run(&["validate", "c"]).expect(3);
 }
+
+/// What no single file shows: two plans that sign with one key, and whose prices meet. Runs on paper never meet.
+#[test]
+fn several_files_are_looked_at_together() {
+    let bench = Bench::new();
+    let plan = |account: &str, prices: &str| {
+        let prices = format!("prices: {{ {prices} }}");
+        PLAN.replace("account: 1001", account).replace("prices: { buy: 99.900, sell: 100.100 }", &prices)
+    };
+    let real = |text: String| {
+        let kept = text.lines().filter(|line| !line.starts_with("paper:"));
+        let text: String = kept.map(|line| format!("{line}\n")).collect();
+        let text = text.replace("network: paper", "network: testnet").replacen("key: paper", "key: env:LONG", 1);
+        text.replace("key: paper", "key: env:SHORT")
+    };
+    let one = plan("account: 11", "buy: 100.150, sell: 100.250");
+    let other = plan("account: 12", "buy: 99.900, sell: 100.100");
+    bench.write("one.yaml", &one).write("other.yaml", &other);
+    let run = bench.run(&["validate", "--format", "concise"]).expect(0);
+    assert_eq!(run.stdout, "");
+    bench.write("one.yaml", real(one)).write("other.yaml", real(other));
+    let run = bench.run(&["validate", "--format", "concise"]).expect(1);
+    insta::assert_snapshot!(run.stdout, @r"
+    ./one.yaml:11:16: warning[LP312] buy at 100.150 reaches the sell at 100.100 of pair `alpha` in `./other.yaml`, on SOL
+    ./other.yaml:16:44: warning[LP511] key 4 of account 1002 is used by `./one.yaml` as well; the two cannot run at the same time
+    ");
+}

@@ -48,6 +48,12 @@ fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding) -> Vec<Group<'a>> 
         Some(span) if !file.checked.covered.is_empty() => title.element(snippet(file, finding, span)),
         _ => title.element(Origin::path(file.source.name())),
     };
+    for (related, at) in
+        finding.related.iter().filter_map(|related| Some((related, related.elsewhere.as_ref()?)))
+    {
+        let place = format!("{}:{}:{}", at.file, at.start.line, at.start.column);
+        group = group.element(Level::NOTE.message(format!("{} is at {place}", related.message)));
+    }
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
@@ -66,6 +72,7 @@ fn snippet<'a>(
     let related: Vec<_> = finding
         .related
         .iter()
+        .filter(|related| related.elsewhere.is_none())
         .filter_map(|related| Some((file.source.clamp(related.span.clone()?), related.message.as_str())))
         .filter(|(other, _)| *other != span)
         .collect();

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::FileReport;
 use super::fingerprint::Fingerprints;
-use crate::plan::{Finding, Severity, SourceFile};
+use crate::plan::{Elsewhere, Finding, Position, Related, Severity, SourceFile};
 
 /// All files of one run. Fields are only ever added.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -70,6 +70,8 @@ enum SeverityText {
 /// Another place.
 #[derive(Debug, Serialize, JsonSchema)]
 struct RelatedRow<'a> {
+    /// The file that the place is in, when it is not that of the finding.
+    path: Option<&'a str>,
     /// What is there.
     message: &'a str,
     /// JSON pointer of the place.
@@ -110,6 +112,16 @@ pub(super) fn place(source: &SourceFile, span: Option<&Range<usize>>) -> Option<
     Some(Place { start: spot(span.start), end: spot(span.end) })
 }
 
+/// Returns the place of a related stretch, in its own file.
+pub(super) fn related_place(source: &SourceFile, related: &Related) -> Option<Place> {
+    let Some(Elsewhere { start, end, .. }) = &related.elsewhere else {
+        return place(source, related.span.as_ref());
+    };
+    let span = related.span.as_ref()?;
+    let spot = |at: &Position, byte| Spot { line: at.line, column: at.column, byte };
+    Some(Place { start: spot(start, span.start), end: spot(end, span.end) })
+}
+
 impl<'a> FileRow<'a> {
     pub(super) fn new(file: &'a FileReport<'_>) -> Self {
         Self { path: file.source.name(), findings: rows(file), faults: &file.checked.faults }
@@ -124,9 +136,10 @@ pub(super) fn rows<'a>(file: &'a FileReport<'_>) -> Vec<Row<'a>> {
 
 fn row<'a>(file: &'a FileReport<'_>, finding: &'a Finding, fingerprint: String) -> Row<'a> {
     let related = finding.related.iter().map(|related| RelatedRow {
+        path: related.elsewhere.as_ref().map(|elsewhere| elsewhere.file.as_str()),
         message: &related.message,
         pointer: &related.pointer,
-        range: place(file.source, related.span.as_ref()),
+        range: related_place(file.source, related),
     });
     Row {
         code: finding.rule.code,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::FileReport;
 use super::fingerprint::Fingerprints;
-use super::rows::place;
+use super::rows::{Place, place, related_place};
 use crate::lint::{Rule, all_rules};
 use crate::plan::{Finding, Severity};
 
@@ -15,8 +15,10 @@ pub fn sarif(files: &[FileReport<'_>]) -> String {
     let rules: Vec<Value> = all_rules().iter().map(|rule| describe(rule)).collect();
     let results: Vec<Value> = files.iter().flat_map(results).collect();
     let faults: Vec<Value> = files.iter().flat_map(faults).collect();
-    let artifacts: Vec<Value> =
-        files.iter().map(|file| json!({ "location": artifact(file), "sourceLanguage": "yaml" })).collect();
+    let artifacts: Vec<Value> = files
+        .iter()
+        .map(|file| json!({ "location": artifact(file.source.name()), "sourceLanguage": "yaml" }))
+        .collect();
     let run = json!({
         "tool": { "driver": {
             "name": "lighter-plan",
@@ -71,7 +73,7 @@ fn result(file: &FileReport<'_>, finding: &Finding, fingerprint: String) -> Valu
         "ruleId": finding.rule.code,
         "level": level(finding.severity),
         "message": { "text": text },
-        "locations": [location(file, finding.span.as_ref(), Some(&finding.pointer))],
+        "locations": [location(file.source.name(), place(file.source, finding.span.as_ref()), Some(&finding.pointer))],
         "partialFingerprints": { "lighterPlan/v1": fingerprint },
     });
     let fields = result.as_object_mut();
@@ -87,7 +89,8 @@ fn related(file: &FileReport<'_>, finding: &Finding, fields: &mut Map<String, Va
     let written = finding.related.iter().filter(|related| related.span.is_some());
     let rows: Vec<Value> = written
         .map(|related| {
-            let mut row = location(file, related.span.as_ref(), Some(&related.pointer));
+            let name = related.elsewhere.as_ref().map_or(file.source.name(), |elsewhere| &elsewhere.file);
+            let mut row = location(name, related_place(file.source, related), Some(&related.pointer));
             if let Some(row) = row.as_object_mut() {
                 row.insert("message".to_owned(), json!({ "text": related.message }));
             }
@@ -99,9 +102,9 @@ fn related(file: &FileReport<'_>, finding: &Finding, fields: &mut Map<String, Va
     }
 }
 
-fn location(file: &FileReport<'_>, span: Option<&std::ops::Range<usize>>, pointer: Option<&str>) -> Value {
-    let mut physical = json!({ "artifactLocation": artifact(file) });
-    if let (Some(fields), Some(place)) = (physical.as_object_mut(), place(file.source, span)) {
+fn location(name: &str, place: Option<Place>, pointer: Option<&str>) -> Value {
+    let mut physical = json!({ "artifactLocation": artifact(name) });
+    if let (Some(fields), Some(place)) = (physical.as_object_mut(), place) {
         let region = json!({
             "startLine": place.start.line,
             "startColumn": place.start.column,
@@ -119,8 +122,7 @@ fn location(file: &FileReport<'_>, span: Option<&std::ops::Range<usize>>, pointe
 }
 
 /// Relative paths stay relative to where the program ran; services take that for the repository's root.
-fn artifact(file: &FileReport<'_>) -> Value {
-    let name = file.source.name();
+fn artifact(name: &str) -> Value {
     if name.starts_with('/') {
         json!({ "uri": format!("file://{}", uri(name)) })
     } else {
@@ -147,7 +149,7 @@ fn faults(file: &FileReport<'_>) -> Vec<Value> {
         json!({
             "level": "error",
             "message": { "text": fault },
-            "locations": [{ "physicalLocation": { "artifactLocation": artifact(file) } }],
+            "locations": [{ "physicalLocation": { "artifactLocation": artifact(file.source.name()) } }],
         })
     };
     file.checked.faults.iter().map(row).collect()

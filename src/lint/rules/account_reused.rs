@@ -41,11 +41,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                 let finding = report.add(&RULE, site, message);
                 finding.help = Some("give every leg an account of its own; sub-accounts are free".to_owned());
                 let first = first.clone();
-                finding.related.push(Related {
-                    pointer: first.pointer,
-                    span: first.span,
-                    message: "first used here".to_owned(),
-                });
+                finding.related.push(Related::here(&first.pointer, first.span, "first used here"));
             } else {
                 seen.insert(leg.account, site);
             }

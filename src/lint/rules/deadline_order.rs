@@ -35,11 +35,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                 let finding = report.add(&RULE, input.site(index, earlier), message);
                 finding.help =
                     Some("hedge.wait < hedge.max_naked < watch.entry_deadline < place.expires_in".to_owned());
-                finding.related.push(Related {
-                    pointer: other.pointer,
-                    span: other.span,
-                    message: "the later one".to_owned(),
-                });
+                finding.related.push(Related::here(&other.pointer, other.span, "the later one"));
             }
         }
     }

@@ -33,10 +33,6 @@ fn check(input: &Input<'_>, report: &mut Report) {
         let finding = report.add(&RULE, input.site(index, "risk/max_exposure_usdc"), message);
         finding.help = Some("make the sizes smaller, or raise the limit if it is meant".to_owned());
         let size = input.size_site(index);
-        finding.related.push(Related {
-            pointer: size.pointer,
-            span: size.span,
-            message: "the size of each leg".to_owned(),
-        });
+        finding.related.push(Related::here(&size.pointer, size.span, "the size of each leg"));
     }
 }

@@ -34,11 +34,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             finding.help = Some(
                 "name the owner's Ethereum key (`l1_key: env:NAME`), or write `route: secure`".to_owned(),
             );
-            finding.related.push(Related {
-                pointer: route.pointer,
-                span: route.span,
-                message: "the route".to_owned(),
-            });
+            finding.related.push(Related::here(&route.pointer, route.span, "the route"));
         }
     }
 }

@@ -57,11 +57,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let finding = report.add(&RULE, input.site(index, inner), message);
             finding.severity = severity;
             finding.help = Some(format!("at most {bound}, or raise `{}`", outer.replace('/', ".")));
-            finding.related.push(Related {
-                pointer: bounding.pointer,
-                span: bounding.span,
-                message: "the tighter limit".to_owned(),
-            });
+            finding.related.push(Related::here(&bounding.pointer, bounding.span, "the tighter limit"));
         }
     }
 }

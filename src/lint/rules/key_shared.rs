@@ -39,11 +39,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                 let first = first.clone();
                 let finding = report.add(&RULE, site, "another leg takes its key from here".to_owned());
                 finding.help = Some("give every account a key of its own".to_owned());
-                finding.related.push(Related {
-                    pointer: first.pointer,
-                    span: first.span,
-                    message: "first used here".to_owned(),
-                });
+                finding.related.push(Related::here(&first.pointer, first.span, "first used here"));
             } else {
                 seen.push((&leg.key, site));
             }

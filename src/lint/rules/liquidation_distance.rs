@@ -41,11 +41,11 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let site = input.site(index, "risk/min_liquidation_distance_pct");
             let finding = report.add(&RULE, site, message);
             finding.help = Some("raise `minimum_usdc`, or make the size smaller".to_owned());
-            finding.related.push(Related {
-                pointer: minimum.pointer,
-                span: minimum.span,
-                message: "the balance that is asked for".to_owned(),
-            });
+            finding.related.push(Related::here(
+                &minimum.pointer,
+                minimum.span,
+                "the balance that is asked for",
+            ));
         }
     }
 }

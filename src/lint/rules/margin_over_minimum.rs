@@ -35,11 +35,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let size = input.size_site(index);
             let finding = report.add(&RULE, input.site(index, "minimum_usdc"), message);
             finding.help = Some(format!("at least {margin}"));
-            finding.related.push(Related {
-                pointer: size.pointer,
-                span: size.span,
-                message: "the size of each leg".to_owned(),
-            });
+            finding.related.push(Related::here(&size.pointer, size.span, "the size of each leg"));
         }
     }
 }

@@ -16,6 +16,7 @@ mod exposure_over_limit;
 mod fast_without_owner;
 mod guard_key_same;
 mod impossible_risk_limit;
+mod key_in_two_plans;
 mod key_material;
 mod key_shared;
 mod leverage_too_high;
@@ -40,6 +41,7 @@ mod price_far_from_mark;
 mod retry_order;
 mod schema_header;
 mod self_cross;
+mod self_cross_files;
 mod size_twice;
 mod slippage_beyond_collar;
 mod stale_entry;
@@ -98,6 +100,7 @@ pub(super) static ALL: &[&Rule] = &[
     &self_cross::RULE,
     &leverage_too_high::RULE,
     &price_far_from_mark::RULE,
+    &self_cross_files::RULE,
     &missing_risk_limit::RULE,
     &impossible_risk_limit::RULE,
     &order_over_limit::RULE,
@@ -119,6 +122,7 @@ pub(super) static ALL: &[&Rule] = &[
     &key_shared::RULE,
     &app_key_slot::RULE,
     &fast_without_owner::RULE,
+    &key_in_two_plans::RULE,
     &retry_order::RULE,
     &stop_leaves_orders::RULE,
     &stale_entry::RULE,

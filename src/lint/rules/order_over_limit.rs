@@ -33,11 +33,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                 format!("a leg of {notional} USDC is over `{}`, {limit} USDC", path.replace('/', "."));
             let finding = report.add(&RULE, input.size_site(index), message);
             finding.help = Some("make the size smaller, or raise the limit if it is meant".to_owned());
-            finding.related.push(Related {
-                pointer: site.pointer,
-                span: site.span,
-                message: "the limit".to_owned(),
-            });
+            finding.related.push(Related::here(&site.pointer, site.span, "the limit"));
         }
     }
 }

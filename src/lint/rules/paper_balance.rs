@@ -27,11 +27,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let minimum = input.site(index, "minimum_usdc");
             let finding = report.add(&RULE, input.document.place("/paper/usdc"), message);
             finding.help = Some(format!("at least {}", format_usdc(pair.minimum_usdc)));
-            finding.related.push(Related {
-                pointer: minimum.pointer,
-                span: minimum.span,
-                message: "what is asked for".to_owned(),
-            });
+            finding.related.push(Related::here(&minimum.pointer, minimum.span, "what is asked for"));
         }
     }
 }

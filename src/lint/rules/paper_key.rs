@@ -46,11 +46,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                 let finding =
                     report.add(&RULE, site, format!("`{name}: paper` is only for the paper exchange"));
                 finding.help = Some("write `env:NAME`, `file:PATH` or `sealed:PATH`".to_owned());
-                finding.related.push(Related {
-                    pointer: network.pointer,
-                    span: network.span,
-                    message: "the network".to_owned(),
-                });
+                finding.related.push(Related::here(&network.pointer, network.span, "the network"));
             }
         }
     }

@@ -38,11 +38,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
                     finding.severity = Severity::Warning;
                 }
                 finding.help = Some("move the price, or widen `risk.max_price_deviation_bps`".to_owned());
-                finding.related.push(Related {
-                    pointer: collar.pointer,
-                    span: collar.span,
-                    message: "the collar".to_owned(),
-                });
+                finding.related.push(Related::here(&collar.pointer, collar.span, "the collar"));
             }
         }
     }

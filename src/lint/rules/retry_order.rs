@@ -28,11 +28,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let other = input.document.place(&format!("/retry/{later}"));
             let finding = report.add(&RULE, input.document.place(&format!("/retry/{earlier}")), message);
             finding.help = Some("initial ≤ max ≤ budget".to_owned());
-            finding.related.push(Related {
-                pointer: other.pointer,
-                span: other.span,
-                message: "the longer one".to_owned(),
-            });
+            finding.related.push(Related::here(&other.pointer, other.span, "the longer one"));
         }
     }
 }

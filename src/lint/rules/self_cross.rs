@@ -85,5 +85,5 @@ fn crossed(input: &Input<'_>, report: &mut Report, buyer: usize, seller: usize, 
     let finding = report.add(&RULE, input.site(buyer, "prices/buy"), message.to_owned());
     finding.help = Some("leave at least one tick between every buy and every sell of a market".to_owned());
     let label = if buyer == seller { "the sell price" } else { "the sell price of another pair" };
-    finding.related.push(Related { pointer: other.pointer, span: other.span, message: label.to_owned() });
+    finding.related.push(Related::here(&other.pointer, other.span, label));
 }

@@ -42,9 +42,5 @@ fn add(input: &Input<'_>, report: &mut Report, index: usize, other: &str, messag
     let other = input.site(index, other);
     let finding = report.add(&RULE, input.site(index, "hedge/max_slippage_bps"), message);
     finding.help = Some(help);
-    finding.related.push(Related {
-        pointer: other.pointer,
-        span: other.span,
-        message: "the bound".to_owned(),
-    });
+    finding.related.push(Related::here(&other.pointer, other.span, "the bound"));
 }
