@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::across::Footprint;
+use super::ignore::{self, Ignored, Sorted};
 use super::rule::{Check, Input, Report, Rule};
 use super::rules;
 use crate::model::Market;
@@ -19,6 +20,8 @@ pub struct Checked {
     pub footprint: Option<Footprint>,
     /// What is wrong, in the order of the file.
     pub findings: Vec<Finding>,
+    /// What an ignore comment or the policy leaves out.
+    pub ignored: Vec<Ignored>,
     /// Rules that broke down; the others ran all the same. A tool fault, never "no findings".
     pub faults: Vec<String>,
     /// The text with key material covered, for excerpts.
@@ -60,12 +63,15 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
             }
         }
     }
+    let complete = draft.is_some() && faults.is_empty();
+    let Sorted { mut findings, mut ignored } = ignore::sort(findings, &document, source, complete);
     finish(&mut findings);
+    ignored.iter_mut().for_each(|ignored| scrub(&mut ignored.finding));
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
     let covered = document.covered_text(source);
     let plan = plan.filter(|_| sound);
     let footprint = plan.as_ref().map(|plan| Footprint::of(plan, &document, source, markets));
-    Checked { plan, network, footprint, findings, faults, covered }
+    Checked { plan, network, footprint, findings, ignored, faults, covered }
 }
 
 /// Returns a plan's text with key material covered, for excerpts.
@@ -87,13 +93,15 @@ fn run(rule: &Rule, input: &Input<'_>) -> Result<Vec<Finding>, String> {
     Ok(report.findings.into_iter().filter(|finding| !follows(finding)).collect())
 }
 
+fn scrub(finding: &mut Finding) {
+    finding.message = secrets::scrub(&finding.message);
+    finding.help = finding.help.take().map(|help| secrets::scrub(&help));
+    finding.pointer = secrets::scrub(&finding.pointer);
+}
+
 /// Puts findings into the order of the file, once each, and keeps key material out of every text.
 fn finish(findings: &mut Vec<Finding>) {
-    for finding in findings.iter_mut() {
-        finding.message = secrets::scrub(&finding.message);
-        finding.help = finding.help.take().map(|help| secrets::scrub(&help));
-        finding.pointer = secrets::scrub(&finding.pointer);
-    }
+    findings.iter_mut().for_each(scrub);
     let place = |finding: &Finding| finding.span.as_ref().map_or((0, 0), |span| (span.start, span.end));
     findings.sort_by(|a, b| (place(a), a.rule.code).cmp(&(place(b), b.rule.code)));
     findings.dedup();

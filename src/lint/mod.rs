@@ -3,6 +3,7 @@
 mod across;
 mod check;
 pub mod formats;
+mod ignore;
 mod rule;
 mod rules;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 pub use across::{Across, Footprint, check_across};
 pub use check::{Checked, check, covered_text};
+pub use ignore::{Ignored, IgnoredBy};
 pub use rule::{Example, Rule, Silence};
 
 /// Returns all rules, by code.

@@ -73,7 +73,7 @@ pub enum Silence {
 /// Who finds what a rule is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Check {
-    /// Loading the plan.
+    /// Loading the plan, or reading its comments.
     Loading,
     /// A look at one plan.
     Plan(fn(&Input<'_>, &mut Report)),

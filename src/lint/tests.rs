@@ -193,3 +193,54 @@ fn u_24_no_text_breaks_the_checker() {
         let _shown = formats::human(&[report], false);
     });
 }
+
+/// Checks the base plan with this line at its end, and returns (shown, ignored) codes.
+fn with_line(line: &str) -> (Vec<&'static str>, Vec<&'static str>) {
+    let text = format!("{}{line}\n", replaced("on_missed: ~\n"));
+    let checked =
+        check(&SourceFile::from_text("plan.yaml", &text), &LoadOptions::default(), snapshot_markets());
+    let shown = checked.findings.iter().map(|finding| finding.rule.code).collect();
+    (shown, checked.ignored.iter().map(|ignored| ignored.finding.rule.code).collect())
+}
+
+#[test]
+fn ignore_comments_hold_where_they_stand() {
+    let stale = "on_missed: { place: continue }";
+    assert_eq!(with_line(stale), (vec!["LP603"], vec![]));
+    assert_eq!(
+        with_line(&format!("{stale} # lighter-plan: ignore[LP603] far away")),
+        (vec![], vec!["LP603"])
+    );
+    assert_eq!(
+        with_line(&format!("# lighter-plan: ignore[stale-entry] far away\n\n# more\n{stale}")),
+        (vec![], vec!["LP603"])
+    );
+    assert_eq!(
+        with_line(&format!("# lighter-plan: ignore-file[LP603] far away\non_stop: cancel_open\n{stale}")),
+        (vec![], vec!["LP603"])
+    );
+    // On another line it holds for nothing, and says so.
+    let (shown, ignored) =
+        with_line(&format!("{stale}\non_stop: cancel_open # lighter-plan: ignore[LP603] no"));
+    assert_eq!((shown, ignored), (vec!["LP603", "LP011"], vec![]));
+    // Inside a text it is no comment.
+    let (shown, _) = with_line(&format!("{stale}\nvars: {{ a: 'x # lighter-plan: ignore[LP603] no' }}"));
+    assert_eq!(shown, ["LP603", "LP203"]);
+}
+
+#[test]
+fn ignore_comments_that_cannot_hold_are_findings() {
+    for (comment, code) in [
+        ("ignore[LP603]", "LP010"),
+        ("ignore[LP999] why", "LP012"),
+        ("ignore[LP403] why", "LP012"),
+        ("ignore[LP101] why", "LP012"),
+        ("ignore LP603 why", "LP012"),
+        ("ignore[] why", "LP012"),
+        ("ignore[LP603 why", "LP012"),
+        ("ingore[LP603] why", "LP012"),
+    ] {
+        let (shown, ignored) = with_line(&format!("on_stop: cancel_open # lighter-plan: {comment}"));
+        assert_eq!((shown, ignored), (vec![code], vec![]), "{comment}");
+    }
+}

@@ -15,6 +15,9 @@ pub(crate) const YAML_TAG: RuleId = RuleId::new("LP006", "yaml-tag");
 pub(crate) const DUPLICATE_KEY: RuleId = RuleId::new("LP007", "duplicate-key");
 pub(crate) const MULTI_DOCUMENT: RuleId = RuleId::new("LP008", "multi-document");
 pub(crate) const TEXT_KEY: RuleId = RuleId::new("LP009", "text-key");
+pub(crate) const IGNORE_WITHOUT_REASON: RuleId = RuleId::new("LP010", "ignore-without-reason");
+pub(crate) const UNUSED_IGNORE: RuleId = RuleId::new("LP011", "unused-ignore");
+pub(crate) const BAD_IGNORE: RuleId = RuleId::new("LP012", "bad-ignore");
 
 // Shape
 pub(crate) const UNKNOWN_KEY: RuleId = RuleId::new("LP101", "unknown-key");

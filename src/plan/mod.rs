@@ -28,6 +28,7 @@ mod yaml;
 
 pub use document::{Document, Site};
 pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
+pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
 pub use number::{format_duration, format_usdc};

@@ -255,7 +255,8 @@ fn several_files_are_looked_at_together() {
     let real = |text: String| {
         let kept = text.lines().filter(|line| !line.starts_with("paper:"));
         let text: String = kept.map(|line| format!("{line}\n")).collect();
-        let text = text.replace("network: paper", "network: testnet").replacen("key: paper", "key: env:LONG", 1);
+        let text =
+            text.replace("network: paper", "network: testnet").replacen("key: paper", "key: env:LONG", 1);
         text.replace("key: paper", "key: env:SHORT")
     };
     let one = plan("account: 11", "buy: 100.150, sell: 100.250");

@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     id: codes::LEVERAGE_TOO_HIGH,
     severity: Severity::Error,
     since: "0.1.0",
-    silence: Silence::Comment,
+    silence: Silence::Never,
     summary: "The leverage is more than the market allows.",
     reason: "The venue refuses the setting with 21113.",
     bad: Example::Fragment("leverage: 50"),

@@ -3,6 +3,7 @@
 mod account_reused;
 mod app_key_slot;
 mod bad_duration;
+mod bad_ignore;
 mod bad_key_source;
 mod bad_name;
 mod bad_number;
@@ -15,6 +16,7 @@ mod empty_plan;
 mod exposure_over_limit;
 mod fast_without_owner;
 mod guard_key_same;
+mod ignore_without_reason;
 mod impossible_risk_limit;
 mod key_in_two_plans;
 mod key_material;
@@ -55,6 +57,7 @@ mod unknown_market;
 mod unknown_value;
 mod unknown_variable;
 mod unsupported_version;
+mod unused_ignore;
 mod unused_variable;
 mod withdraw_without_exit;
 mod wrong_type;
@@ -75,6 +78,9 @@ pub(super) static ALL: &[&Rule] = &[
     &duplicate_key::RULE,
     &multi_document::RULE,
     &text_key::RULE,
+    &ignore_without_reason::RULE,
+    &unused_ignore::RULE,
+    &bad_ignore::RULE,
     &unknown_key::RULE,
     &wrong_type::RULE,
     &missing_field::RULE,

@@ -8,7 +8,7 @@ pub(super) const RULE: Rule = Rule {
     id: codes::OVER_QUOTE_LIMIT,
     severity: Severity::Error,
     since: "0.1.0",
-    silence: Silence::Comment,
+    silence: Silence::Never,
     summary: "An order is larger than the market's limit.",
     reason: "The venue refuses it with 21706.",
     bad: Example::Fragment(

@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     id: codes::RETRY_ORDER,
     severity: Severity::Error,
     since: "0.1.0",
-    silence: Silence::Comment,
+    silence: Silence::Never,
     summary: "The retry times are not in order: initial ≤ max ≤ budget.",
     reason: "A first delay beyond the budget means no retry at all.",
     bad: Example::Fragment("retry: { initial: 20s, max: 10s }"),

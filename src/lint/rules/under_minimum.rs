@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     id: codes::UNDER_MINIMUM,
     severity: Severity::Error,
     since: "0.1.0",
-    silence: Silence::Comment,
+    silence: Silence::Never,
     summary: "An order is smaller than the market's minimum at its own price.",
     reason: "The smallest order that may rest is the larger of the market's base minimum and its USDC minimum at the order's price; the venue refuses less with 21706. Immediate orders are exempt, so a hedge goes down to one lot.",
     bad: Example::Fragment("size: 0.05"),

@@ -1,0 +1,214 @@
+//! Ignore comments: `# lighter-plan: ignore[LP303] reason`.
+//!
+//! At the end of a line it holds for findings that start on that line; alone on its line, for the next line with
+//! something on it; as `ignore-file[…]`, for the whole file. Several codes or slugs stand in one list.
+
+use super::rule::Silence;
+use super::{all_rules, find_rule};
+use crate::plan::{Document, Edit, Finding, RuleId, Severity, SourceFile, codes, did_you_mean};
+
+/// What every such comment starts with.
+const MARK: &str = "lighter-plan:";
+
+/// A finding that somebody chose to live with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// The finding.
+    pub finding: Finding,
+    /// Why, in the words of whoever wrote it.
+    pub reason: String,
+    /// Who said so.
+    pub by: IgnoredBy,
+}
+
+/// Who ignores a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IgnoredBy {
+    /// A comment in the plan.
+    Comment,
+    /// The policy file.
+    Policy,
+}
+
+/// What ignore comments leave of a file's findings.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    pub(super) findings: Vec<Finding>,
+    pub(super) ignored: Vec<Ignored>,
+}
+
+/// One rule named by a comment.
+struct Entry {
+    rule: RuleId,
+    /// Line that it holds for; `None` for the file.
+    line: Option<usize>,
+    reason: String,
+    /// Index of its comment.
+    comment: usize,
+    used: bool,
+}
+
+/// Applies the ignore comments of a file; what is wrong with them are findings as well. `complete` says that all rules
+/// ran: only then can a comment be told unused.
+pub(super) fn sort(
+    findings: Vec<Finding>,
+    document: &Document,
+    source: &SourceFile,
+    complete: bool,
+) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut entries = Vec::new();
+    let comments: Vec<_> =
+        document.comments().filter(|(text, _)| text.trim_start().starts_with(MARK)).collect();
+    for (index, (text, span)) in comments.iter().enumerate() {
+        match read(text) {
+            Ok(Words { whole, names, reason }) => {
+                let line = (!whole).then(|| target(source, span.start));
+                let mut known = Vec::new();
+                for name in names {
+                    match ignorable(name) {
+                        Ok(rule) => known.push(rule),
+                        Err(finding) => sorted.findings.push(finding.at("", Some((*span).clone()))),
+                    }
+                }
+                if reason.is_empty() && !known.is_empty() {
+                    sorted.findings.push(without_reason(&known).at("", Some((*span).clone())));
+                    continue;
+                }
+                let entry =
+                    |rule| Entry { rule, line, reason: reason.to_owned(), comment: index, used: false };
+                entries.extend(known.into_iter().map(entry));
+            }
+            Err(finding) => sorted.findings.push(finding.at("", Some((*span).clone()))),
+        }
+    }
+    for finding in findings {
+        let line = finding.span.as_ref().map_or(1, |span| source.position(span.start).line);
+        let holds = |entry: &&mut Entry| entry.rule == finding.rule && entry.line.is_none_or(|at| at == line);
+        match entries.iter_mut().find(holds) {
+            Some(entry) => {
+                entry.used = true;
+                let reason = entry.reason.clone();
+                sorted.ignored.push(Ignored { finding, reason, by: IgnoredBy::Comment });
+            }
+            None => sorted.findings.push(finding),
+        }
+    }
+    if complete {
+        for (index, (_, span)) in comments.iter().enumerate() {
+            let of_comment: Vec<&Entry> = entries.iter().filter(|entry| entry.comment == index).collect();
+            let unused: Vec<&str> =
+                of_comment.iter().filter(|entry| !entry.used).map(|entry| entry.rule.code).collect();
+            if !unused.is_empty() {
+                sorted.findings.push(unused_finding(&unused, unused.len() == of_comment.len(), source, span));
+            }
+        }
+    }
+    sorted
+}
+
+/// What a comment says.
+struct Words<'a> {
+    whole: bool,
+    names: Vec<&'a str>,
+    reason: &'a str,
+}
+
+fn read(text: &str) -> Result<Words<'_>, Finding> {
+    let bad = |message: String| {
+        Finding::error(codes::BAD_IGNORE, message).help(
+            "write `# lighter-plan: ignore[LP303] reason`, or `ignore-file[LP303] reason` for the whole file",
+        )
+    };
+    let text = text.trim_start().trim_start_matches(MARK).trim();
+    let (word, rest) = text.split_once('[').ok_or_else(|| bad("the comment names no rule".to_owned()))?;
+    let whole = match word.trim() {
+        "ignore" => false,
+        "ignore-file" => true,
+        other => return Err(bad(format!("`{other}` is no word of a `lighter-plan:` comment"))),
+    };
+    let (names, reason) =
+        rest.split_once(']').ok_or_else(|| bad("the list of rules has no end".to_owned()))?;
+    let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        return Err(bad("the comment names no rule".to_owned()));
+    }
+    Ok(Words { whole, names, reason: reason.trim().trim_start_matches([':', '-']).trim() })
+}
+
+/// Returns the rule of a code or slug, if a comment may silence it.
+fn ignorable(name: &str) -> Result<RuleId, Finding> {
+    let Some(rule) = find_rule(name) else {
+        let known = all_rules().iter().flat_map(|rule| [rule.id.code, rule.id.slug]);
+        let help = did_you_mean(name, known).map_or_else(
+            || "`lighter-plan rules` lists them all".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        return Err(Finding::error(codes::BAD_IGNORE, format!("there is no rule `{name}`")).help(help));
+    };
+    let RuleId { code, slug } = rule.id;
+    match rule.silence {
+        Silence::Comment => Ok(rule.id),
+        Silence::Policy => {
+            let message = format!("{code} ({slug}) is about risk or wallets: a comment cannot ignore it");
+            let help = "a policy file can: `lighter-plan.toml` of the repository, or `--policy FILE`";
+            Err(Finding::error(codes::BAD_IGNORE, message).help(help))
+        }
+        Silence::Never => {
+            let message = format!("{code} ({slug}) cannot be ignored: such a plan does not run");
+            Err(Finding::error(codes::BAD_IGNORE, message).help("mend the plan, and take the comment out"))
+        }
+    }
+}
+
+fn without_reason(rules: &[RuleId]) -> Finding {
+    let names: Vec<&str> = rules.iter().map(|rule| rule.code).collect();
+    let message = format!("nothing says why {} is ignored, so it is not", names.join(", "));
+    let mut finding = Finding::error(codes::IGNORE_WITHOUT_REASON, message)
+        .help(format!("write the reason behind it: `ignore[{}] reason`", names.join(", ")));
+    finding.severity = Severity::Warning;
+    finding
+}
+
+/// Returns the line that a comment holds for: its own when something stands before it, else the next with something on
+/// it.
+fn target(source: &SourceFile, comment: usize) -> usize {
+    let text = source.text();
+    let start = text[..comment].rfind('\n').map_or(0, |at| at + 1);
+    let own = source.position(comment).line;
+    if !text[start..comment].trim().is_empty() {
+        return own;
+    }
+    let rest = text[comment..].lines().enumerate().skip(1);
+    let says_something = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    rest.into_iter().find(|(_, line)| says_something(line)).map_or(own, |(below, _)| own + below)
+}
+
+fn unused_finding(
+    codes_unused: &[&str],
+    all: bool,
+    source: &SourceFile,
+    span: &std::ops::Range<usize>,
+) -> Finding {
+    let message = format!("nothing here is ignored by {}", codes_unused.join(", "));
+    let mut finding = Finding::error(codes::UNUSED_IGNORE, message).at("", Some(span.clone()));
+    finding.severity = Severity::Warning;
+    if all {
+        let edit = Edit { span: whole_comment(source.text(), span), text: String::new() };
+        finding.help("take the comment out").fix("take the unused comment out", vec![edit])
+    } else {
+        finding.help("take the code out of the list")
+    }
+}
+
+/// Returns a comment with what goes with it: its line when it stands alone, else the blanks before it.
+fn whole_comment(text: &str, span: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let before = text[line..span.start].trim_end();
+    if before.is_empty() {
+        let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
+        return line..end;
+    }
+    let end = if text[..span.end].ends_with('\r') { span.end - 1 } else { span.end };
+    line + before.len()..end
+}
