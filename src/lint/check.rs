@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::across::Footprint;
+use super::fix;
 use super::ignore::{self, Ignored, Sorted};
 use super::rule::{Check, Input, Report, Rule};
 use super::rules;
@@ -65,6 +66,7 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
     }
     let complete = draft.is_some() && faults.is_empty();
     let Sorted { mut findings, mut ignored } = ignore::sort(findings, &document, source, complete);
+    fix::offer(&mut findings, &document, source);
     finish(&mut findings);
     ignored.iter_mut().for_each(|ignored| scrub(&mut ignored.finding));
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
@@ -97,6 +99,9 @@ fn scrub(finding: &mut Finding) {
     finding.message = secrets::scrub(&finding.message);
     finding.help = finding.help.take().map(|help| secrets::scrub(&help));
     finding.pointer = secrets::scrub(&finding.pointer);
+    if let Some(fix) = &mut finding.fix {
+        fix.title = secrets::scrub(&fix.title);
+    }
 }
 
 /// Puts findings into the order of the file, once each, and keeps key material out of every text.

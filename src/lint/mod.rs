@@ -2,6 +2,7 @@
 
 mod across;
 mod check;
+pub mod fix;
 pub mod formats;
 mod ignore;
 mod rule;

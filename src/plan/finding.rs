@@ -90,7 +90,7 @@ pub struct Elsewhere {
 /// A safe way to mend a finding: it never touches a price, a size, a wallet or a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
-    /// What it does, as an order: "rename `max_hodl` to `max_hold`".
+    /// What it does, as an order: "rename `prefr` to `prefer`".
     pub title: String,
     /// What changes in the text, in order and apart from each other.
     pub edits: Vec<Edit>,

@@ -14,6 +14,7 @@ pub(crate) mod finding;
 mod load;
 mod number;
 mod orders;
+mod outline;
 mod raw;
 mod reference;
 mod resolve;
@@ -22,7 +23,7 @@ pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod shape;
 mod source;
-mod tree;
+pub(crate) mod tree;
 mod vars;
 mod yaml;
 
@@ -31,8 +32,10 @@ pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messag
 pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};
+pub(crate) use number::duration as parse_duration;
 pub use number::{format_duration, format_usdc};
 pub use orders::{OrdersError, orders_at, orders_of, price_at, size_at};
+pub(crate) use outline::{Outline, outline};
 pub use reference::plan_reference;
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,

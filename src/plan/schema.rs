@@ -84,6 +84,20 @@ pub(crate) fn names_at(pointer: &str) -> Vec<&'static str> {
     names
 }
 
+/// Returns the words that the value at a JSON pointer is chosen from; none when it is free.
+pub(crate) fn values_at(pointer: &str) -> Vec<&'static str> {
+    let mut places = vec![&*SCHEMA];
+    for segment in pointer.split('/').skip(1) {
+        places = places.into_iter().flat_map(|place| step(place, segment)).collect();
+    }
+    let mut values = Vec::new();
+    for branch in places.into_iter().flat_map(branches) {
+        let choices = branch.get("enum").and_then(Value::as_array);
+        values.extend(choices.into_iter().flatten().chain(branch.get("const")).filter_map(Value::as_str));
+    }
+    values
+}
+
 /// Returns whether a path such as `pairs/*/long` has keys below it.
 #[cfg(test)]
 pub(crate) fn names_below(path: &str) -> bool {

@@ -105,6 +105,12 @@ impl SourceFile {
         Self::from_bytes(name, text.as_bytes().to_vec())
     }
 
+    /// Returns the same file with another text.
+    #[must_use]
+    pub fn with_text(&self, text: &str) -> Self {
+        Self::from_text(&self.name, text).in_directory(self.directory.clone())
+    }
+
     /// Says where relative paths of the plan start.
     #[must_use]
     pub fn in_directory(self, directory: PathBuf) -> Self {

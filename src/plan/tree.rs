@@ -69,6 +69,14 @@ impl Node {
         }
     }
 
+    /// Returns the entries of a mapping.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.kind {
+            Kind::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
     /// Returns the scalar's text; `None` for anything else.
     pub(crate) fn scalar(&self) -> Option<&str> {
         match &self.kind {

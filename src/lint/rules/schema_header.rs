@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
 const SCHEMA: &str = "plan.v1.schema.json";
 
 fn check(input: &Input<'_>, report: &mut Report) {
-    let first_value = input.document.place("/version").span.map_or(0, |span| span.start);
+    let first_value = input.document.place("/version").span.map_or(usize::MAX, |span| span.start);
     let header =
         input.document.comments().find(|(text, span)| span.start < first_value && text.contains("$schema"));
     let help = format!(
