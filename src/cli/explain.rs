@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
+use crate::lint::fix::is_fixable;
 use crate::lint::{Rule, Silence, all_rules, find_rule};
 use crate::plan::finding::did_you_mean;
 
@@ -42,10 +43,11 @@ fn text(rule: &Rule) -> String {
         Silence::Never => "cannot be ignored",
     };
     format!(
-        "{code} {slug} ({severity}, {silence}, since {since})\n\n{summary}\n\n{reason}\n\nBad:\n\n{bad}\nGood:\n\n{good}",
+        "{code} {slug} ({severity}, {silence}, {fixable}since {since})\n\n{summary}\n\n{reason}\n\nBad:\n\n{bad}\nGood:\n\n{good}",
         code = rule.id.code,
         slug = rule.id.slug,
         severity = rule.severity,
+        fixable = if is_fixable(rule.id) { "fixable, " } else { "" },
         since = rule.since,
         summary = rule.summary,
         reason = rule.reason,

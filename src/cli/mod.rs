@@ -12,6 +12,7 @@ mod execute;
 mod exit;
 mod explain;
 mod fault;
+mod fix;
 mod health;
 mod init;
 mod input;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::{Context, Exit, out};
+use crate::lint::fix::is_fixable;
 use crate::lint::{Example, Rule, Silence, all_rules};
 use crate::plan::RuleId;
 
@@ -56,7 +57,7 @@ const HEAD: &str = "\
 <!-- Generated: `lighter-plan rules --format markdown`. A test fails when this file is not current. -->
 
 What `validate`, `plan` and `apply` check. An error keeps a plan from running. A rule marked *always* cannot be ignored,
-one marked *by policy* only by a policy file.
+one marked *by policy* only by a policy file. Of one marked *fixable*, `validate --fix` mends the findings that it safely can.
 
 | code | name | severity | finds |
 |---|---|---|---|
@@ -71,9 +72,10 @@ fn markdown() -> String {
             Silence::Policy => ", by policy",
             Silence::Never => ", always",
         };
+        let fixable = if is_fixable(rule.id) { ", fixable" } else { "" };
         let summary = rule.summary.replace('|', "\\|");
         text.push_str(&format!(
-            "| [{code}](#{}-{slug}) | {slug} | {}{silence} | {summary} |\n",
+            "| [{code}](#{}-{slug}) | {slug} | {}{silence}{fixable} | {summary} |\n",
             code.to_lowercase(),
             rule.severity
         ));
@@ -111,6 +113,7 @@ fn describe(rule: &Rule) -> Value {
             Silence::Policy => "policy",
             Silence::Never => "never",
         },
+        "fixable": is_fixable(rule.id),
         "summary": rule.summary,
         "reason": rule.reason,
         "bad": rule.bad.text(),

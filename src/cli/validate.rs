@@ -8,13 +8,14 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::fault::Fault;
+use super::fix::{FixArgs, Mender};
 use super::input::{Candidate, Variables, find_candidates, no_plan};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
 use crate::lint::{Across, Checked, Silence, check, check_across, covered_text, find_rule};
 use crate::model::{Market, snapshot_markets};
-use crate::plan::{LoadOptions, Network, RuleId, Severity, SourceFile};
+use crate::plan::{Finding, LoadOptions, Network, RuleId, Severity, SourceFile};
 use crate::rt::in_parallel;
 
 /// Check plans: schema, references, market rules, risk, keys; offline unless --online
@@ -27,6 +28,8 @@ Examples:
   lighter-plan validate --format human --format sarif:findings.sarif plans/
   lighter-plan validate --format github plans/   # annotations in GitHub Actions; also gitlab, junit
   lighter-plan validate --online plan.yaml       # against the market rules that the venue has now
+  lighter-plan validate --diff plans/            # what --fix would change
+  lighter-plan validate --fix plans/             # write the safe fixes
   cat plan.yaml | lighter-plan validate --stdin-filename plan.yaml -
 
 Exit codes: 0 no findings at or above the floor (warnings, unless --min-severity or --strict says
@@ -59,6 +62,8 @@ pub(super) struct Validate {
     /// needs no keys. `network: paper` stays offline
     #[arg(long)]
     online: bool,
+    #[command(flatten)]
+    fix: FixArgs,
     #[command(flatten)]
     variables: Variables,
 }
@@ -135,8 +140,10 @@ impl Validate {
         let options = self.variables.options()?;
         let candidates = find_candidates(&self.paths)?;
         let check = |source: &SourceFile| check(source, &options, snapshot_markets());
-        let read = in_parallel(candidates.len(), |index| self.check(&candidates[index], &check));
-        let mut exit = Exit::OK;
+        let mender = Mender::new(self.fix);
+        let read =
+            in_parallel(candidates.len(), |index| self.check(index, &candidates[index], &mender, &check));
+        let mut exit = mender.finish()?;
         let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
         let mut empty: BTreeSet<&Path> =
             candidates.iter().filter_map(|candidate| candidate.folder.as_deref()).collect();
@@ -159,20 +166,34 @@ impl Validate {
                 .for_each(|(_, checked)| checked.findings.retain(|found| self.wants(found.rule)));
         }
         exit = exit.worse(self.look_across(&mut checked));
-        let floor = if self.strict { Severity::Info } else { self.min_severity };
+        let floor = self.floor();
         let files: Vec<FileReport<'_>> =
             checked.iter().map(|(source, checked)| FileReport { source, checked, floor }).collect();
         for output in &self.formats {
-            output.write(&files, context)?;
+            let stream = match output.file {
+                None if self.fix.shows_diff() => continue,
+                None if self.fix.takes_stdout(&self.paths) => Stream::Error,
+                _ => Stream::Output,
+            };
+            output.write(&files, stream, context)?;
         }
-        Ok(files.iter().map(verdict).fold(exit, Exit::worse))
+        let verdicts = files.iter().map(verdict);
+        // What --diff says is whether something would change; what would be left is for --fix to say.
+        let counts = |exit: &Exit| !self.fix.shows_diff() || *exit != Exit::FAILED;
+        Ok(verdicts.filter(counts).fold(exit, Exit::worse))
+    }
+
+    fn floor(&self) -> Severity {
+        if self.strict { Severity::Info } else { self.min_severity }
     }
 
     /// Reads and checks one file; `None` when it is no plan. Of a file without findings only what rules about several
     /// files need is kept.
     fn check(
         &self,
+        index: usize,
         candidate: &Candidate,
+        mender: &Mender,
         check: &impl Fn(&SourceFile) -> Checked,
     ) -> Result<Option<(SourceFile, Checked)>, Fault> {
         let source = self.read(&candidate.path)?;
@@ -180,7 +201,8 @@ impl Validate {
             tracing::info!(file = %candidate.path.display(), "skipped: it does not look like a plan");
             return Ok(None);
         }
-        let mut checked = check(&source);
+        let wanted = |finding: &Finding| finding.severity >= self.floor() && self.wants(finding.rule);
+        let (source, mut checked) = mender.check(index, &candidate.path, source, &wanted, check)?;
         checked.findings.retain(|finding| self.wants(finding.rule));
         checked.plan = None;
         if checked.findings.is_empty() && !self.online {
@@ -293,10 +315,19 @@ fn verdict(file: &FileReport<'_>) -> Exit {
     }
 }
 
+/// Where a format without a file goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Output,
+    Error,
+}
+
 impl Output {
-    fn write(&self, files: &[FileReport<'_>], context: &Context) -> Result<(), Fault> {
+    fn write(&self, files: &[FileReport<'_>], stream: Stream, context: &Context) -> Result<(), Fault> {
         let text = match self.format {
-            Format::Human => human(files, self.file.is_none() && context.colors()),
+            Format::Human => {
+                human(files, self.file.is_none() && stream == Stream::Output && context.colors())
+            }
             Format::Concise => concise(files),
             Format::Json => json(files),
             Format::Jsonl => jsonl(files),
@@ -306,6 +337,7 @@ impl Output {
             Format::Junit => junit(files),
         };
         match &self.file {
+            None if stream == Stream::Error => out::note(text.trim_end()),
             None => out::text(&text)?,
             Some(path) => std::fs::write(path, text)
                 .map_err(|error| Fault::tool(format!("cannot write `{}`: {error}", path.display())))?,

@@ -45,6 +45,7 @@ pub use resolved::{
 };
 pub use schema::{plan_schema, plan_schema_text};
 pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable};
+pub(crate) use yaml::Comment;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod commands;
 mod common;
 mod docs;
 mod doctor;
+mod fix;
 mod keys;
 mod online;
 mod plans;

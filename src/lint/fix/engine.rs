@@ -90,8 +90,9 @@ pub fn mend(
         match doubt(&mended, &chosen, &edits, &next, &result) {
             None => {
                 let done = chosen.iter().zip(&fixes);
-                let done: Vec<Applied> =
-                    done.map(|(finding, fix)| Applied { rule: finding.rule, title: fix.title.clone() }).collect();
+                let done: Vec<Applied> = done
+                    .map(|(finding, fix)| Applied { rule: finding.rule, title: fix.title.clone() })
+                    .collect();
                 mended.applied.extend(done);
                 (mended.source, mended.checked) = (next, result);
                 most = usize::MAX;
@@ -163,11 +164,12 @@ fn doubt(
     let (Some(old), Some(new)) = (outline(before.source.text()), outline(after.text())) else {
         return Some(Doubt::NoYaml);
     };
-    let removed = |pointer: &str| {
-        let gone = |finding: &&Finding| finding.rule == codes::UNUSED_VARIABLE && finding.pointer == pointer;
-        chosen.iter().any(gone)
-    };
-    if protected(&new, &|_| false) != protected(&old, &removed) {
+    let removed: BTreeSet<&str> = chosen
+        .iter()
+        .filter(|finding| finding.rule == codes::UNUSED_VARIABLE)
+        .map(|finding| finding.pointer.as_str())
+        .collect();
+    if protected(&new, &BTreeSet::new()) != protected(&old, &removed) {
         return Some(Doubt::Protected);
     }
     if !keeps_comments(&old, &new, edits) {
@@ -187,9 +189,9 @@ fn place(finding: &Finding) -> (&'static str, &str) {
 }
 
 /// Returns the protected values as written.
-fn protected<'a>(outline: &'a Outline, except: &dyn Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
+fn protected<'a>(outline: &'a Outline, except: &BTreeSet<&str>) -> Vec<(&'a str, &'a str)> {
     let all = outline.scalars.iter().map(|(pointer, text)| (pointer.as_str(), text.as_str()));
-    all.filter(|(pointer, _)| is_protected(pointer) && !except(pointer)).collect()
+    all.filter(|(pointer, _)| is_protected(pointer) && !except.contains(pointer)).collect()
 }
 
 /// Returns whether all comments are there that no edit took or wrote anew.
@@ -198,17 +200,15 @@ fn keeps_comments(old: &Outline, new: &Outline, edits: &[&Edit]) -> bool {
     for comment in &new.comments {
         *there.entry(comment.text.trim_end()).or_default() += 1;
     }
-    old.comments
-        .iter()
-        .filter(|comment| {
-            let start = comment.span.start;
-            !edits.iter().any(|edit| edit.span.start <= start && start < edit.span.end)
-        })
-        .all(|comment| match there.get_mut(comment.text.trim_end()) {
+    let taken: BTreeMap<usize, usize> = edits.iter().map(|edit| (edit.span.start, edit.span.end)).collect();
+    let begins_in = |at: usize| taken.range(..=at).next_back().is_some_and(|(_, end)| at < *end);
+    old.comments.iter().filter(|comment| !begins_in(comment.span.start)).all(|comment| {
+        match there.get_mut(comment.text.trim_end()) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
             }
             _ => false,
-        })
+        }
+    })
 }

@@ -97,7 +97,9 @@ mod tests {
         ] {
             assert!(is_protected(pointer), "{pointer}");
         }
-        for pointer in ["/name", "/hedge/prefer", "/pairs/0/place/expires_in", "/notify/0/on/1", "/watch/nonsense"] {
+        for pointer in
+            ["/name", "/hedge/prefer", "/pairs/0/place/expires_in", "/notify/0/on/1", "/watch/nonsense"]
+        {
             assert!(!is_protected(pointer), "{pointer}");
         }
     }

@@ -52,7 +52,8 @@ fn corrected(text: &str, span: &Range<usize>, path: &str) -> Option<Edit> {
 /// Returns the way from a plan's folder to the schema; beside the plan, as `init` has it, when there is none yet.
 fn find_schema(folder: &Path) -> String {
     let beside = format!("./{SCHEMA}");
-    let Ok(folder) = std::path::absolute(folder) else { return beside };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(folder) = folder.canonicalize() else { return beside };
     let mut up = String::new();
     for place in folder.ancestors().take(LEVELS) {
         for way in [SCHEMA.to_owned(), format!("schemas/{SCHEMA}")] {

@@ -6,14 +6,16 @@ use super::guard::{is_free, is_protected};
 use super::header;
 use super::remove::remove_entry;
 use crate::plan::schema::values_at;
-use crate::plan::{Document, Edit, Finding, Fix, RuleId, SourceFile, codes, did_you_mean, parse_duration, shape};
+use crate::plan::{
+    Document, Edit, Finding, Fix, RuleId, SourceFile, codes, did_you_mean, parse_duration, shape,
+};
 
 /// What a fix is made from.
 pub(super) struct View<'a> {
     pub(super) document: &'a Document,
     pub(super) source: &'a SourceFile,
-    /// Whether a template could not be read, so that nobody knows which variables are used.
-    templates_unread: bool,
+    /// Whether it is certain which variables are used: all templates were read, and name them outright.
+    uses_known: bool,
 }
 
 type Fixer = fn(&Finding, &View<'_>) -> Option<Fix>;
@@ -39,7 +41,10 @@ pub(in crate::lint) fn offer(findings: &mut [Finding], document: &Document, sour
         [codes::BAD_TEMPLATE, codes::UNKNOWN_VARIABLE, codes::NUMBER_EXPRESSION, codes::TEMPLATE_IN_KEY]
             .contains(&finding.rule)
     };
-    let view = View { document, source, templates_unread: findings.iter().any(unread) };
+    // Asked once a file, because it reads the whole text.
+    let asked = findings.iter().any(|finding| finding.rule == codes::UNUSED_VARIABLE);
+    let uses_known = asked && !findings.iter().any(unread) && !names_variables_indirectly(source.text());
+    let view = View { document, source, uses_known };
     for finding in findings.iter_mut().filter(|finding| finding.fix.is_none()) {
         let fixer = FIXERS.iter().find(|(code, _)| *code == finding.rule);
         finding.fix = fixer.and_then(|(_, fixer)| fixer(finding, &view));
@@ -79,7 +84,10 @@ fn rename_key(finding: &Finding, view: &View<'_>) -> Option<Fix> {
     // A quoted key keeps its quotes.
     let at = raw.find(key)?;
     let span = span.start + at..span.start + at + key.len();
-    Some(Fix { title: format!("rename `{key}` to `{name}`"), edits: vec![Edit { span, text: name.to_owned() }] })
+    Some(Fix {
+        title: format!("rename `{key}` to `{name}`"),
+        edits: vec![Edit { span, text: name.to_owned() }],
+    })
 }
 
 /// A misspelt choice gets its name.
@@ -105,7 +113,7 @@ fn write_duration(finding: &Finding, view: &View<'_>) -> Option<Fix> {
 
 /// A variable that nothing uses goes, with its line; the last one takes `vars:` with it.
 fn remove_variable(finding: &Finding, view: &View<'_>) -> Option<Fix> {
-    if view.templates_unread || uses_variables_by_computed_name(view.source.text()) {
+    if !view.uses_known {
         return None;
     }
     let root = &view.document.root;
@@ -119,7 +127,7 @@ fn remove_variable(finding: &Finding, view: &View<'_>) -> Option<Fix> {
 }
 
 /// Returns whether a template may reach a variable other than as `vars.name`, such as `vars["name"]`.
-fn uses_variables_by_computed_name(text: &str) -> bool {
+fn names_variables_indirectly(text: &str) -> bool {
     text.match_indices("vars").any(|(at, word)| {
         let next = text[at + word.len()..].trim_start_matches([' ', '"', '\'']).chars().next();
         next.is_some_and(|next| matches!(next, '[' | '|' | '}' | '%' | ')' | ',' | '~'))

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::offer::View;
-use crate::plan::Edit;
 use crate::plan::tree::{Entry, Node};
+use crate::plan::{Comment, Edit};
 
 /// Returns the edit that takes `key` out of `owner`; `None` where it cannot be told from what stands around it.
 pub(super) fn remove_entry(view: &View<'_>, owner: &Node, key: &str) -> Option<Edit> {
@@ -41,7 +41,7 @@ fn in_block(view: &View<'_>, entries: &[Entry], index: usize) -> Option<Range<us
         let line = text[..comment.start].rfind('\n').map_or(0, |at| at + 1);
         text[line..comment.start].trim().is_empty()
     };
-    let keeps = view.document.comments().all(|(_, span)| !inside(span, &(start..end)) || !own_line(span));
+    let keeps = !comments_in(view, &(start..end)).iter().any(|comment| own_line(&comment.span));
     keeps.then_some(start..end)
 }
 
@@ -53,13 +53,17 @@ fn in_flow(view: &View<'_>, entries: &[Entry], index: usize) -> Option<Range<usi
         (None, Some(before)) => end_of(before)..end_of(entry),
         (None, None) => return None,
     };
-    view.document.comments().all(|(_, comment)| !inside(comment, &span)).then_some(span)
+    comments_in(view, &span).is_empty().then_some(span)
 }
 
 fn end_of(entry: &Entry) -> usize {
     entry.value.span.end.max(entry.key_span.end)
 }
 
-fn inside(inner: &Range<usize>, outer: &Range<usize>) -> bool {
-    inner.start >= outer.start && inner.start < outer.end
+/// Returns the comments that begin in a stretch; they are in order, so few are looked at.
+fn comments_in<'a>(view: &View<'a>, span: &Range<usize>) -> &'a [Comment] {
+    let comments = &view.document.comments;
+    let from = comments.partition_point(|comment| comment.span.start < span.start);
+    let to = comments.partition_point(|comment| comment.span.start < span.end);
+    comments.get(from..to).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Findings with their place in the source, as cargo shows them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -54,10 +55,17 @@ fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding) -> Vec<Group<'a>> 
         let place = format!("{}:{}:{}", at.file, at.start.line, at.start.column);
         group = group.element(Level::NOTE.message(format!("{} is at {place}", related.message)));
     }
-    if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+    if let Some(help) = help(finding) {
+        group = group.element(Level::HELP.message(help));
     }
     vec![group]
+}
+
+/// Returns what to write instead, and whether the program can.
+fn help(finding: &Finding) -> Option<Cow<'_, str>> {
+    let title = finding.fix.as_ref().map(|fix| fix.title.as_str());
+    let help = finding.help.as_deref().or(title)?;
+    Some(if title.is_some() { format!("{help} (fixable with --fix)").into() } else { help.into() })
 }
 
 /// Returns the lines that a finding is about; only those, because the renderer reads all that it is given.

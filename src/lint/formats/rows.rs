@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::FileReport;
 use super::fingerprint::Fingerprints;
-use crate::plan::{Elsewhere, Finding, Position, Related, Severity, SourceFile};
+use crate::plan::{Edit, Elsewhere, Finding, Fix, Position, Related, Severity, SourceFile};
 
 /// All files of one run. Fields are only ever added.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -45,6 +45,8 @@ pub(super) struct Row<'a> {
     message: &'a str,
     /// What to write instead.
     help: Option<&'a str>,
+    /// A safe way to mend it, as `validate --fix` does; null when there is none.
+    fix: Option<FixRow<'a>>,
     /// JSON pointer of the place; empty for the file as a whole.
     pointer: &'a str,
     /// The place in the text; null for the file as a whole.
@@ -78,6 +80,24 @@ struct RelatedRow<'a> {
     pointer: &'a str,
     /// The place in the text; null when it is not written in the file.
     range: Option<Place>,
+}
+
+/// A safe way to mend a finding.
+#[derive(Debug, Serialize, JsonSchema)]
+struct FixRow<'a> {
+    /// What it does.
+    title: &'a str,
+    /// What changes in the text, in order and apart from each other.
+    edits: Vec<EditRow<'a>>,
+}
+
+/// Text that takes the place of other text.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EditRow<'a> {
+    /// What goes; start and end are the same where text is put in.
+    range: Place,
+    /// What comes instead.
+    text: &'a str,
 }
 
 /// A stretch of the text; the end is the first position behind it.
@@ -134,6 +154,11 @@ pub(super) fn rows<'a>(file: &'a FileReport<'_>) -> Vec<Row<'a>> {
     file.findings().map(|finding| row(file, finding, fingerprints.of(file, finding))).collect()
 }
 
+fn fix_row<'a>(source: &SourceFile, fix: &'a Fix) -> FixRow<'a> {
+    let row = |edit: &'a Edit| Some(EditRow { range: place(source, Some(&edit.span))?, text: &edit.text });
+    FixRow { title: &fix.title, edits: fix.edits.iter().filter_map(row).collect() }
+}
+
 fn row<'a>(file: &'a FileReport<'_>, finding: &'a Finding, fingerprint: String) -> Row<'a> {
     let related = finding.related.iter().map(|related| RelatedRow {
         path: related.elsewhere.as_ref().map(|elsewhere| elsewhere.file.as_str()),
@@ -147,6 +172,7 @@ fn row<'a>(file: &'a FileReport<'_>, finding: &'a Finding, fingerprint: String) 
         severity: finding.severity,
         message: &finding.message,
         help: finding.help.as_deref(),
+        fix: finding.fix.as_ref().map(|fix| fix_row(file.source, fix)),
         pointer: &finding.pointer,
         range: place(file.source, finding.span.as_ref()),
         related: related.collect(),

@@ -6,7 +6,7 @@ use super::FileReport;
 use super::fingerprint::Fingerprints;
 use super::rows::{Place, place, related_place};
 use crate::lint::{Rule, all_rules};
-use crate::plan::{Finding, Severity};
+use crate::plan::{Edit, Finding, Fix, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -81,6 +81,9 @@ fn result(file: &FileReport<'_>, finding: &Finding, fingerprint: String) -> Valu
     if let (Some(fields), Some(index)) = (fields, rule) {
         fields.insert("ruleIndex".to_owned(), json!(index));
         related(file, finding, fields);
+        if let Some(fix) = &finding.fix {
+            fields.insert("fixes".to_owned(), json!([fix_of(file, fix)]));
+        }
     }
     result
 }
@@ -102,16 +105,38 @@ fn related(file: &FileReport<'_>, finding: &Finding, fields: &mut Map<String, Va
     }
 }
 
+/// The one file that a fix changes, as SARIF's replacements.
+fn fix_of(file: &FileReport<'_>, fix: &Fix) -> Value {
+    let replacement = |edit: &Edit| {
+        let replacement = json!({
+            "deletedRegion": region(place(file.source, Some(&edit.span))?),
+            "insertedContent": { "text": edit.text },
+        });
+        Some(replacement)
+    };
+    let replacements: Vec<Value> = fix.edits.iter().filter_map(replacement).collect();
+    json!({
+        "description": { "text": fix.title },
+        "artifactChanges": [{
+            "artifactLocation": artifact(file.source.name()),
+            "replacements": replacements,
+        }],
+    })
+}
+
+fn region(place: Place) -> Value {
+    json!({
+        "startLine": place.start.line,
+        "startColumn": place.start.column,
+        "endLine": place.end.line,
+        "endColumn": place.end.column,
+    })
+}
+
 fn location(name: &str, place: Option<Place>, pointer: Option<&str>) -> Value {
     let mut physical = json!({ "artifactLocation": artifact(name) });
     if let (Some(fields), Some(place)) = (physical.as_object_mut(), place) {
-        let region = json!({
-            "startLine": place.start.line,
-            "startColumn": place.start.column,
-            "endLine": place.end.line,
-            "endColumn": place.end.column,
-        });
-        fields.insert("region".to_owned(), region);
+        fields.insert("region".to_owned(), region(place));
     }
     match pointer.filter(|pointer| !pointer.is_empty()) {
         Some(pointer) => {
