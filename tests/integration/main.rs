@@ -10,4 +10,5 @@ mod doctor;
 mod keys;
 mod online;
 mod plans;
+mod policy;
 mod validate;
