@@ -9,13 +9,14 @@ use clap::Args;
 use super::execute::{ExecuteError, Execution, execute};
 use super::passphrase::Passphrases;
 use super::plan::report;
+use super::policy::{Policies, PolicyArgs};
 use super::session::{self, PaperFiles, SessionError};
 use super::{Context, Exit, Variables, out};
 use crate::graph;
 use crate::journal::{
     Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
-use crate::lint::check;
+use crate::lint::{PolicyError, check_with};
 use crate::model::{AtEnd, PriceSource, RunId, snapshot_markets};
 use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
 use crate::rt::{Clock, random_bytes};
@@ -47,6 +48,8 @@ pub(super) struct ApplyArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     variables: Variables,
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
@@ -62,6 +65,9 @@ pub(crate) enum ApplyError {
     /// The plan cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The state directory or the journal cannot be used.
     #[error("the state directory cannot be used")]
     Journal(#[from] JournalError),
@@ -94,6 +100,8 @@ impl ApplyError {
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
             Self::Graph(_) => Exit::FAILED,
+            Self::Policy(PolicyError::Invalid { .. }) => Exit::USAGE,
+            Self::Policy(PolicyError::Read { .. }) => Exit::FAULT,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
         }
     }
@@ -113,7 +121,8 @@ impl ApplyArgs {
 
     async fn apply(self, context: &Context) -> Result<Exit, ApplyError> {
         let source = SourceFile::read(&self.plan)?;
-        let checked = check(&source, &self.variables.options()?, snapshot_markets());
+        let policy = self.policy.read(&self.plan, &Policies::default())?;
+        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
         report(&source, &checked, context);
         let Some(mut plan) = checked.plan else {
             return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });

@@ -4,6 +4,7 @@
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod apply;
+mod completions;
 mod context;
 mod control;
 mod doctor;
@@ -23,6 +24,7 @@ pub mod out;
 mod paper;
 mod passphrase;
 mod plan;
+mod policy;
 mod progress;
 mod reading;
 mod resume;
@@ -114,6 +116,8 @@ enum Command {
     Paper(paper::PaperArgs),
     Doctor(doctor::DoctorArgs),
     Keys(keys::KeysArgs),
+    Completions(completions::Completions),
+    Man(completions::ManPages),
 }
 
 impl Command {
@@ -137,6 +141,8 @@ impl Command {
             Self::Paper(command) => command.run(context),
             Self::Doctor(args) => args.run(context),
             Self::Keys(command) => command.run(context),
+            Self::Completions(command) => command.run(context),
+            Self::Man(command) => command.run(context),
         }
     }
 }

@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 
 use super::fault::Fault;
 use super::input::Variables;
+use super::policy::{Policies, PolicyArgs};
 use super::{Context, Exit, out};
 use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
-use crate::lint::{Checked, check};
+use crate::lint::{Checked, check_with};
 use crate::model::{TimeInForce, snapshot_markets};
 use crate::plan::{Severity, SourceFile, format_duration, format_usdc};
 
@@ -34,6 +35,8 @@ pub(super) struct PlanCommand {
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
     variables: Variables,
 }
 
@@ -50,7 +53,8 @@ enum GraphFormat {
 impl PlanCommand {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
         let source = SourceFile::read(&self.file)?;
-        let checked = check(&source, &self.variables.options()?, snapshot_markets());
+        let policy = self.policy.of(&self.file, &Policies::default())?;
+        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
         report(&source, &checked, context);
         let Some(plan) = &checked.plan else {
             return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::fault::Fault;
 use super::{Context, Exit, out};
 use crate::lint::formats::findings_schema_text;
+use crate::lint::policy_schema_text;
 use crate::plan::{plan_reference, plan_schema_text};
 
 /// Write the JSON Schema of plans, for editors; or of what validate finds
@@ -17,7 +18,8 @@ Examples:
   lighter-plan schema --format markdown > docs/plan.md      # the same for people
   lighter-plan schema --out schemas/plan.v1.schema.json
   lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs
-  lighter-plan schema findings > findings.v1.schema.json    # of `validate --format json`")]
+  lighter-plan schema findings > findings.v1.schema.json    # of `validate --format json`
+  lighter-plan schema policy > policy.v1.schema.json        # of lighter-plan.toml")]
 pub(super) struct Schema {
     /// Of what
     #[arg(value_enum, default_value_t = Subject::Plan, value_name = "WHAT")]
@@ -39,6 +41,8 @@ enum Subject {
     Plan,
     /// The JSON that `validate` writes
     Findings,
+    /// Policy files, `lighter-plan.toml`
+    Policy,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -55,7 +59,8 @@ impl Schema {
             (Subject::Plan, Format::Json) => plan_schema_text(),
             (Subject::Plan, Format::Markdown) => plan_reference(),
             (Subject::Findings, Format::Json) => findings_schema_text(),
-            (Subject::Findings, Format::Markdown) => {
+            (Subject::Policy, Format::Json) => policy_schema_text(),
+            (Subject::Findings | Subject::Policy, Format::Markdown) => {
                 return Err(Fault::usage("only the reference of plans is written as markdown"));
             }
         };

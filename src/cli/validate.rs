@@ -10,10 +10,11 @@ use clap::Args;
 use super::fault::Fault;
 use super::fix::{FixArgs, Mender};
 use super::input::{Candidate, Variables, find_candidates, no_plan};
+use super::policy::{Policies, PolicyArgs};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
 use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
-use crate::lint::{Across, Checked, Silence, check, check_across, covered_text, find_rule};
+use crate::lint::{Across, Checked, Silence, check_across, check_with, covered_text, find_rule};
 use crate::model::{Market, snapshot_markets};
 use crate::plan::{Finding, LoadOptions, Network, RuleId, Severity, SourceFile};
 use crate::rt::in_parallel;
@@ -64,6 +65,8 @@ pub(super) struct Validate {
     online: bool,
     #[command(flatten)]
     fix: FixArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     variables: Variables,
 }
@@ -138,11 +141,12 @@ impl Validate {
                 .hint("give all but one a file: `--format json:FILE`"));
         }
         let options = self.variables.options()?;
-        let candidates = find_candidates(&self.paths)?;
-        let check = |source: &SourceFile| check(source, &options, snapshot_markets());
+        let policies = Policies::default();
+        let candidates = self.candidates(&policies)?;
         let mender = Mender::new(self.fix);
-        let read =
-            in_parallel(candidates.len(), |index| self.check(index, &candidates[index], &mender, &check));
+        let read = in_parallel(candidates.len(), |index| {
+            self.check(index, &candidates[index], &mender, &options, &policies)
+        });
         let mut exit = mender.finish()?;
         let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
         let mut empty: BTreeSet<&Path> =
@@ -160,12 +164,12 @@ impl Validate {
             exit = exit.worse(no_plan(folder).report());
         }
         if self.online {
-            exit = exit.worse(ask_venues(&mut checked, &options, context));
+            exit = exit.worse(self.ask_venues(&mut checked, &options, &policies, context));
             checked
                 .iter_mut()
                 .for_each(|(_, checked)| checked.findings.retain(|found| self.wants(found.rule)));
         }
-        exit = exit.worse(self.look_across(&mut checked));
+        exit = exit.worse(self.look_across(&mut checked, &policies)?);
         let floor = self.floor();
         let files: Vec<FileReport<'_>> =
             checked.iter().map(|(source, checked)| FileReport { source, checked, floor }).collect();
@@ -187,6 +191,19 @@ impl Validate {
         if self.strict { Severity::Info } else { self.min_severity }
     }
 
+    /// Finds the files to check, without those that the policy leaves out.
+    fn candidates(&self, policies: &Policies) -> Result<Vec<Candidate>, Fault> {
+        let mut kept = Vec::new();
+        for candidate in find_candidates(&self.paths)? {
+            if candidate.folder.is_none()
+                || !self.policy.of(&candidate.path, policies)?.excludes(&candidate.path)
+            {
+                kept.push(candidate);
+            }
+        }
+        Ok(kept)
+    }
+
     /// Reads and checks one file; `None` when it is no plan. Of a file without findings only what rules about several
     /// files need is kept.
     fn check(
@@ -194,15 +211,18 @@ impl Validate {
         index: usize,
         candidate: &Candidate,
         mender: &Mender,
-        check: &impl Fn(&SourceFile) -> Checked,
+        options: &LoadOptions<'_>,
+        policies: &Policies,
     ) -> Result<Option<(SourceFile, Checked)>, Fault> {
         let source = self.read(&candidate.path)?;
         if candidate.folder.is_some() && !source.may_be_a_plan() {
             tracing::info!(file = %candidate.path.display(), "skipped: it does not look like a plan");
             return Ok(None);
         }
+        let policy = self.policy.of(Path::new(source.name()), policies)?;
+        let check = |source: &SourceFile| check_with(source, options, snapshot_markets(), &policy);
         let wanted = |finding: &Finding| finding.severity >= self.floor() && self.wants(finding.rule);
-        let (source, mut checked) = mender.check(index, &candidate.path, source, &wanted, check)?;
+        let (source, mut checked) = mender.check(index, &candidate.path, source, &wanted, &check)?;
         checked.findings.retain(|finding| self.wants(finding.rule));
         checked.plan = None;
         if checked.findings.is_empty() && !self.online {
@@ -213,7 +233,7 @@ impl Validate {
     }
 
     /// Adds what only several plans together show.
-    fn look_across(&self, checked: &mut [(SourceFile, Checked)]) -> Exit {
+    fn look_across(&self, checked: &mut [(SourceFile, Checked)], policies: &Policies) -> Result<Exit, Fault> {
         let plans: Vec<_> = checked.iter().map(|(_, checked)| checked.footprint.as_ref()).collect();
         let Across { mut findings, faults } = check_across(&plans);
         findings.retain(|(_, finding)| self.wants(finding.rule));
@@ -226,12 +246,36 @@ impl Validate {
                 checked.covered = covered_text(&again);
                 *source = again;
             }
-            checked.add([finding]);
+            let policy = self.policy.of(Path::new(source.name()), policies)?;
+            checked.add(vec![finding], source, &policy);
         }
         for fault in &faults {
             out::note(&format!("error: {fault}; please report this"));
         }
-        if faults.is_empty() { Exit::OK } else { Exit::FAULT }
+        Ok(if faults.is_empty() { Exit::OK } else { Exit::FAULT })
+    }
+
+    /// Checks every plan anew with the market rules that its venue has now. A venue that does not answer takes nothing
+    /// from the findings of the shipped rules.
+    fn ask_venues(
+        &self,
+        checked: &mut [(SourceFile, Checked)],
+        options: &LoadOptions<'_>,
+        policies: &Policies,
+        context: &Context,
+    ) -> Exit {
+        let mut asked = Asked::default();
+        let mut exit = Exit::OK;
+        for (source, result) in checked {
+            let Some(network) = result.network.clone() else { continue };
+            let policy = self.policy.of(Path::new(source.name()), policies);
+            match asked.markets(network, context).and_then(|markets| Ok((markets, policy?))) {
+                Ok((Some(markets), policy)) => *result = check_with(source, options, markets, &policy),
+                Ok((None, _)) => {}
+                Err(fault) => exit = exit.worse(fault.report()),
+            }
+        }
+        exit
     }
 
     /// What cannot be ignored is always reported: a file that cannot be read must not pass because of a selection.
@@ -250,22 +294,6 @@ impl Validate {
         let directory = self.stdin_filename.parent().map(Path::to_owned).unwrap_or_default();
         Ok(source.in_directory(directory))
     }
-}
-
-/// Checks every plan anew with the market rules that its venue has now. A venue that does not answer takes nothing from
-/// the findings of the shipped rules.
-fn ask_venues(checked: &mut [(SourceFile, Checked)], options: &LoadOptions<'_>, context: &Context) -> Exit {
-    let mut asked = Asked::default();
-    let mut exit = Exit::OK;
-    for (source, result) in checked {
-        let Some(network) = result.network.clone() else { continue };
-        match asked.markets(network, context) {
-            Ok(Some(markets)) => *result = check(source, options, markets),
-            Ok(None) => {}
-            Err(fault) => exit = exit.worse(fault.report()),
-        }
-    }
-    exit
 }
 
 /// The market rules of every network asked so far: many plans of one network ask once, and an error is told once.

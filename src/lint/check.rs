@@ -1,10 +1,12 @@
 //! Runs everything there is to check on one file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use super::across::Footprint;
 use super::fix;
 use super::ignore::{self, Ignored, Sorted};
+use super::policy::Policy;
 use super::rule::{Check, Input, Report, Rule};
 use super::rules;
 use crate::model::Market;
@@ -31,8 +33,8 @@ pub struct Checked {
 
 impl Checked {
     /// Adds what looking at several files found here.
-    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
-        self.findings.extend(findings);
+    pub fn add(&mut self, findings: Vec<Finding>, source: &SourceFile, policy: &Policy) {
+        self.findings.extend(policy.apply(Path::new(source.name()), findings, &mut self.ignored));
         finish(&mut self.findings);
     }
 
@@ -46,6 +48,16 @@ impl Checked {
 ///
 /// A rule that panics is a fault of this program, reported beside the findings of all others.
 pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market]) -> Checked {
+    check_with(source, options, markets, &Policy::default())
+}
+
+/// Does the same under a policy, which says how strictly each rule holds.
+pub fn check_with(
+    source: &SourceFile,
+    options: &LoadOptions<'_>,
+    markets: &[Market],
+    policy: &Policy,
+) -> Checked {
     let Ok(loaded) = catch_unwind(AssertUnwindSafe(|| load(source, options, markets))) else {
         let faults = vec!["reading the plan broke down".to_owned()];
         return Checked { faults, ..Checked::default() };
@@ -66,6 +78,7 @@ pub fn check(source: &SourceFile, options: &LoadOptions<'_>, markets: &[Market])
     }
     let complete = draft.is_some() && faults.is_empty();
     let Sorted { mut findings, mut ignored } = ignore::sort(findings, &document, source, complete);
+    findings = policy.apply(Path::new(source.name()), findings, &mut ignored);
     fix::offer(&mut findings, &document, source);
     finish(&mut findings);
     ignored.iter_mut().for_each(|ignored| scrub(&mut ignored.finding));

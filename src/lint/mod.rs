@@ -5,14 +5,16 @@ mod check;
 pub mod fix;
 pub mod formats;
 mod ignore;
+mod policy;
 mod rule;
 mod rules;
 #[cfg(test)]
 mod tests;
 
 pub use across::{Across, Footprint, check_across};
-pub use check::{Checked, check, covered_text};
+pub use check::{Checked, check, check_with, covered_text};
 pub use ignore::{Ignored, IgnoredBy};
+pub use policy::{POLICY_FILE, Policy, PolicyError, policy_schema_text};
 pub use rule::{Example, Rule, Silence};
 
 /// Returns all rules, by code.

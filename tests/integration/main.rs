@@ -11,4 +11,5 @@ mod fix;
 mod keys;
 mod online;
 mod plans;
+mod policy;
 mod validate;

@@ -213,9 +213,9 @@ fn all_shipped_plans_are_sound() {
 #[test]
 fn rules_are_selected_and_ignored_but_never_the_ones_that_matter_most() {
     let bench = Bench::new();
-    bench.write("plan.yaml", edited("leverage: 5", "leverage: 50").replace("buy: 99.900", "buy: 102"));
-    let run = bench.run(&["validate", "--format", "concise", "--ignore", "LP307", "plan.yaml"]).expect(1);
-    assert!(run.stdout.contains("LP306") && !run.stdout.contains("LP307"), "{}", run.stdout);
+    bench.write("plan.yaml", edited("size: 2.5", "size: 2.50001").replace("buy: 99.900", "buy: 102"));
+    let run = bench.run(&["validate", "--format", "concise", "--ignore", "LP303", "plan.yaml"]).expect(1);
+    assert!(run.stdout.contains("LP306") && !run.stdout.contains("LP303"), "{}", run.stdout);
     let run =
         bench.run(&["validate", "--format", "concise", "--select", "deadline-order", "plan.yaml"]).expect(1);
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);

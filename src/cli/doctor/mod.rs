@@ -14,6 +14,7 @@ use super::apply::network_name;
 use super::health::{Health, chain};
 use super::keys::network::NetworkArgs;
 use super::keys::{Format, check};
+use super::policy::{Policies, PolicyArgs};
 use super::{Context, Exit, Fault, Variables, session};
 use crate::journal::StateDir;
 use crate::model::{AccountIndex, ApiKeyIndex, snapshot_markets};
@@ -41,6 +42,8 @@ pub(super) struct DoctorArgs {
     plan: Option<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     variables: Variables,
     /// Also place the smallest order far below the market for each leg, and cancel it; not where real money is
@@ -92,7 +95,9 @@ impl DoctorArgs {
 
     fn read(&self, path: &Path, health: &mut Health) -> Result<Option<Plan>, Fault> {
         let source = SourceFile::read(path)?;
-        let checked = crate::lint::check(&source, &self.variables.options()?, snapshot_markets());
+        let policy = self.policy.of(path, &Policies::default())?;
+        let checked =
+            crate::lint::check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
         if checked.plan.is_none() {
             let detail = format!("`{}` is no sound plan", path.display());
             health.fail("plan", "sound", detail, "lighter-plan validate");

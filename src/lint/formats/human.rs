@@ -113,7 +113,9 @@ fn summary(files: &[FileReport<'_>]) -> String {
     let explain = files.iter().flat_map(FileReport::findings).max_by_key(|finding| finding.severity);
     let explain = explain
         .map_or_else(String::new, |finding| format!("; `lighter-plan explain {}` says more", finding.rule));
-    format!("{} checked: {shown}{explain}\n", plural(files.len(), "plan"))
+    let ignored: usize = files.iter().map(|file| file.checked.ignored.len()).sum();
+    let ignored = if ignored > 0 { format!(", {ignored} ignored") } else { String::new() };
+    format!("{} checked: {shown}{ignored}{explain}\n", plural(files.len(), "plan"))
 }
 
 fn plural(count: usize, name: &str) -> String {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::FileReport;
 use super::fingerprint::Fingerprints;
+use crate::lint::{Ignored, IgnoredBy};
 use crate::plan::{Edit, Elsewhere, Finding, Fix, Position, Related, Severity, SourceFile};
 
 /// All files of one run. Fields are only ever added.
@@ -27,6 +28,8 @@ pub(super) struct FileRow<'a> {
     path: &'a str,
     /// What is wrong, in the order of the file.
     findings: Vec<Row<'a>>,
+    /// What an ignore comment or the policy leaves out.
+    ignored: Vec<IgnoredRow<'a>>,
     /// Rules that broke down: faults of the program, never of the plan.
     faults: &'a [String],
 }
@@ -57,6 +60,21 @@ pub(super) struct Row<'a> {
     fingerprint: String,
     /// Where the rule is explained, in the project's documentation.
     doc: String,
+}
+
+/// A finding that somebody chose to live with.
+#[derive(Debug, Serialize, JsonSchema)]
+struct IgnoredRow<'a> {
+    /// Code of the rule.
+    code: &'a str,
+    /// What is wrong.
+    message: &'a str,
+    /// The place in the text; null for the file as a whole.
+    range: Option<Place>,
+    /// Who ignores it: `comment` or `policy`.
+    by: &'a str,
+    /// Why.
+    reason: &'a str,
 }
 
 /// How bad a finding is.
@@ -144,7 +162,22 @@ pub(super) fn related_place(source: &SourceFile, related: &Related) -> Option<Pl
 
 impl<'a> FileRow<'a> {
     pub(super) fn new(file: &'a FileReport<'_>) -> Self {
-        Self { path: file.source.name(), findings: rows(file), faults: &file.checked.faults }
+        let ignored = |ignored: &'a Ignored| IgnoredRow {
+            code: ignored.finding.rule.code,
+            message: &ignored.finding.message,
+            range: place(file.source, ignored.finding.span.as_ref()),
+            by: match ignored.by {
+                IgnoredBy::Comment => "comment",
+                IgnoredBy::Policy => "policy",
+            },
+            reason: &ignored.reason,
+        };
+        Self {
+            path: file.source.name(),
+            findings: rows(file),
+            ignored: file.checked.ignored.iter().map(ignored).collect(),
+            faults: &file.checked.faults,
+        }
     }
 }
 

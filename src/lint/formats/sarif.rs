@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::FileReport;
 use super::fingerprint::Fingerprints;
 use super::rows::{Place, place, related_place};
-use crate::lint::{Rule, all_rules};
+use crate::lint::{Ignored, IgnoredBy, Rule, all_rules};
 use crate::plan::{Edit, Finding, Fix, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -61,7 +61,21 @@ const fn level(severity: Severity) -> &'static str {
 
 fn results(file: &FileReport<'_>) -> Vec<Value> {
     let mut fingerprints = Fingerprints::default();
-    file.findings().map(|finding| result(file, finding, fingerprints.of(file, finding))).collect()
+    let shown = file.findings().map(|finding| result(file, finding, fingerprints.of(file, finding)));
+    let mut rows: Vec<Value> = shown.collect();
+    // What is ignored is told as such: services then show it as dismissed, with the reason.
+    for Ignored { finding, reason, by } in &file.checked.ignored {
+        let mut row = result(file, finding, fingerprints.of(file, finding));
+        let kind = match by {
+            IgnoredBy::Comment => "inSource",
+            IgnoredBy::Policy => "external",
+        };
+        if let Some(row) = row.as_object_mut() {
+            row.insert("suppressions".to_owned(), json!([{ "kind": kind, "justification": reason }]));
+        }
+        rows.push(row);
+    }
+    rows
 }
 
 fn result(file: &FileReport<'_>, finding: &Finding, fingerprint: String) -> Value {
