@@ -303,6 +303,7 @@ fn risk(r: &mut Resolver<'_>, at: Option<usize>) -> RiskPlan {
             .normalize(),
         max_messages_per_minute: r.integer(at, "risk/max_messages_per_minute").unwrap_or(1),
         max_loss_if_venue_down: r.usdc(at, "risk/max_loss_if_venue_down_usdc").unwrap_or(whole),
+        volatility_pct: r.integer(at, "risk/volatility_pct").unwrap_or(100),
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) const UNUSED_VARIABLE: RuleId = RuleId::new("LP203", "unused-variable
 pub(crate) const DUPLICATE_PAIR: RuleId = RuleId::new("LP204", "duplicate-pair");
 pub(crate) const NUMBER_EXPRESSION: RuleId = RuleId::new("LP205", "number-expression");
 pub(crate) const PAPER_BLOCK: RuleId = RuleId::new("LP206", "paper-block");
+pub(crate) const SHADOWED_VARIABLE: RuleId = RuleId::new("LP207", "shadowed-variable");
 
 // Market and units
 pub(crate) const UNKNOWN_MARKET: RuleId = RuleId::new("LP301", "unknown-market");
@@ -49,6 +50,8 @@ pub(crate) const OVER_QUOTE_LIMIT: RuleId = RuleId::new("LP305", "over-quote-lim
 pub(crate) const SELF_CROSS: RuleId = RuleId::new("LP306", "self-cross");
 pub(crate) const LEVERAGE_TOO_HIGH: RuleId = RuleId::new("LP307", "leverage-too-high");
 pub(crate) const PRICE_FAR_FROM_MARK: RuleId = RuleId::new("LP308", "price-far-from-mark");
+pub(crate) const ENTRY_CROSSES_MARK: RuleId = RuleId::new("LP309", "entry-crosses-mark");
+pub(crate) const DUST_SIZE: RuleId = RuleId::new("LP311", "dust-size");
 pub(crate) const SELF_CROSS_FILES: RuleId = RuleId::new("LP312", "self-cross-files");
 
 // Risk
@@ -64,6 +67,12 @@ pub(crate) const MESSAGE_BUDGET: RuleId = RuleId::new("LP409", "message-budget")
 pub(crate) const MARGIN_OVER_MINIMUM: RuleId = RuleId::new("LP410", "margin-over-minimum");
 pub(crate) const LIQUIDATION_DISTANCE: RuleId = RuleId::new("LP411", "liquidation-distance");
 pub(crate) const PAPER_BALANCE: RuleId = RuleId::new("LP412", "paper-balance");
+pub(crate) const NAKED_LOSS: RuleId = RuleId::new("LP414", "naked-loss");
+pub(crate) const CANNOT_EARN: RuleId = RuleId::new("LP415", "cannot-earn");
+pub(crate) const KEEP_TOO_MUCH: RuleId = RuleId::new("LP416", "keep-too-much");
+pub(crate) const UNBOUNDED_WATCH: RuleId = RuleId::new("LP417", "unbounded-watch");
+pub(crate) const UNBOUNDED_HEDGE: RuleId = RuleId::new("LP418", "unbounded-hedge");
+pub(crate) const SHORT_VERIFICATION: RuleId = RuleId::new("LP419", "short-verification");
 
 // Wallets and secrets
 pub(crate) const KEY_MATERIAL: RuleId = RuleId::new("LP501", "key-material");
@@ -75,12 +84,14 @@ pub(crate) const GUARD_KEY_SAME: RuleId = RuleId::new("LP506", "guard-key-same")
 pub(crate) const KEY_SHARED: RuleId = RuleId::new("LP507", "key-shared");
 pub(crate) const APP_KEY_SLOT: RuleId = RuleId::new("LP508", "app-key-slot");
 pub(crate) const FAST_WITHOUT_OWNER: RuleId = RuleId::new("LP509", "fast-without-l1-key");
+pub(crate) const KEY_FILE_OPEN: RuleId = RuleId::new("LP510", "key-file-open");
 pub(crate) const KEY_IN_TWO_PLANS: RuleId = RuleId::new("LP511", "key-in-two-plans");
 
 // Durability
 pub(crate) const RETRY_ORDER: RuleId = RuleId::new("LP601", "retry-order");
 pub(crate) const STOP_LEAVES_ORDERS: RuleId = RuleId::new("LP602", "stop-leaves-orders");
 pub(crate) const STALE_ENTRY: RuleId = RuleId::new("LP603", "stale-entry");
+pub(crate) const ALERT_GAP: RuleId = RuleId::new("LP605", "alert-gap");
 
 // Deprecation
 pub(crate) const SCHEMA_HEADER: RuleId = RuleId::new("LP901", "schema-header");

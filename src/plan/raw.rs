@@ -421,6 +421,9 @@ struct RawRisk {
     /// Marked loss in USDC that is accepted while the venue cannot be reached; beyond it, the operator is called.
     #[schemars(extend("exclusiveMinimum" = 0))]
     max_loss_if_venue_down_usdc: Option<Number>,
+    /// Yearly volatility of the market in percent that the check of a naked leg's loss assumes; no limit. Default: 100.
+    #[schemars(extend("default" = 100, "minimum" = 1, "maximum" = 1000))]
+    volatility_pct: Option<Number>,
 }
 
 /// Handing the USDC back, from a flat account only.

@@ -282,6 +282,19 @@ pub struct RiskPlan {
     pub min_liquidation_distance_pct: Decimal,
     pub max_messages_per_minute: u32,
     pub max_loss_if_venue_down: Usdc,
+    /// Yearly, in percent; what the check of a naked leg's loss assumes.
+    #[serde(default = "usual_volatility_pct", skip_serializing_if = "is_usual_volatility")]
+    pub volatility_pct: u32,
+}
+
+/// Plans that were stored before the key existed assume what the default does.
+const fn usual_volatility_pct() -> u32 {
+    100
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_usual_volatility(pct: &u32) -> bool {
+    *pct == usual_volatility_pct()
 }
 
 /// Handing back.

@@ -375,6 +375,7 @@ fn pair(market: &Market) -> PairPlan {
             min_liquidation_distance_pct: Decimal::new(5, 1),
             max_messages_per_minute: 40,
             max_loss_if_venue_down: Usdc::whole(5_000),
+            volatility_pct: 100,
         },
         withdraw: WithdrawPlan {
             when: WithdrawWhen::OnExit,

@@ -1,5 +1,7 @@
 //! Two legs take their key from the same place.
 
+use std::collections::HashMap;
+
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{KeySource, Related, Severity, Site, codes};
 
@@ -28,20 +30,21 @@ pairs:
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {
-    let mut seen: Vec<(&KeySource, Site)> = Vec::new();
+    let mut seen: HashMap<String, Site> = HashMap::new();
     for (index, pair) in input.pairs() {
         for (side, leg) in [("long", &pair.long), ("short", &pair.short)] {
             if leg.key == KeySource::Paper {
                 continue;
             }
             let site = input.document.place(&format!("/pairs/{index}/{side}/key"));
-            if let Some((_, first)) = seen.iter().find(|(key, _)| **key == leg.key) {
+            let source = format!("{:?}", leg.key);
+            if let Some(first) = seen.get(&source) {
                 let first = first.clone();
                 let finding = report.add(&RULE, site, "another leg takes its key from here".to_owned());
                 finding.help = Some("give every account a key of its own".to_owned());
                 finding.related.push(Related::here(&first.pointer, first.span, "first used here"));
             } else {
-                seen.push((&leg.key, site));
+                seen.insert(source, site);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A wallet that holds just `minimum_usdc` is nearer to liquidation than the plan allows.
 
+use rust_decimal::Decimal;
+
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Side;
 use crate::plan::{Related, Severity, codes, format_usdc, liquidation};
@@ -29,13 +31,16 @@ fn check(input: &Input<'_>, report: &mut Report) {
         let distances = [(Side::Buy, buy), (Side::Sell, sell)].into_iter().filter_map(|(side, price)| {
             Some((liquidation(pair, market, side, price, size)?.distance_pct, side))
         });
-        let Some((distance, side)) = distances.min() else { continue };
-        if distance < wanted {
-            let leg = if side == Side::Buy { "long" } else { "short" };
+        let near: Vec<_> = distances.filter(|(distance, _)| *distance < wanted).collect();
+        if !near.is_empty() {
+            let leg = |(distance, side): &(Decimal, Side)| {
+                let leg = if *side == Side::Buy { "long" } else { "short" };
+                format!("the {leg} leg is {}% from liquidation", distance.round_dp(1))
+            };
             let message = format!(
-                "with {} USDC the {leg} leg is {}% from liquidation, and the plan asks for {wanted}%",
+                "with {} USDC {}, and the plan asks for {wanted}%",
                 format_usdc(pair.minimum_usdc),
-                distance.round_dp(1)
+                near.iter().map(leg).collect::<Vec<_>>().join(" and ")
             );
             let minimum = input.site(index, "minimum_usdc");
             let site = input.site(index, "risk/min_liquidation_distance_pct");

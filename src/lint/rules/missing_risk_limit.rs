@@ -10,10 +10,7 @@ pub(super) const RULE: Rule = Rule {
     silence: Silence::Never,
     summary: "A risk limit is missing.",
     reason: "Limits have no defaults: the operator says what may be lost.",
-    bad: Example::Text(
-        r#"risk: ~
-paper: ~"#,
-    ),
+    bad: Example::Text("risk: ~"),
     good: Example::Fragment("size: 2.5"),
     check: Check::Loading,
 };

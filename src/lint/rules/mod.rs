@@ -1,6 +1,7 @@
 //! One rule a file. Rules without a `check` are found while a plan is loaded; their texts live here all the same.
 
 mod account_reused;
+mod alert_gap;
 mod app_key_slot;
 mod bad_duration;
 mod bad_ignore;
@@ -9,15 +10,20 @@ mod bad_name;
 mod bad_number;
 mod bad_template;
 mod bad_url;
+mod cannot_earn;
 mod deadline_order;
 mod duplicate_key;
 mod duplicate_pair;
+mod dust_size;
 mod empty_plan;
+mod entry_crosses_mark;
 mod exposure_over_limit;
 mod fast_without_owner;
 mod guard_key_same;
 mod ignore_without_reason;
 mod impossible_risk_limit;
+mod keep_too_much;
+mod key_file_open;
 mod key_in_two_plans;
 mod key_material;
 mod key_shared;
@@ -29,6 +35,7 @@ mod message_budget;
 mod missing_field;
 mod missing_risk_limit;
 mod multi_document;
+mod naked_loss;
 mod not_text;
 mod number_expression;
 mod off_grid;
@@ -44,6 +51,8 @@ mod retry_order;
 mod schema_header;
 mod self_cross;
 mod self_cross_files;
+mod shadowed_variable;
+mod short_verification;
 mod size_twice;
 mod slippage_beyond_collar;
 mod stale_entry;
@@ -51,6 +60,8 @@ mod stop_leaves_orders;
 mod template_in_key;
 mod text_key;
 mod too_large;
+mod unbounded_hedge;
+mod unbounded_watch;
 mod under_minimum;
 mod unknown_key;
 mod unknown_market;
@@ -98,6 +109,7 @@ pub(super) static ALL: &[&Rule] = &[
     &duplicate_pair::RULE,
     &number_expression::RULE,
     &paper_block::RULE,
+    &shadowed_variable::RULE,
     &unknown_market::RULE,
     &market_closed::RULE,
     &off_grid::RULE,
@@ -106,6 +118,8 @@ pub(super) static ALL: &[&Rule] = &[
     &self_cross::RULE,
     &leverage_too_high::RULE,
     &price_far_from_mark::RULE,
+    &entry_crosses_mark::RULE,
+    &dust_size::RULE,
     &self_cross_files::RULE,
     &missing_risk_limit::RULE,
     &impossible_risk_limit::RULE,
@@ -119,6 +133,12 @@ pub(super) static ALL: &[&Rule] = &[
     &margin_over_minimum::RULE,
     &liquidation_distance::RULE,
     &paper_balance::RULE,
+    &naked_loss::RULE,
+    &cannot_earn::RULE,
+    &keep_too_much::RULE,
+    &unbounded_watch::RULE,
+    &unbounded_hedge::RULE,
+    &short_verification::RULE,
     &key_material::RULE,
     &bad_key_source::RULE,
     &template_in_key::RULE,
@@ -128,9 +148,11 @@ pub(super) static ALL: &[&Rule] = &[
     &key_shared::RULE,
     &app_key_slot::RULE,
     &fast_without_owner::RULE,
+    &key_file_open::RULE,
     &key_in_two_plans::RULE,
     &retry_order::RULE,
     &stop_leaves_orders::RULE,
     &stale_entry::RULE,
+    &alert_gap::RULE,
     &schema_header::RULE,
 ];

@@ -15,7 +15,8 @@ pub(super) const RULE: Rule = Rule {
         r#"market: WTI
 prices: { buy: 103, sell: 103.2 }
 size: 900000
-risk: { max_order_usdc: 100000000, max_position_usdc: 100000000, max_exposure_usdc: 200000000 }
+risk: { max_order_usdc: 100000000, max_position_usdc: 100000000, max_exposure_usdc: 200000000, max_drawdown_usdc: 10000000 }
+hedge: { max_naked_loss_usdc: 1000000 }
 minimum_usdc: 20000000
 paper: { usdc: 100000000 }
 network: paper"#,

@@ -1,6 +1,6 @@
 //! A buy price of the plan reaches a sell price of the plan in the same market.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Side;
@@ -64,13 +64,15 @@ fn pegged(input: &Input<'_>, report: &mut Report, indices: &[usize]) {
         PriceSpec::Peg { reference, offset_bps, .. } => Some((reference, offset_bps)),
         PriceSpec::Fixed(_) => None,
     };
+    let mut lowest: HashMap<String, (i32, usize)> = HashMap::new();
+    for index in indices {
+        let Some((reference, offset)) = peg(input.plan.pairs[*index].sell) else { continue };
+        let found = lowest.entry(format!("{reference:?}")).or_insert((offset, *index));
+        *found = (*found).min((offset, *index));
+    }
     for index in indices {
         let Some((reference, buy)) = peg(input.plan.pairs[*index].buy) else { continue };
-        let sells = indices.iter().filter_map(|other| match peg(input.plan.pairs[*other].sell)? {
-            (of, offset) if of == reference => Some((offset, *other)),
-            _ => None,
-        });
-        if let Some((sell, seller)) = sells.min()
+        if let Some((sell, seller)) = lowest.get(&format!("{reference:?}")).copied()
             && buy >= sell
         {
             let message =
