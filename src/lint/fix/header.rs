@@ -20,7 +20,7 @@ pub(super) fn write_header(_finding: &Finding, view: &View<'_>) -> Option<Fix> {
     if headers.is_empty() {
         let text = view.source.text();
         let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        let end = if text.lines().next().is_some_and(|_| text.contains("\r\n")) { "\r\n" } else { "\n" };
+        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
         let header = format!("# yaml-language-server: $schema={path}{end}# $schema: {path}{end}");
         let edits = vec![Edit { span: start..start, text: header }];
         return Some(Fix { title: format!("name the schema `{path}` at the top"), edits });
@@ -46,7 +46,7 @@ fn corrected(text: &str, span: &Range<usize>, path: &str) -> Option<Edit> {
     let comment = format!("#{}{new}{}", &text[..start], &text[start + value.len()..]);
     // The text of a comment begins behind its `#`.
     let end = span.start + 1 + text.len();
-    (value.len() > 1 && span.end >= end).then(|| Edit { span: span.start..end, text: comment })
+    (value.len() > 1 && span.end >= end).then_some(Edit { span: span.start..end, text: comment })
 }
 
 /// Returns the way from a plan's folder to the schema; beside the plan, as `init` has it, when there is none yet.
