@@ -8,8 +8,9 @@ use clap::Args;
 use super::fault::Fault;
 use crate::plan::{LoadOptions, ReadError, SourceFile};
 
-/// How deep a folder is searched; links are not followed, so this only guards against absurd trees.
-const MAX_DEPTH: usize = 16;
+/// How deep a folder is searched; links are not followed, so this only guards against absurd trees. What lies deeper is
+/// told: a plan that was not looked at must not pass for a sound one.
+const MAX_DEPTH: usize = 64;
 
 /// Values for the variables of a plan.
 #[derive(Debug, Default, Args)]
@@ -51,29 +52,34 @@ pub(super) struct Candidate {
     pub(super) folder: Option<PathBuf>,
 }
 
+/// What a search found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The files, in order of the paths and then of name.
+    pub(super) candidates: Vec<Candidate>,
+    /// Folders that could not be searched, and those that hold nothing; they never hide what the others hold.
+    pub(super) faults: Vec<Fault>,
+}
+
 /// Finds the files that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml`, in order of name.
-///
-/// # Errors
-///
-/// When a folder cannot be read.
-pub(super) fn find_candidates(paths: &[PathBuf]) -> Result<Vec<Candidate>, Fault> {
-    let mut found = Vec::new();
+pub(super) fn find_candidates(paths: &[PathBuf]) -> Found {
+    let mut found = Found::default();
     for path in paths {
         if !path.is_dir() {
-            found.push(Candidate { path: path.clone(), folder: None });
+            found.candidates.push(Candidate { path: path.clone(), folder: None });
             continue;
         }
-        let mut inside = Vec::new();
-        search(path, 0, &mut inside)
-            .map_err(|error| Fault::tool(format!("cannot read the folder `{}`: {error}", path.display())))?;
-        inside.sort();
-        let folder = Some(path.clone());
-        found.extend(inside.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
-        if !found.iter().any(|candidate| candidate.folder.as_ref() == Some(path)) {
-            return Err(no_plan(path));
+        let mut search = Search::default();
+        search.folder(path, 0);
+        search.files.sort();
+        if search.files.is_empty() && search.faults.is_empty() {
+            found.faults.push(no_plan(path));
         }
+        found.faults.append(&mut search.faults);
+        let folder = Some(path.clone());
+        found.candidates.extend(search.files.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
     }
-    Ok(found)
+    found
 }
 
 /// Says that a folder holds no plan.
@@ -82,17 +88,38 @@ pub(super) fn no_plan(folder: &Path) -> Fault {
         .hint("a plan is a file ending in .yaml or .yml; `lighter-plan init FILE` writes one")
 }
 
-fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        let kind = entry.file_type()?;
-        if kind.is_dir() && !hidden && depth < MAX_DEPTH {
-            search(&path, depth + 1, found)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            found.push(path);
+/// A folder that is being searched.
+#[derive(Default)]
+struct Search {
+    files: Vec<PathBuf>,
+    faults: Vec<Fault>,
+}
+
+impl Search {
+    fn folder(&mut self, folder: &Path, depth: usize) {
+        if depth > MAX_DEPTH {
+            let message = format!("`{}` lies more than {MAX_DEPTH} folders deep", folder.display());
+            self.faults.push(Fault::tool(message).hint("name the folder itself to have it searched"));
+            return;
+        }
+        if let Err(error) = self.entries(folder, depth) {
+            let message = format!("cannot read the folder `{}`: {error}", folder.display());
+            self.faults.push(Fault::tool(message));
         }
     }
-    Ok(())
+
+    fn entries(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            let kind = entry.file_type()?;
+            if kind.is_dir() && !hidden {
+                self.folder(&path, depth + 1);
+            } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+                self.files.push(path);
+            }
+        }
+        Ok(())
+    }
 }

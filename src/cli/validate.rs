@@ -142,12 +142,12 @@ impl Validate {
         }
         let options = self.variables.options()?;
         let policies = Policies::default();
-        let candidates = self.candidates(&policies)?;
+        let (candidates, mut exit) = self.candidates(&policies)?;
         let mender = Mender::new(self.fix);
         let read = in_parallel(candidates.len(), |index| {
             self.check(index, &candidates[index], &mender, &options, &policies)
         });
-        let mut exit = mender.finish()?;
+        exit = exit.worse(mender.finish()?);
         let mut checked: Vec<(SourceFile, Checked)> = Vec::new();
         let mut empty: BTreeSet<&Path> =
             candidates.iter().filter_map(|candidate| candidate.folder.as_deref()).collect();
@@ -191,17 +191,20 @@ impl Validate {
         if self.strict { Severity::Info } else { self.min_severity }
     }
 
-    /// Finds the files to check, without those that the policy leaves out.
-    fn candidates(&self, policies: &Policies) -> Result<Vec<Candidate>, Fault> {
+    /// Finds the files to check, without those that the policy leaves out; a folder that cannot be searched is told, and
+    /// takes nothing from the others.
+    fn candidates(&self, policies: &Policies) -> Result<(Vec<Candidate>, Exit), Fault> {
+        let found = find_candidates(&self.paths);
+        let exit = Exit::worst(found.faults.iter().map(Fault::report));
         let mut kept = Vec::new();
-        for candidate in find_candidates(&self.paths)? {
+        for candidate in found.candidates {
             if candidate.folder.is_none()
                 || !self.policy.of(&candidate.path, policies)?.excludes(&candidate.path)
             {
                 kept.push(candidate);
             }
         }
-        Ok(kept)
+        Ok((kept, exit))
     }
 
     /// Reads and checks one file; `None` when it is no plan. Of a file without findings only what rules about several

@@ -98,20 +98,29 @@ fn broken(findings: &[Finding]) -> BTreeSet<String> {
     errors.map(|finding| finding.pointer.clone()).filter(|pointer| !pointer.is_empty()).collect()
 }
 
+/// A file that is no text is marked where it stops being one.
 fn unreadable(problem: Unreadable) -> Finding {
-    match problem {
+    let (offset, message, help) = match problem {
         Unreadable::TooLarge => {
             let message = format!("the file is larger than {} KiB, and was not read", MAX_BYTES / 1024);
-            Finding::error(codes::TOO_LARGE, message)
-                .help("a plan is a page of text; check that this is the right file, or split it")
+            let help = "a plan is a page of text; check that this is the right file, or split it";
+            return Finding::error(codes::TOO_LARGE, message).help(help);
         }
-        Unreadable::NotUtf8 { offset } => {
-            Finding::error(codes::NOT_TEXT, format!("byte {} is no UTF-8 text", offset + 1))
-                .help("a plan is UTF-8 text; check that this is the right file, or save it as UTF-8")
-        }
+        Unreadable::NotUtf8 { offset } => (
+            offset,
+            "is no UTF-8 text",
+            "a plan is UTF-8 text; check that this is the right file, or save it as UTF-8",
+        ),
         Unreadable::NotText { offset } => {
-            Finding::error(codes::NOT_TEXT, format!("byte {} is a control character", offset + 1))
-                .help("a plan is text; check that this is the right file")
+            (offset, "is a control character", "a plan is text; check that this is the right file")
         }
-    }
+        Unreadable::LoneReturn { offset } => (
+            offset,
+            "is a carriage return without a line feed",
+            "save the file with line feeds, or with carriage return and line feed, at the end of every line",
+        ),
+    };
+    Finding::error(codes::NOT_TEXT, format!("byte {} {message}", offset + 1))
+        .at("", Some(offset..offset))
+        .help(help)
 }

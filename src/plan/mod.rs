@@ -26,6 +26,8 @@ mod source;
 pub(crate) mod tree;
 mod vars;
 mod yaml;
+#[cfg(test)]
+mod yaml_suite;
 
 pub use document::{Document, Site};
 pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};

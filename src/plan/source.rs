@@ -1,8 +1,12 @@
 //! One plan file as read, and the way from byte offsets to lines and columns.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags};
 
 /// Plans are written by hand; a megabyte is a thousand pairs. Anything larger is a mistake, and is not parsed.
 pub const MAX_BYTES: u64 = 1 << 20;
@@ -19,6 +23,12 @@ pub enum Unreadable {
     },
     /// Holds a character that no text file has, such as NUL.
     NotText {
+        /// Offset of the character.
+        offset: usize,
+    },
+    /// Holds a carriage return without a line feed. YAML ends a line there, and most of what shows text does not: the
+    /// lines of a finding would be those of nobody.
+    LoneReturn {
         /// Offset of the character.
         offset: usize,
     },
@@ -59,10 +69,10 @@ impl SourceFile {
     ///
     /// # Errors
     ///
-    /// When it is missing, a directory, or may not be read. A file that is no text is no error here: it is a finding.
+    /// When it is missing, no regular file, or may not be read. A file that is no text is no error here: it is a finding.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let failed = |source| ReadError { path: path.to_owned(), source };
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let file = open(path).map_err(failed)?;
         Self::from_reader(&path.display().to_string(), file).map_err(failed).map(|source| {
             let directory = path.parent().map(Path::to_owned).unwrap_or_default();
             source.in_directory(directory)
@@ -82,20 +92,7 @@ impl SourceFile {
 
     /// Takes bytes as they are.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        let (text, unreadable) = if bytes.len() as u64 > MAX_BYTES {
-            (String::new(), Some(Unreadable::TooLarge))
-        } else {
-            match String::from_utf8(bytes) {
-                Ok(text) => match text.find(is_no_text) {
-                    Some(offset) => (String::new(), Some(Unreadable::NotText { offset })),
-                    None => (text, None),
-                },
-                Err(error) => {
-                    let offset = error.utf8_error().valid_up_to();
-                    (String::new(), Some(Unreadable::NotUtf8 { offset }))
-                }
-            }
-        };
+        let (text, unreadable) = text_of(bytes);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { name: name.to_owned(), directory: PathBuf::new(), text, lines, unreadable }
     }
@@ -127,7 +124,7 @@ impl SourceFile {
         &self.directory
     }
 
-    /// Returns the text; empty when the content is no text.
+    /// Returns the text; of content that is no text, the part before what makes it none.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -159,7 +156,11 @@ impl SourceFile {
             end -= 1;
         }
         let line = self.lines.partition_point(|start| *start <= end);
-        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let mut start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        // No editor counts the mark that some of them write first.
+        if start == 0 && self.text.starts_with(BYTE_ORDER_MARK) {
+            start = end.min(BYTE_ORDER_MARK.len_utf8());
+        }
         Position { line, column: self.text[start..end].chars().count() + 1 }
     }
 
@@ -175,6 +176,63 @@ impl SourceFile {
         let start = floor(span.start);
         start..floor(span.end).max(start)
     }
+}
+
+/// What some editors write at the start of UTF-8 text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Opens a regular file. Anything else may never come to an end, or never begin: a pipe without a writer, a device. What
+/// the caller has open already, such as the pipe of a process substitution, is read like standard input.
+fn open(path: &Path) -> io::Result<File> {
+    let handed_over = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
+    if handed_over {
+        return File::open(path);
+    }
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty());
+    let kind = match &file {
+        Ok(file) => FileType::from_raw_mode(rustix::fs::fstat(file)?.st_mode),
+        // A socket cannot be opened at all, and the system's words for that help nobody.
+        Err(_) => std::fs::metadata(path).map_or(FileType::RegularFile, |found| {
+            if found.file_type().is_socket() { FileType::Socket } else { FileType::RegularFile }
+        }),
+    };
+    let what = match kind {
+        FileType::RegularFile => return Ok(File::from(file?)),
+        FileType::Directory => "a folder",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "something else",
+    };
+    Err(io::Error::other(format!("it is {what}, and a plan is a regular file or `-`, the standard input")))
+}
+
+/// Returns the text of a file, up to what makes it no text.
+fn text_of(mut bytes: Vec<u8>) -> (String, Option<Unreadable>) {
+    if bytes.len() as u64 > MAX_BYTES {
+        return (String::new(), Some(Unreadable::TooLarge));
+    }
+    let mut problem = None;
+    if let Err(error) = std::str::from_utf8(&bytes) {
+        let offset = error.valid_up_to();
+        problem = Some(Unreadable::NotUtf8 { offset });
+        bytes.truncate(offset);
+    }
+    let mut text = String::from_utf8(bytes).unwrap_or_default();
+    if let Some(offset) = text.find(is_no_text) {
+        problem = Some(Unreadable::NotText { offset });
+        text.truncate(offset);
+    }
+    if let Some(offset) = lone_return(&text) {
+        problem = Some(Unreadable::LoneReturn { offset });
+        text.truncate(offset);
+    }
+    (text, problem)
+}
+
+fn lone_return(text: &str) -> Option<usize> {
+    let followed = |at: usize| text.as_bytes().get(at + 1) == Some(&b'\n');
+    text.match_indices('\r').map(|(at, _)| at).find(|at| !followed(*at))
 }
 
 /// Control characters other than tab, line feed and carriage return.
@@ -202,5 +260,22 @@ mod tests {
         assert_eq!(read(b"a\0"), Some(Unreadable::NotText { offset: 1 }));
         assert_eq!(read(&vec![b'a'; 10 << 20]), Some(Unreadable::TooLarge));
         assert_eq!(read(b"a: 1\r\n"), None);
+        assert_eq!(read(b"a: 1\rb: 2\n"), Some(Unreadable::LoneReturn { offset: 4 }));
+        assert_eq!(read(b"a: 1\r"), Some(Unreadable::LoneReturn { offset: 4 }));
+        assert_eq!(read(b"a\0\xff"), Some(Unreadable::NotText { offset: 1 }), "the first of several");
+    }
+
+    #[test]
+    fn what_is_no_text_still_has_a_place() {
+        let source = SourceFile::from_bytes("a", b"a: 1\nb: \xff".to_vec());
+        assert_eq!(source.text(), "a: 1\nb: ");
+        assert_eq!(source.position(8), Position { line: 2, column: 4 });
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_column() {
+        let source = SourceFile::from_text("a", "\u{feff}a: b\nc: d");
+        let columns = [0, 3, 4, 8].map(|offset| source.position(offset));
+        assert_eq!(columns.map(|at| (at.line, at.column)), [(1, 1), (1, 1), (1, 2), (2, 1)]);
     }
 }

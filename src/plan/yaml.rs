@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, options};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
 use super::codes;
 use super::finding::Finding;
@@ -56,6 +56,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
         emit_anchor_events: true,
         emit_unresolved_aliases: true,
         disallow_directives: true,
+        strict_indentation: true,
         flow_nesting_limit: 64,
         block_nesting_limit: 64,
         max_buffered_comment_events: 100_000,
@@ -69,8 +70,7 @@ pub(crate) fn parse(text: &str) -> Parsed {
                 }
             }
             Err(error) => {
-                let offset = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                builder.syntax(text, offset, &error.info());
+                builder.syntax(text, &error);
                 break;
             }
         }
@@ -102,7 +102,7 @@ impl Builder {
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 let at = self.next_pointer();
                 self.refuse_anchor("an alias", &at, range.clone());
-                self.node(Node::new(Kind::Null, range));
+                self.alias(range);
             }
             Event::Anchor(..) => {
                 let at = self.pointer();
@@ -169,6 +169,14 @@ impl Builder {
         self.node(node);
     }
 
+    /// Puts nothing where an alias stands. As a key it is one mistake, and said already.
+    fn alias(&mut self, span: Range<usize>) {
+        match self.stack.last_mut() {
+            Some(Frame::Map { key: slot @ None, .. }) => *slot = Some(Key { name: None, span }),
+            _ => self.node(Node::new(Kind::Null, span)),
+        }
+    }
+
     /// Puts a finished node where it belongs.
     fn node(&mut self, node: Node) {
         let pointer = self.pointer();
@@ -221,13 +229,27 @@ impl Builder {
         self.parsed.findings.push(finding);
     }
 
-    fn syntax(&mut self, text: &str, offset: usize, message: &str) {
+    fn syntax(&mut self, text: &str, error: &ScanError) {
+        let offset = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
         let end = text[offset..].chars().next().map_or(offset, |c| offset + c.len_utf8());
-        let finding = Finding::error(codes::YAML_SYNTAX, format!("not valid YAML: {message}"))
+        let finding = Finding::error(codes::YAML_SYNTAX, format!("not valid YAML: {}", error.info()))
             .at("", Some(offset..end))
-            .help("check the indentation, quotes and brackets here and just above; nothing below was read");
+            .help(format!("{}; nothing below was read", remedy(error.kind())));
         self.parsed.findings.push(finding);
         self.parsed.root = None;
+    }
+}
+
+/// Returns what to write instead of what the parser refused.
+fn remedy(kind: &ErrorKind) -> &'static str {
+    match kind {
+        // Many readers take these, and YAML does not: an editor would then disagree with the next one.
+        ErrorKind::InvalidIndentation | ErrorKind::InvalidQuotedScalarIndent => {
+            "indent every line inside brackets and quotes deeper than the key before them, the closing one as well"
+        }
+        ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => "indent with spaces, never with tabs",
+        ErrorKind::DirectiveDisallowed => "remove the line: plans have no YAML directives",
+        _ => "check the indentation, quotes and brackets here and just above",
     }
 }
 
@@ -326,6 +348,7 @@ mod tests {
     fn what_is_outside_the_subset_is_named() {
         assert_eq!(codes_of("a: &x 1\nb: *x\n"), ["LP005", "LP005"]);
         assert_eq!(codes_of("a: *missing\n"), ["LP005"]);
+        assert_eq!(codes_of("*missing : a\n"), ["LP005"]);
         assert_eq!(codes_of("<<: {a: 1}\nb: 2\n"), ["LP005"]);
         assert_eq!(codes_of("a: !!str 1\n"), ["LP006"]);
         assert_eq!(codes_of("a: 1\na: 2\n"), ["LP007"]);

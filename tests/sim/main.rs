@@ -1,8 +1,10 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
+mod draft;
 mod host;
 mod link;
 mod named;
+mod plans;
 mod scenario;
 mod venue;
 mod watch;

@@ -151,9 +151,14 @@ impl Scenario {
         let mut run = Self::calm(seed);
         run.vary_plan(&mut rng);
         run.vary_market(&mut rng);
-        run.vary_faults(&mut rng);
-        run.vary_crashes(&mut rng);
+        run.disturb(&mut rng);
         run
+    }
+
+    /// Adds faults, crashes and a stop.
+    pub(crate) fn disturb(&mut self, rng: &mut SplitMix64) {
+        self.vary_faults(rng);
+        self.vary_crashes(rng);
     }
 
     fn vary_plan(&mut self, rng: &mut SplitMix64) {
