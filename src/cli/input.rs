@@ -77,7 +77,9 @@ pub(super) fn find_candidates(paths: &[PathBuf]) -> Found {
         }
         found.faults.append(&mut search.faults);
         let folder = Some(path.clone());
-        found.candidates.extend(search.files.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
+        found
+            .candidates
+            .extend(search.files.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
     }
     found
 }

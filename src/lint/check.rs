@@ -109,12 +109,33 @@ fn run(rule: &Rule, input: &Input<'_>) -> Result<Vec<Finding>, String> {
 }
 
 fn scrub(finding: &mut Finding) {
-    finding.message = secrets::scrub(&finding.message);
-    finding.help = finding.help.take().map(|help| secrets::scrub(&help));
+    finding.message = shown(&finding.message);
+    finding.help = finding.help.take().map(|help| shown(&help));
     finding.pointer = secrets::scrub(&finding.pointer);
     if let Some(fix) = &mut finding.fix {
-        fix.title = secrets::scrub(&fix.title);
+        fix.title = shown(&fix.title);
     }
+}
+
+/// Characters of a text that people read; what is quoted in it may be as long as the file.
+const SHOWN: usize = 600;
+
+/// Returns a text as it may be shown: without key material, on one line, without what moves a terminal's cursor (a plan
+/// can hold such characters as escapes), and not endless.
+fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(SHOWN));
+    // Covered as a whole first: half a key is no key to look for.
+    let clean = secrets::scrub(text);
+    for character in clean.chars().take(SHOWN) {
+        match character {
+            _ if character.is_control() => out.extend(character.escape_default()),
+            _ => out.push(character),
+        }
+    }
+    if clean.chars().nth(SHOWN).is_some() {
+        out.push('…');
+    }
+    out
 }
 
 /// Puts findings into the order of the file, once each, and keeps key material out of every text.

@@ -61,6 +61,8 @@ pub struct SourceFile {
     text: String,
     /// Offset of the first byte of each line.
     lines: Vec<usize>,
+    /// How many characters stand before every [`BLOCK`] bytes: a line may be the whole file, with a finding everywhere.
+    blocks: Vec<usize>,
     unreadable: Option<Unreadable>,
 }
 
@@ -94,7 +96,8 @@ impl SourceFile {
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
         let (text, unreadable) = text_of(bytes);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { name: name.to_owned(), directory: PathBuf::new(), text, lines, unreadable }
+        let blocks = characters(&text);
+        Self { name: name.to_owned(), directory: PathBuf::new(), text, lines, blocks, unreadable }
     }
 
     /// Takes text as it is, for tests and examples.
@@ -161,7 +164,14 @@ impl SourceFile {
         if start == 0 && self.text.starts_with(BYTE_ORDER_MARK) {
             start = end.min(BYTE_ORDER_MARK.len_utf8());
         }
-        Position { line, column: self.text[start..end].chars().count() + 1 }
+        Position { line, column: self.characters_before(end) - self.characters_before(start) + 1 }
+    }
+
+    /// Counts the characters before an offset on a character boundary.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        let before = self.blocks.get(block).copied().unwrap_or(0);
+        before + starts(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// Returns a span that is inside the text and on character boundaries, whatever was asked for.
@@ -176,6 +186,25 @@ impl SourceFile {
         let start = floor(span.start);
         start..floor(span.end).max(start)
     }
+}
+
+/// Bytes between two counts of characters.
+const BLOCK: usize = 1024;
+
+/// Counts the characters before every block.
+fn characters(text: &str) -> Vec<usize> {
+    let blocks = text.as_bytes().chunks(BLOCK).map(starts);
+    std::iter::once(0)
+        .chain(blocks.scan(0, |all, block| {
+            *all += block;
+            Some(*all)
+        }))
+        .collect()
+}
+
+/// Counts the bytes with which a character starts.
+fn starts(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0b1100_0000) != 0b1000_0000).count()
 }
 
 /// What some editors write at the start of UTF-8 text.
@@ -270,6 +299,18 @@ mod tests {
         let source = SourceFile::from_bytes("a", b"a: 1\nb: \xff".to_vec());
         assert_eq!(source.text(), "a: 1\nb: ");
         assert_eq!(source.position(8), Position { line: 2, column: 4 });
+    }
+
+    #[test]
+    fn columns_of_a_long_line_count_characters_as_well() {
+        let text = format!("a: 1\n{}", "xäö€😀".repeat(1_000));
+        let source = SourceFile::from_text("a", &text);
+        let mut column = 1;
+        for (offset, _) in text[5..].char_indices() {
+            assert_eq!(source.position(5 + offset), Position { line: 2, column });
+            column += 1;
+        }
+        assert_eq!(source.position(text.len()), Position { line: 2, column });
     }
 
     #[test]

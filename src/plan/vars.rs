@@ -3,7 +3,7 @@
 //! `{{ vars.name }}` and nothing else is plain substitution: the value's text to the letter, fit for a number. Anything
 //! more is rendered by minijinja and fit for text only, because its arithmetic is floating point.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
@@ -20,9 +20,18 @@ use super::yaml;
 /// Instructions that one template may run; a plain one needs a handful.
 const FUEL: u64 = 10_000;
 
+/// Characters of a text with templates in it. The engine takes an expression apart by recursion, and a long one would
+/// take the stack with it.
+const TEMPLATE_MAX: usize = 1_000;
+
+/// Unknown variables that are compared with all known ones; a file may hold tens of thousands of both.
+const COMPARED: u32 = 100;
+
 /// Everything a template may refer to, by name.
 struct Names<'a> {
     vars: BTreeMap<&'a str, &'a str>,
+    /// All variables, for a template that chooses one by what it computes.
+    all: Option<Value>,
     env: BTreeMap<String, String>,
     pair: Option<&'a BTreeMap<String, String>>,
 }
@@ -87,8 +96,11 @@ fn pair_names(pair: &Node) -> BTreeMap<String, String> {
 struct Variables {
     /// `None` when it is still to be given.
     values: BTreeMap<String, Option<String>>,
+    /// All that have a value, as the engine sees them.
+    all: OnceCell<Value>,
     /// Those that a template asked for.
     used: RefCell<BTreeSet<String>>,
+    compared: Cell<u32>,
 }
 
 impl Variables {
@@ -120,7 +132,7 @@ impl Variables {
                 findings.push(Finding::error(codes::UNKNOWN_VARIABLE, message).help(help));
             }
         }
-        Self { values, used: RefCell::default() }
+        Self { values, all: OnceCell::new(), used: RefCell::default(), compared: Cell::new(0) }
     }
 
     fn replace(
@@ -130,9 +142,15 @@ impl Variables {
         pair: Option<&BTreeMap<String, String>>,
         options: &LoadOptions<'_>,
     ) -> Result<String, Box<Finding>> {
+        if text.chars().nth(TEMPLATE_MAX).is_some() {
+            let message = format!("bad template: more than {TEMPLATE_MAX} characters");
+            let finding =
+                Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\"");
+            return Err(Box::new(finding));
+        }
         let engine = engine();
         let template = engine.template_from_str(text).map_err(|error| bad_template(&error))?;
-        let mut names = Names { vars: BTreeMap::new(), env: BTreeMap::new(), pair };
+        let mut names = Names { vars: BTreeMap::new(), all: None, env: BTreeMap::new(), pair };
         // All of them, so that no variable counts as unused because another one is unknown; in order, for one answer.
         let wanted: BTreeSet<String> = template.undeclared_variables(true).into_iter().collect();
         let looked_up: Vec<_> = wanted.iter().map(|path| self.look_up(path, &mut names, options)).collect();
@@ -145,9 +163,21 @@ impl Variables {
                 .help("only `{{ vars.name }}` stands for a number: template arithmetic is not exact");
             return Err(Box::new(finding));
         }
-        names.vars = self.values.iter().filter_map(|(k, v)| Some((k.as_str(), v.as_deref()?))).collect();
+        if wanted.contains("vars") {
+            names.all = Some(self.all.get_or_init(|| self.whole()).clone());
+        }
         let value = template.render(names.to_value()).map_err(|error| bad_template(&error))?;
         Ok(value)
+    }
+
+    fn whole(&self) -> Value {
+        self.values.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect()
+    }
+
+    /// Returns the variable that was meant, as far as one can tell without comparing everything with everything.
+    fn near(&self, name: &str) -> Option<&str> {
+        let before = self.compared.replace(self.compared.get().saturating_add(1));
+        (before < COMPARED).then(|| did_you_mean(name, self.values.keys().map(String::as_str))).flatten()
     }
 
     /// Finds what a template refers to, and says which name is wrong when there is none.
@@ -173,8 +203,8 @@ impl Variables {
             // `vars` alone, as in `vars["name"]`: strict undefined still guards it.
             None if matches!(path, "vars" | "env") => {}
             _ => {
-                let near = did_you_mean(path, self.values.keys().map(String::as_str));
-                let help = near
+                let help = self
+                    .near(path)
                     .map_or_else(|| KNOWN_NAMES.to_owned(), |near| format!("did you mean `vars.{near}`?"));
                 return Err(unknown(format!("there is nothing called `{path}` here"), help));
             }
@@ -185,8 +215,7 @@ impl Variables {
     /// Returns a variable with its value, and notes that it is used.
     fn variable(&self, name: &str) -> Result<(&str, &str), Box<Finding>> {
         let Some((key, value)) = self.values.get_key_value(name) else {
-            let near = did_you_mean(name, self.values.keys().map(String::as_str));
-            let help = near.map_or_else(
+            let help = self.near(name).map_or_else(
                 || format!("declare it: `vars: {{ {name}: … }}`"),
                 |near| format!("did you mean `vars.{near}`?"),
             );
@@ -219,7 +248,8 @@ impl Variables {
 impl Names<'_> {
     /// Values are text for the engine too: a number printed by it would not be the number that was written.
     fn to_value(&self) -> Value {
-        let vars: Value = self.vars.iter().map(|(name, value)| (*name, *value)).collect();
+        let chosen = || self.vars.iter().map(|(name, value)| (*name, *value)).collect();
+        let vars = self.all.clone().unwrap_or_else(chosen);
         let env: Value = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let pair: Option<Value> =
             self.pair.map(|pair| pair.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect());

@@ -18,6 +18,9 @@ const MAX_KEYS: usize = 1_000;
 /// A plan of ten thousand pairs would need twenty thousand wallets.
 const MAX_ITEMS: usize = 10_000;
 
+/// Nobody reads more about what is outside the subset.
+const MAX_FINDINGS: usize = 1_000;
+
 /// A comment, kept because it may suppress a finding or name the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Comment {
@@ -89,7 +92,7 @@ impl Builder {
     /// Takes one event; `false` when nothing more is wanted.
     fn event(&mut self, event: Event<'_>, span: Span) -> bool {
         let range = span.byte_range().unwrap_or_default();
-        if self.refuse_crowd(&range) {
+        if self.refuse_flood(&range) || self.refuse_crowd(&range) {
             return false;
         }
         self.refuse_tag(&event, &span);
@@ -125,6 +128,23 @@ impl Builder {
         true
     }
 
+    /// Gives up on a text that is no plan in every line.
+    fn refuse_flood(&mut self, range: &Range<usize>) -> bool {
+        let flood = self.parsed.findings.len() >= MAX_FINDINGS;
+        if flood {
+            let message = format!("more than {MAX_FINDINGS} places are outside of what plans have of YAML");
+            self.too_large(message, range);
+        }
+        flood
+    }
+
+    fn too_large(&mut self, message: String, range: &Range<usize>) {
+        let finding = Finding::error(codes::TOO_LARGE, message)
+            .at(&self.pointer(), Some(range.clone()))
+            .help("check that this is the right file; nothing below was read");
+        self.parsed.findings.push(finding);
+    }
+
     /// Gives up on a collection that is larger than any of a plan.
     fn refuse_crowd(&mut self, range: &Range<usize>) -> bool {
         let crowd = match self.stack.last() {
@@ -136,10 +156,7 @@ impl Builder {
             }
             _ => return false,
         };
-        let finding = Finding::error(codes::TOO_LARGE, crowd)
-            .at(&self.pointer(), Some(range.clone()))
-            .help("check that this is the right file; nothing below was read");
-        self.parsed.findings.push(finding);
+        self.too_large(crowd, range);
         true
     }
 
@@ -247,7 +264,9 @@ fn remedy(kind: &ErrorKind) -> &'static str {
         ErrorKind::InvalidIndentation | ErrorKind::InvalidQuotedScalarIndent => {
             "indent every line inside brackets and quotes deeper than the key before them, the closing one as well"
         }
-        ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => "indent with spaces, never with tabs",
+        ErrorKind::TabInIndentation | ErrorKind::TabInBlockIndentation => {
+            "indent with spaces, never with tabs"
+        }
         ErrorKind::DirectiveDisallowed => "remove the line: plans have no YAML directives",
         _ => "check the indentation, quotes and brackets here and just above",
     }
@@ -364,6 +383,12 @@ mod tests {
         assert_eq!(codes_of(&keys), ["LP003"]);
         assert_eq!(codes_of(&format!("a: [{}]", "x,".repeat(50_000))), ["LP003"]);
         assert!(codes_of(&format!("a: [{}]", "x,".repeat(5_000))).is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_mistakes_is_cut_short() {
+        let flood = codes_of(&"a: 1\n".repeat(100_000));
+        assert_eq!((flood.len(), flood.last()), (MAX_FINDINGS + 1, Some(&"LP003")));
     }
 
     #[test]

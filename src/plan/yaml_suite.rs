@@ -142,7 +142,9 @@ impl Expected {
         let mut seen = Vec::new();
         for (key, _) in entries {
             match key {
-                Value::Plain(text) if matches!(text.as_str(), "" | "~" | "null") => self.refused.push("LP009"),
+                Value::Plain(text) if matches!(text.as_str(), "" | "~" | "null") => {
+                    self.refused.push("LP009")
+                }
                 Value::Plain(text) | Value::Quoted(text) => {
                     if text == "<<" {
                         self.refused.push("LP005");
@@ -240,7 +242,8 @@ fn agrees(node: &Node, json: &Json) -> bool {
             items.len() == values.len() && items.iter().zip(values).all(|(item, value)| agrees(item, value))
         }
         (Kind::Map(entries), Json::Object(values)) => {
-            let same = |entry: &Entry| values.get(&entry.key).is_some_and(|value| agrees(&entry.value, value));
+            let same =
+                |entry: &Entry| values.get(&entry.key).is_some_and(|value| agrees(&entry.value, value));
             entries.len() == values.len() && entries.iter().all(same)
         }
         _ => false,
@@ -333,7 +336,9 @@ impl Tally {
         }
         let ours = parsed.root.as_ref().map(read);
         let theirs = expected.documents.first().map(resolved);
-        if ours.clone().unwrap_or(Value::Plain(String::new())) != theirs.clone().unwrap_or(Value::Plain(String::new())) {
+        if ours.clone().unwrap_or(Value::Plain(String::new()))
+            != theirs.clone().unwrap_or(Value::Plain(String::new()))
+        {
             self.wrong.push(format!("{}\n{}\nours   {ours:?}\ntheirs {theirs:?}", case.id, case.yaml));
             return;
         }

@@ -115,7 +115,8 @@ fn quotes(sign: i64) -> impl Strategy<Value = Quote> {
 }
 
 fn entries() -> impl Strategy<Value = Entry> {
-    let money = (select(MARKETS.to_vec()), 12_u32..=6_000, any::<bool>(), 1_u32..=12, prop::bool::weighted(0.2));
+    let money =
+        (select(MARKETS.to_vec()), 12_u32..=6_000, any::<bool>(), 1_u32..=12, prop::bool::weighted(0.2));
     let place = (quotes(-1), quotes(1), prop::bool::weighted(0.2), 5_u32..=300, 0_u32..=60, any::<bool>());
     (money, place).prop_map(|((market, notional, in_usdc, leverage, isolated), place)| {
         let (buy, sell, takes, after_s, expires_m, guard) = place;
@@ -136,8 +137,9 @@ fn entries() -> impl Strategy<Value = Entry> {
 }
 
 fn exits() -> impl Strategy<Value = Exit> {
-    let hold = (any::<bool>(), 2_u32..=300, prop::option::weighted(0.3, 1_u32..=5), prop::option::of(1_u32..=50));
-    let hedge = (0_u32..=30, 4_u32..=60, any::<bool>(), 1_u32..=8, 5_u32..=200, 0_u32..=300);
+    let hold =
+        (any::<bool>(), 2_u32..=300, prop::option::weighted(0.3, 1_u32..=5), prop::option::of(1_u32..=50));
+    let hedge = (0_u32..=30, 4_u32..=60, any::<bool>(), 1_u32..=8, 5_u32..=150, 0_u32..=300);
     (hold, hedge, 0_u32..=400, any::<bool>()).prop_map(|(hold, hedge, dust_cents, matches)| {
         let (flatten, hold_s, take_profit, stop_loss) = hold;
         let (wait_s, more_s, unwind, attempts, slippage, further) = hedge;
@@ -159,7 +161,7 @@ fn exits() -> impl Strategy<Value = Exit> {
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
-    let size = (101_u32..=300, 0_u32..=200, 0_u32..=400, 70_u32..=400, 6_u32..=60);
+    let size = (101_u32..=300, 0_u32..=200, 0_u32..=400, 100_u32..=400, 6_u32..=60);
     let rest = (0_u32..=6, 14_u32..=60, 1_u32..=5, 1_u32..=40, 25_u32..=250, 20_u32..=200);
     (size, rest, prop::bool::weighted(0.7), 0_u32..=60).prop_map(|(size, rest, withdraws, keep)| {
         let (order, more, further, collar, drawdown) = size;
@@ -184,8 +186,10 @@ fn limits() -> impl Strategy<Value = Limits> {
 
 fn shared() -> impl Strategy<Value = Shared> {
     let retry = (50_u32..=1_000, 0_u32..=10_000, 0_u32..=120_000);
-    let missed = (select(vec!["cancel", "cancel", "continue"]), select(vec!["ask", "continue"]));
-    let stop = select(vec!["leave", "cancel_open", "cancel_open", "flatten"]);
+    let missed =
+        (select(vec!["cancel", "cancel", "cancel", "cancel", "continue"]), select(vec!["ask", "continue"]));
+    let stop =
+        select(vec!["leave", "cancel_open", "cancel_open", "cancel_open", "flatten", "flatten", "flatten"]);
     (any::<u32>(), stop, missed, retry, 100_u32..=400, any::<bool>()).prop_map(
         |(seed, on_stop, (missed_place, missed_withdraw), (initial, more, budget), usdc, quoted)| Shared {
             seed: u64::from(seed),
@@ -309,7 +313,7 @@ impl Draft {
             let size = Decimal::from(entry.notional) / mark;
             put("size", size.round_dp(market.size_decimals).normalize().to_string());
         }
-        put("leverage", entry.leverage.to_string());
+        put("leverage", leverage(entry).to_string());
         put("margin_mode", if entry.isolated { "isolated" } else { "cross" }.to_owned());
         put("minimum_usdc", minimum(entry, limits).to_string());
         quote(&mut put, "buy", &entry.buy, market);
@@ -369,7 +373,11 @@ fn exit_rows(put: &mut impl FnMut(&str, String), entry: &Entry, exit: &Exit) {
     put("hedge/attempts", exit.attempts.to_string());
     put("hedge/max_slippage_bps", exit.slippage.to_string());
     put("hedge/emergency_slippage_bps", exit.emergency.to_string());
-    put("hedge/dust_usdc", Decimal::new(i64::from(exit.dust_cents), 2).to_string());
+    // Less than a lot would have no effect, and says nothing.
+    let market = find_market(snapshot_markets(), entry.market).expect("a listed market");
+    let lot = market.mark_price.unwrap_or_default() * Decimal::new(11, market.size_decimals + 1);
+    let dust = Decimal::new(i64::from(exit.dust_cents), 2).min(Decimal::from(entry.notional / 3));
+    put("hedge/dust_usdc", if dust > lot { dust } else { Decimal::ZERO }.to_string());
     put("hedge/on_liquidation", if exit.matches { "match" } else { "flatten" }.to_owned());
 }
 
@@ -389,9 +397,15 @@ fn limit_rows(put: &mut impl FnMut(&str, String), entry: &Entry, limits: &Limits
     put("withdraw/verify_within", "1h".to_owned());
 }
 
+/// Within what the market takes.
+fn leverage(entry: &Entry) -> u32 {
+    let market = find_market(snapshot_markets(), entry.market).expect("a listed market");
+    entry.leverage.min(u32::from(market.max_leverage()))
+}
+
 /// What each wallet must have: the margin of the leg and something on top.
 fn minimum(entry: &Entry, limits: &Limits) -> u64 {
-    let margin = u64::from(entry.notional) / u64::from(entry.leverage);
+    let margin = u64::from(entry.notional / leverage(entry));
     margin + u64::from(entry.notional) * u64::from(limits.minimum) / 100 + 20
 }
 

@@ -118,7 +118,9 @@ impl Tally {
 
     fn report(&self) -> String {
         let Self { drawn, accepted, played, refusals, ends } = self;
-        format!("{drawn} plans drawn, {accepted} accepted, {played} pairs played\nrefused by {refusals:?}\n{ends:#?}")
+        format!(
+            "{drawn} plans drawn, {accepted} accepted, {played} pairs played\nrefused by {refusals:?}\n{ends:#?}"
+        )
     }
 }
 
@@ -184,7 +186,11 @@ fn play(plan: &Plan, index: usize, seed: u64) -> String {
     let pair = run.outcome.as_ref().expect("it ended");
     let Some(end) = pair.end() else { return format!("{name} 21 stopped") };
     if calm {
-        assert!([0, 22, 28].contains(&end.code), "an undisturbed run ends with {end:?}\n{}", run.watch.trace());
+        assert!(
+            [0, 22, 28].contains(&end.code),
+            "an undisturbed run ends with {end:?}\n{}",
+            run.watch.trace()
+        );
     }
     let words: Vec<&str> =
         end.summary.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect();

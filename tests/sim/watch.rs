@@ -256,6 +256,9 @@ impl Watch {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
+        if matches!(intent.purpose, Purpose::Entry) {
+            self.limits(intent, terms, pair, view);
+        }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
             let Some(mark) = view.mark() else { self.fail("an immediate order without a mark price") };
             let hedge = &self.spec.plan.hedge;
@@ -288,6 +291,25 @@ impl Watch {
         let fresh =
             intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
         self.must(fresh, || "a client order index twice".to_owned());
+    }
+
+    /// 5. and 7.: an entry stays within the plan's collar and its limits in USDC.
+    fn limits(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        let risk = &self.spec.plan.risk;
+        let Some(mark) = view.mark() else { self.fail("an entry without a mark price") };
+        let Some(checked) = &pair.checked else { self.fail("an entry before the check") };
+        let apart = i128::from((terms.price.ticks() - mark.ticks()).abs()) * 10_000;
+        let collar = i128::from(mark.ticks()) * i128::from(risk.max_price_deviation_bps);
+        self.must(apart <= collar, || format!("intent {} is beyond the collar around {mark:?}", intent.id.0));
+        let worth = |size| Usdc::notional(size, terms.price, &checked.market);
+        let held = pair.leg(intent.leg).position.size();
+        let order = worth(terms.size);
+        self.must(order <= risk.max_order, || format!("intent {} is worth {order} USDC", intent.id.0));
+        let position = worth(held.plus(terms.size));
+        self.must(position <= risk.max_position, || format!("intent {} makes {position} USDC", intent.id.0));
+        let other = pair.leg(intent.leg.other());
+        let both = position.plus(worth(other.position.size()));
+        self.must(both <= risk.max_exposure, || format!("intent {} makes {both} USDC in all", intent.id.0));
     }
 
     /// The state after an entry.

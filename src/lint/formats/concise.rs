@@ -1,6 +1,6 @@
 //! `file:line:col: severity[CODE] message`, one line a finding: for terminals, editors and grep.
 
-use super::FileReport;
+use super::{FileReport, shown_name};
 
 /// Writes all findings of all files.
 pub fn concise(files: &[FileReport<'_>]) -> String {
@@ -11,7 +11,7 @@ pub fn concise(files: &[FileReport<'_>]) -> String {
             let at = file.source.position(start);
             text.push_str(&format!(
                 "{}:{}:{}: {}[{}] {}\n",
-                file.source.name(),
+                shown_name(file.source),
                 at.line,
                 at.column,
                 finding.severity,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::FileReport;
+use super::{FileReport, shown_name};
 use crate::plan::{Finding, Severity};
 
 /// Nobody reads more of one file; the other formats have no limit.
@@ -28,7 +28,7 @@ pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
             let more = plural(hidden, "finding");
             text.push_str(&format!(
                 "{}: {more} not shown; `--format concise` shows all\n\n",
-                file.source.name()
+                shown_name(file.source)
             ));
         }
     }
@@ -47,7 +47,7 @@ fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding) -> Vec<Group<'a>> 
     let title = level.primary_title(finding.message.as_str()).id(finding.rule.code);
     let mut group = match &finding.span {
         Some(span) if !file.checked.covered.is_empty() => title.element(snippet(file, finding, span)),
-        _ => title.element(Origin::path(file.source.name())),
+        _ => title.element(Origin::path(shown_name(file.source))),
     };
     for (related, at) in
         finding.related.iter().filter_map(|related| Some((related, related.elsewhere.as_ref()?)))
@@ -93,7 +93,7 @@ fn snippet<'a>(
         related.iter().map(|(other, message)| AnnotationKind::Context.span(inside(other)).label(*message));
     Snippet::source(&covered[start..end])
         .line_start(file.source.position(start).line)
-        .path(file.source.name())
+        .path(shown_name(file.source))
         .annotation(AnnotationKind::Primary.span(inside(&span)))
         .annotations(marks)
 }

@@ -1,7 +1,7 @@
 //! JUnit's XML, which every CI server shows: a file is a suite, a finding a failed test.
 
-use super::FileReport;
 use super::rows::place;
+use super::{FileReport, shown_name};
 use crate::plan::Finding;
 
 /// Writes all files; one without findings is a suite with one test that passed.
@@ -25,7 +25,7 @@ fn tests(file: &FileReport<'_>) -> usize {
 }
 
 fn suite(text: &mut String, file: &FileReport<'_>) {
-    let name = escaped(file.source.name());
+    let name = escaped(&shown_name(file.source));
     text.push_str(&format!(
         "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
         tests(file),

@@ -19,6 +19,8 @@ pub use junit::junit;
 pub use rows::findings_schema_text;
 pub use sarif::sarif;
 
+use std::borrow::Cow;
+
 use super::Checked;
 use crate::plan::{Finding, Severity, SourceFile};
 
@@ -38,6 +40,16 @@ impl FileReport<'_> {
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.checked.findings.iter().filter(|finding| finding.severity >= self.floor)
     }
+}
+
+/// Returns a file's name on one line: names may hold line breaks, and what follows one would pass for a finding.
+fn shown_name(source: &SourceFile) -> Cow<'_, str> {
+    let name = source.name();
+    if !name.contains(char::is_control) {
+        return name.into();
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().map(escaped).collect::<String>().into()
 }
 
 #[cfg(test)]
