@@ -138,11 +138,11 @@ struct Words<'a> {
     reason: &'a str,
 }
 
-fn read(text: &str) -> Result<Words<'_>, Finding> {
+fn read(text: &str) -> Result<Words<'_>, Box<Finding>> {
     let bad = |message: String| {
-        Finding::error(codes::BAD_IGNORE, message).help(
+        Box::new(Finding::error(codes::BAD_IGNORE, message).help(
             "write `# lighter-plan: ignore[LP303] reason`, or `ignore-file[LP303] reason` for the whole file",
-        )
+        ))
     };
     let text = text.trim_start().trim_start_matches(MARK).trim();
     let (word, rest) = text.split_once('[').ok_or_else(|| bad("the comment names no rule".to_owned()))?;
@@ -161,14 +161,16 @@ fn read(text: &str) -> Result<Words<'_>, Finding> {
 }
 
 /// Returns the rule of a code or slug, if a comment may silence it.
-fn ignorable(name: &str) -> Result<RuleId, Finding> {
+fn ignorable(name: &str) -> Result<RuleId, Box<Finding>> {
     let Some(rule) = find_rule(name) else {
         let known = all_rules().iter().flat_map(|rule| [rule.id.code, rule.id.slug]);
         let help = did_you_mean(name, known).map_or_else(
             || "`lighter-plan rules` lists them all".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        return Err(Finding::error(codes::BAD_IGNORE, format!("there is no rule `{name}`")).help(help));
+        return Err(Box::new(
+            Finding::error(codes::BAD_IGNORE, format!("there is no rule `{name}`")).help(help),
+        ));
     };
     let RuleId { code, slug } = rule.id;
     match rule.silence {
@@ -176,11 +178,13 @@ fn ignorable(name: &str) -> Result<RuleId, Finding> {
         Silence::Policy => {
             let message = format!("{code} ({slug}) is about risk or wallets: a comment cannot ignore it");
             let help = "a policy file can: `lighter-plan.toml` of the repository, or `--policy FILE`";
-            Err(Finding::error(codes::BAD_IGNORE, message).help(help))
+            Err(Box::new(Finding::error(codes::BAD_IGNORE, message).help(help)))
         }
         Silence::Never => {
             let message = format!("{code} ({slug}) cannot be ignored: such a plan does not run");
-            Err(Finding::error(codes::BAD_IGNORE, message).help("mend the plan, and take the comment out"))
+            Err(Box::new(
+                Finding::error(codes::BAD_IGNORE, message).help("mend the plan, and take the comment out"),
+            ))
         }
     }
 }

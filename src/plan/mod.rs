@@ -43,8 +43,10 @@ pub use resolved::{
     PlacePlan, Plan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan, WithdrawRoute,
     WithdrawWhen,
 };
+pub(crate) use schema::{field_at, names_at, values_at};
 pub use schema::{plan_schema, plan_schema_text};
 pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable};
+pub(crate) use tree::{Entry, Node};
 pub(crate) use yaml::Comment;
 
 #[cfg(test)]

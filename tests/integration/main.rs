@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod fix;
 mod keys;
+mod lsp;
 mod online;
 mod plans;
 mod policy;
