@@ -119,7 +119,10 @@ impl Search {
             if kind.is_dir() && !hidden {
                 self.folder(&path, depth + 1);
             } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-                self.files.push(path);
+                // Nobody means a pipe or a device that lies about; a link that leads nowhere is told when it is read.
+                if std::fs::metadata(&path).map_or(true, |metadata| metadata.is_file()) {
+                    self.files.push(path);
+                }
             }
         }
         Ok(())

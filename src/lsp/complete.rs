@@ -159,17 +159,17 @@ fn block_above(above: &str, mut indent: usize, is_item: bool) -> String {
             items += 1;
             continue;
         }
-        if own < indent && !dash {
-            if let Some((key, value)) = content.split_once(':')
-                && (value.trim().is_empty() || value.trim_start().starts_with('#'))
-            {
-                if items > 0 {
-                    path.push((items - 1).to_string());
-                    items = 0;
-                }
-                path.push(key.trim().to_owned());
-                indent = own;
+        if own < indent
+            && !dash
+            && let Some((key, value)) = content.split_once(':')
+            && (value.trim().is_empty() || value.trim_start().starts_with('#'))
+        {
+            if items > 0 {
+                path.push((items - 1).to_string());
+                items = 0;
             }
+            path.push(key.trim().to_owned());
+            indent = own;
         }
         if dash && inner < indent {
             items += 1;
