@@ -9,6 +9,7 @@ use crate::model::{AccountIndex, ApiKeyIndex, AtEnd, Market, Timestamp, Usdc, sn
 use crate::paper::exchange::{Exchange, ExchangeConfig, Tier};
 pub use crate::paper::server::fuzzing::{frame, params};
 use crate::paper::world::{Recording, World, WorldSpec};
+use crate::plan::oracle::second_opinion;
 use crate::plan::{LoadOptions, SourceFile, load};
 use crate::signing::PrivateKey;
 use crate::tx::Envelope;
@@ -110,7 +111,7 @@ pub fn token(data: &[u8]) -> String {
     format!("{verified:?}")
 }
 
-/// A plan file.
+/// A plan file. What another YAML library accepts as well, it reads the same.
 pub fn plan(data: &[u8]) -> String {
     let source = SourceFile::from_bytes("fuzz.yaml", data.to_vec());
     let loaded = load(&source, &LoadOptions::default(), snapshot_markets());
@@ -118,9 +119,10 @@ pub fn plan(data: &[u8]) -> String {
     for finding in &loaded.findings {
         finding.span.clone().map(|span| source.position(source.clamp(span).start));
     }
+    let opinion = second_opinion(source.text());
     let rules: std::collections::BTreeSet<String> =
         loaded.findings.iter().map(|finding| finding.rule.to_string()).collect();
-    format!("{} {rules:?}", loaded.plan.is_some())
+    format!("{} {opinion:?} {rules:?}", loaded.plan.is_some())
 }
 
 /// A recording of prices.

@@ -13,6 +13,8 @@ mod estimate;
 pub(crate) mod finding;
 mod load;
 mod number;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod oracle;
 mod orders;
 mod outline;
 mod raw;
