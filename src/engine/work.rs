@@ -18,6 +18,8 @@ const TTL_URGENT: Duration = Duration::from_secs(8);
 const TTL_PLACE: Duration = Duration::from_secs(30);
 /// How long the bytes of a withdrawal live: the official signer's default.
 const TTL_WITHDRAW: Duration = Duration::from_secs(599);
+/// What the plan's message budget counts over.
+const MINUTE: Duration = Duration::from_secs(60);
 /// How long after a deadline the read side may still lag behind an execution.
 pub(crate) const READ_LAG: Duration = Duration::from_secs(3);
 
@@ -77,6 +79,20 @@ impl Work<'_> {
             | Purpose::ClearDeadMan => view.nonces_known,
         };
         seen && !blocked && !proposed
+    }
+
+    /// Returns whether so many more messages fit into the minute that the plan allows; wakes when it has changed.
+    ///
+    /// For what can wait: moved quotes and withdrawals. What takes risk away does not ask.
+    pub(crate) fn fits_the_minute(&mut self, messages: u32) -> bool {
+        let now = self.now();
+        let recent = self.pair.sent_at.iter().filter(|at| now.since(**at) < MINUTE);
+        let spent = u32::try_from(recent.clone().count() + self.out.proposals.len()).unwrap_or(u32::MAX);
+        let fits = spent.saturating_add(messages) <= self.spec.plan.risk.max_messages_per_minute;
+        if let Some(oldest) = recent.min().copied().filter(|_| !fits) {
+            self.out.wake_at(oldest.after(MINUTE));
+        }
+        fits
     }
 
     /// Proposes a transaction.

@@ -55,8 +55,14 @@ pub fn liquidation(
     Some(Liquidation { price: liquidation, distance_pct })
 }
 
-/// Returns how many messages the worst minute of a pair takes: two entries, two cancels, every hedge attempt, two exits.
+/// Returns how many messages the worst minute of a pair takes: leverage, entry and dead man's switch of both legs, and
+/// all that it takes to leave again.
 pub fn messages_in_worst_minute(pair: &PairPlan) -> u32 {
+    messages_to_close(pair).saturating_add(6)
+}
+
+/// Returns how many messages it takes to leave: two cancels, every hedge attempt, two exits, two switches cleared.
+pub fn messages_to_close(pair: &PairPlan) -> u32 {
     pair.hedge.attempts.saturating_add(6)
 }
 

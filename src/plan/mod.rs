@@ -32,7 +32,9 @@ mod yaml;
 mod yaml_suite;
 
 pub use document::{Document, Site};
-pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
+pub use estimate::{
+    Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute, messages_to_close,
+};
 pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};

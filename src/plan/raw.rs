@@ -415,7 +415,8 @@ struct RawRisk {
     /// How far a leg's liquidation price must be from mark, in percent of mark.
     #[schemars(extend("minimum" = 0, "maximum" = 100))]
     min_liquidation_distance_pct: Option<Number>,
-    /// Messages a minute that one pair may send.
+    /// Messages a minute that one pair may send. What takes risk away is never held back; moved quotes and withdrawals
+    /// are.
     #[schemars(extend("minimum" = 1, "maximum" = 40000))]
     max_messages_per_minute: Option<Number>,
     /// Marked loss in USDC that is accepted while the venue cannot be reached; beyond it, the operator is called.

@@ -38,7 +38,7 @@ fn plan_shows_orders_in_the_venues_integers() {
         "sell 2.500 at 100.100",
         "margin 50.05, liquidated at 293.0664",
         "500 USDC in all legs of 2000 allowed",
-        "worst minute 11, allowed 40",
+        "worst minute 17, allowed 40",
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }

@@ -162,7 +162,7 @@ fn exits() -> impl Strategy<Value = Exit> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let size = (101_u32..=300, 0_u32..=200, 0_u32..=400, 100_u32..=400, 6_u32..=60);
-    let rest = (0_u32..=6, 14_u32..=60, 1_u32..=5, 1_u32..=40, 25_u32..=250, 20_u32..=200);
+    let rest = (0_u32..=6, 18_u32..=60, 1_u32..=5, 1_u32..=40, 25_u32..=250, 20_u32..=200);
     (size, rest, prop::bool::weighted(0.7), 0_u32..=60).prop_map(|(size, rest, withdraws, keep)| {
         let (order, more, further, collar, drawdown) = size;
         let (distance, messages, naked_loss, venue_down, minimum, volatility) = rest;
@@ -323,6 +323,21 @@ impl Draft {
         put("watch/entry_deadline", format!("{}s", exit.naked_s + entry.deadline_s));
         exit_rows(&mut put, entry, exit);
         limit_rows(&mut put, entry, limits);
+    }
+
+    /// Returns the plan with another value of a key, in every pair or at the top.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        let pairs = (0..9)
+            .map(|index| format!("pairs/{index}"))
+            .filter(|pair| self.0.contains_key(&format!("{pair}/id")));
+        let paths: Vec<String> = match key.strip_prefix("pairs/") {
+            Some(rest) => pairs.map(|pair| format!("{pair}/{rest}")).collect(),
+            None => vec![key.to_owned()],
+        };
+        for path in paths {
+            self.put(&path, value);
+        }
+        self
     }
 
     /// Quoted and plain numbers are equal.

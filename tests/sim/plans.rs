@@ -2,9 +2,11 @@
 //!
 //! What differs from `apply --dry-run`: the same engine meets the same exchange core and world, in virtual time and
 //! without sockets, signatures and request budget; the pairs of a plan run one after another rather than side by side.
+//! A few plans are run by the program itself, which has all of that.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,7 +17,7 @@ use lighter_plan::lint::check;
 use lighter_plan::model::{find_market, snapshot_markets};
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, WorldSpec};
 use lighter_plan::plan::{LoadOptions, MissedPlace, MissedWithdraw, Plan, SourceFile};
-use lighter_plan::rt::SplitMix64;
+use lighter_plan::rt::{SplitMix64, in_parallel};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -29,6 +31,9 @@ const PLANS: u64 = 300;
 
 /// Of the plans drawn, at least so many percent must be accepted: a property of nothing proves nothing.
 const ACCEPTED_PERCENT: u64 = 30;
+
+/// Real dry runs of the default test run; each takes seconds.
+const DRY_RUNS: u64 = 2;
 
 /// Longer than this a plan is not played: days of nothing but holding.
 const PLAYED: Duration = Duration::from_secs(3 * 3_600);
@@ -195,6 +200,49 @@ fn play(plan: &Plan, index: usize, seed: u64) -> String {
     let words: Vec<&str> =
         end.summary.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect();
     format!("{name} {}: {}", end.code, words.join(" "))
+}
+
+/// Plans that found: 102 a message budget that an exit in many clips and a withdrawal went beyond.
+#[test]
+fn plans_that_found_a_bug() {
+    for seed in [102] {
+        fate(&drawn(seed), seed);
+    }
+}
+
+/// The program itself, over sockets and with all pairs side by side: `LIGHTER_PLAN_DRY_RUNS=N` runs N accepted plans.
+#[test]
+fn a_real_dry_run_of_an_accepted_plan_ends_as_it_may() {
+    let runs = number("LIGHTER_PLAN_DRY_RUNS").unwrap_or(DRY_RUNS);
+    let accepted = (1..).map(|seed| (seed, brisk(drawn(seed)))).filter(|(_, draft)| {
+        let source = SourceFile::from_text("drawn.yaml", &draft.text());
+        check(&source, &LoadOptions::default(), snapshot_markets()).findings.is_empty()
+    });
+    let plans: Vec<_> = accepted.take(usize::try_from(runs).unwrap_or(1)).collect();
+    let ends: Vec<(u64, i32, String)> = in_parallel(plans.len(), |index| {
+        let (seed, draft) = &plans[index];
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("drawn.yaml");
+        std::fs::write(&path, draft.text()).expect("a file");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_lighter-plan"));
+        program.args(["apply", "--dry-run"]).arg(&path).env_clear().current_dir(folder.path());
+        let output = program.output().expect("the program runs");
+        let text = [output.stdout, output.stderr].concat();
+        (*seed, output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    });
+    for (seed, code, text) in &ends {
+        eprintln!("plan {seed}: {code} {}", text.trim_end().lines().last().unwrap_or_default());
+        let flat = [0, 22, 28].contains(code) && !text.contains("panicked");
+        assert!(flat, "plan {seed} ends with {code}\n{}\n{text}", brisk(drawn(*seed)).text());
+    }
+}
+
+/// The same plan in less time, as fast as a busy machine can follow.
+fn brisk(draft: Draft) -> Draft {
+    draft
+        .with("paper/time_scale", "20")
+        .with("pairs/watch/entry_deadline", "95s")
+        .with("pairs/watch/max_hold", "20s")
 }
 
 fn scenario(plan: &Plan, index: usize, seed: u64, calm: bool) -> Scenario {

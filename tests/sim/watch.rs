@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use lighter_plan::engine::{
-    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, View, fold,
+    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, Step,
+    View, fold,
 };
 use lighter_plan::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, OrderIndex, Price, Side, Size, Timestamp, TradeKind,
@@ -34,6 +35,8 @@ pub(crate) struct Watch {
     nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
     clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
     sendings: u32,
+    /// When the intents of the last minute were signed.
+    minute: VecDeque<Timestamp>,
     foreign: bool,
     last_state: String,
     venue_naked: Duration,
@@ -56,6 +59,7 @@ impl Watch {
             nonces: BTreeSet::new(),
             clients: BTreeMap::new(),
             sendings: 0,
+            minute: VecDeque::new(),
             foreign: false,
             last_state: String::new(),
             venue_naked: Duration::ZERO,
@@ -199,6 +203,7 @@ impl Watch {
                 );
                 self.note(now, &text);
                 self.journaled.insert(intent.tx_info.clone());
+                self.messages(intent, pair);
                 self.intent(intent, pair, view, venue);
             }
             Entry::Emergency { .. } => {
@@ -229,6 +234,26 @@ impl Watch {
                 self.must(!executed, || format!("intent {} was executed, yet {outcome:?}", id.0));
             }
         }
+    }
+
+    /// 14. No more transactions in a minute than the plan allows, but for those that take risk away.
+    fn messages(&mut self, intent: &Intent, pair: &Pair) {
+        while self.minute.front().is_some_and(|at| intent.at.since(*at) >= Duration::from_secs(60)) {
+            self.minute.pop_front();
+        }
+        self.minute.push_back(intent.at);
+        let (sent, budget) = (self.minute.len(), self.spec.plan.risk.max_messages_per_minute);
+        let within = u32::try_from(sent).is_ok_and(|sent| sent <= budget);
+        let reduces = match intent.purpose {
+            Purpose::Hedge | Purpose::Exit | Purpose::ClearDeadMan => true,
+            // In the watch, a cancel begins to move a quote.
+            Purpose::Cancel(_) => !matches!(pair.step, Step::Watch),
+            Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) => false,
+            Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => false,
+        };
+        self.must(within || reduces, || {
+            format!("intent {} is number {sent} within a minute, and the plan allows {budget}", intent.id.0)
+        });
     }
 
     fn intent(&self, intent: &Intent, pair: &Pair, view: &View, venue: &Exchange) {

@@ -9,7 +9,7 @@ use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose
 use crate::engine::state::OrderState;
 use crate::engine::work::Work;
 use crate::model::{Position, Price, Side};
-use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec};
+use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec, messages_to_close};
 
 /// How far ahead the dead man's switch is set; the venue's minimum is five minutes.
 const DEAD_MAN_AHEAD: Duration = Duration::from_secs(600);
@@ -193,6 +193,9 @@ fn keep_dead_man(work: &mut Work<'_>, side: LegSide) {
     }
 }
 
+/// What moving the quotes of both legs takes: a leg that was cancelled must find room for its new quote.
+const MOVE: u32 = 4;
+
 /// Moves a pegged quote: cancel, then new; never modify, which can take.
 fn reprice(work: &mut Work<'_>, side: LegSide) {
     let spec = match side {
@@ -200,19 +203,19 @@ fn reprice(work: &mut Work<'_>, side: LegSide) {
         LegSide::Short => work.spec.plan.sell,
     };
     let PriceSpec::Peg { reprice_bps, .. } = spec else { return };
-    let budget = work.spec.plan.risk.max_messages_per_minute;
-    let spent = u32::try_from(work.pair.sent_at.len()).unwrap_or(u32::MAX);
-    let (Some(wanted), true) = (place::quote(work, side), spent + 2 < budget) else { return };
-    let leg = work.pair.leg(side);
-    match leg.live_entry() {
-        Some((index, order)) => {
-            let moved = i128::from((wanted.ticks() - order.terms.price.ticks()).abs()) * 10_000;
-            let due = moved > i128::from(order.terms.price.ticks()) * i128::from(reprice_bps);
-            if due && order.state == OrderState::Open {
-                work.propose_cancel(side, index);
-            }
+    let Some(wanted) = place::quote(work, side) else { return };
+    let closing = messages_to_close(&work.spec.plan);
+    let quote = work.pair.leg(side).live_entry().map(|(index, order)| {
+        let moved = i128::from((wanted.ticks() - order.terms.price.ticks()).abs()) * 10_000;
+        let due = moved > i128::from(order.terms.price.ticks()) * i128::from(reprice_bps);
+        (index, due && order.state == OrderState::Open)
+    });
+    match quote {
+        Some((index, true)) if work.fits_the_minute(closing + MOVE) => {
+            work.propose_cancel(side, index);
         }
-        None => place_anew(work, side, wanted),
+        None if work.fits_the_minute(closing + 1) => place_anew(work, side, wanted),
+        _ => {}
     }
 }
 

@@ -81,6 +81,7 @@ fn start_secure(work: &mut Work<'_>, side: LegSide, amount: Usdc) -> bool {
     }
     let purpose = Purpose::Withdraw(amount);
     if work.can_send(side, &purpose)
+        && work.fits_the_minute(1)
         && let Some(origin) = work.origin(side, &purpose)
     {
         work.propose(side, purpose, origin.withdraw(amount), None);
@@ -102,6 +103,7 @@ fn start_fast(work: &mut Work<'_>, side: LegSide, available: Usdc) -> bool {
     }
     let purpose = Purpose::FastWithdraw { amount: wanted.min(terms.max), fee: terms.fee };
     if work.can_send(side, &purpose)
+        && work.fits_the_minute(1)
         && let Some(origin) = work.origin(side, &purpose)
         && let Some(owner) = owner(work, side)
     {

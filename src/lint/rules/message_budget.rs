@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     since: "0.1.0",
     silence: Silence::Policy,
     summary: "The message budget cannot carry the plan.",
-    reason: "An entry, its cancels, all hedge attempts and an exit may fall into one minute. A budget below that starves the orders that take risk away. A Standard account has 60 requests a minute, for all pairs together.",
+    reason: "An entry with its leverage and its dead man's switch, the cancels, all hedge attempts and an exit may fall into one minute. A budget below that is exceeded: what takes risk away is never held back. A Standard account has 60 requests a minute, for all pairs together.",
     bad: Example::Fragment("risk: { max_messages_per_minute: 8 }"),
     good: Example::Fragment("risk: { max_messages_per_minute: 40 }"),
     check: Check::Plan(check),
@@ -30,7 +30,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
             let site = input.site(index, "risk/max_messages_per_minute");
             let finding = report.add(&RULE, site, message);
             finding.help = Some(format!(
-                "at least {needed}: two entries, two cancels, {} hedge attempts, two exits",
+                "at least {needed}: leverage, entry, dead man's switch, cancel and exit of both legs, {} hedge attempts",
                 pair.hedge.attempts
             ));
         }
