@@ -1,6 +1,9 @@
 //! Reading plans from the command line: files, folders, standard input, variables.
 
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -64,9 +67,11 @@ pub(super) struct Found {
 /// Finds the files that `paths` name: files as they are, folders searched for `*.yaml` and `*.yml`, in order of name.
 pub(super) fn find_candidates(paths: &[PathBuf]) -> Found {
     let mut found = Found::default();
+    let mut known = HashMap::new();
     for path in paths {
         if !path.is_dir() {
-            found.candidates.push(Candidate { path: path.clone(), folder: None });
+            let id = std::fs::metadata(path).ok().map(|file| identity(&file));
+            found.add(Candidate { path: path.clone(), folder: None }, id, &mut known);
             continue;
         }
         let mut search = Search::default();
@@ -76,12 +81,36 @@ pub(super) fn find_candidates(paths: &[PathBuf]) -> Found {
             found.faults.push(no_plan(path));
         }
         found.faults.append(&mut search.faults);
-        let folder = Some(path.clone());
-        found
-            .candidates
-            .extend(search.files.into_iter().map(|path| Candidate { path, folder: folder.clone() }));
+        for (file, id) in search.files {
+            found.add(Candidate { path: file, folder: Some(path.clone()) }, id, &mut known);
+        }
     }
     found
+}
+
+/// What makes two names one file: device and number there.
+type Identity = (u64, u64);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+impl Found {
+    /// Adds a file, once: seen twice, a plan would share its keys with itself.
+    fn add(&mut self, candidate: Candidate, id: Option<Identity>, known: &mut HashMap<Identity, usize>) {
+        let first = id.and_then(|id| known.get(&id)).and_then(|index| self.candidates.get_mut(*index));
+        if let Some(first) = first {
+            // One that is named by itself is a plan, whatever it looks like.
+            if candidate.folder.is_none() {
+                first.folder = None;
+            }
+            return;
+        }
+        if let Some(id) = id {
+            known.insert(id, self.candidates.len());
+        }
+        self.candidates.push(candidate);
+    }
 }
 
 /// Says that a folder holds no plan.
@@ -93,7 +122,7 @@ pub(super) fn no_plan(folder: &Path) -> Fault {
 /// A folder that is being searched.
 #[derive(Default)]
 struct Search {
-    files: Vec<PathBuf>,
+    files: Vec<(PathBuf, Option<Identity>)>,
     faults: Vec<Fault>,
 }
 
@@ -120,8 +149,9 @@ impl Search {
                 self.folder(&path, depth + 1);
             } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
                 // Nobody means a pipe or a device that lies about; a link that leads nowhere is told when it is read.
-                if std::fs::metadata(&path).map_or(true, |metadata| metadata.is_file()) {
-                    self.files.push(path);
+                match std::fs::metadata(&path) {
+                    Ok(file) if !file.is_file() => {}
+                    file => self.files.push((path, file.ok().map(|file| identity(&file)))),
                 }
             }
         }

@@ -16,6 +16,8 @@ pub(super) struct Document {
     /// Whether the client calls it a plan, whatever it looks like.
     named_plan: bool,
     path: PathBuf,
+    /// As the client has it; of what is no text, `source` keeps a part only, and changes would go astray.
+    text: String,
     pub(super) source: SourceFile,
     pub(super) checked: Checked,
     /// Of the last text that could be read.
@@ -30,6 +32,7 @@ impl Document {
             uri: uri.to_owned(),
             version,
             named_plan: language == "lighter-plan",
+            text: String::new(),
             source: SourceFile::from_text("", ""),
             checked: Checked::default(),
             tree: None,
@@ -42,6 +45,7 @@ impl Document {
 
     /// Takes a new text and checks it.
     pub(super) fn set(&mut self, text: &str) {
+        text.clone_into(&mut self.text);
         let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
         self.source = SourceFile::from_text(&self.path.display().to_string(), text).in_directory(folder);
         self.checked = Checked::default();
@@ -58,7 +62,7 @@ impl Document {
 
     /// Applies the changes of a notification, in their order.
     pub(super) fn change(&mut self, changes: &Value, version: Value, encoding: Encoding) {
-        let mut text = self.source.text().to_owned();
+        let mut text = self.text.clone();
         for change in changes.as_array().into_iter().flatten() {
             let put = change["text"].as_str().unwrap_or_default();
             if change["range"].is_object() {
@@ -84,7 +88,7 @@ impl Document {
     }
 
     pub(super) fn text(&self) -> &str {
-        self.source.text()
+        &self.text
     }
 
     /// Returns the findings at a byte offset.
@@ -153,6 +157,17 @@ fn path_of(uri: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_find_their_place_behind_what_is_no_text() {
+        let mut document = Document::open("file:///p.yaml", "lighter-plan", json!(1), "a: \0\nb: 1\n");
+        let range = json!({ "start": { "line": 1, "character": 3 }, "end": { "line": 1, "character": 4 } });
+        let changes = json!([{ "range": range, "text": "2" }]);
+        document.change(&changes, json!(2), Encoding::Utf16);
+        assert_eq!(document.text(), "a: \0\nb: 2\n");
+        let codes: Vec<_> = document.checked.findings.iter().map(|finding| finding.rule.code).collect();
+        assert_eq!(codes, ["LP002"]);
+    }
 
     #[test]
     fn paths_come_out_of_uris() {

@@ -281,6 +281,39 @@ fn dig(folder: &Path, depth: u32) {
     }
 }
 
+/// A plan that is named twice is one plan: it shares no key with itself.
+#[test]
+fn a_file_named_twice_is_checked_once() {
+    let bench = Bench::new();
+    let kept = PLAN.lines().filter(|line| !line.starts_with("paper:"));
+    let plan: String = kept.map(|line| format!("{line}\n")).collect();
+    let plan = plan.replace("network: paper", "network: testnet").replacen("key: paper", "key: env:LONG", 1);
+    bench.write("plan.yaml", plan.replace("key: paper", "key: env:SHORT"));
+    symlink("plan.yaml", bench.path("link.yaml")).unwrap();
+    let run = limited(&bench.path(""), &["plan.yaml", "./plan.yaml", "link.yaml", "."], "");
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+    // What is named by itself is a plan, in whatever order it comes.
+    bench.write("folder/notes.yaml", "a: 1\n").write("folder/plan.yaml", PLAN);
+    assert_eq!(limited(&bench.path(""), &["folder"], "").code, 0);
+    assert_eq!(limited(&bench.path(""), &["folder", "folder/notes.yaml"], "").code, 1);
+}
+
+/// Excerpts and the other formats agree about columns behind a byte order mark.
+#[test]
+fn a_byte_order_mark_is_no_column_anywhere() {
+    let bench = Bench::new();
+    bench.write("bom.yaml", format!("\u{feff}vresion: 1\n{PLAN}"));
+    let human = bench.run(&["validate", "bom.yaml"]).expect(1).stdout;
+    assert!(
+        human.contains("--> bom.yaml:1:1\n") && human.contains("1 | vresion: 1\n  | ^^^^^^^\n"),
+        "{human}"
+    );
+    let json = bench.run(&["validate", "--format", "json", "bom.yaml"]).expect(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let start = &json["files"][0]["findings"][0]["range"]["start"];
+    assert_eq!(*start, serde_json::json!({ "line": 1, "column": 1, "byte": 3 }));
+}
+
 /// U-21: names are no text either, and never pass for a finding of another file.
 #[test]
 fn u_21_strange_names_stay_on_their_line() {

@@ -86,9 +86,11 @@ fn snippet<'a>(
         .collect();
     let first = related.iter().map(|(other, _)| other.start).fold(span.start, usize::min);
     let last = related.iter().map(|(other, _)| other.end).fold(span.end, usize::max);
-    let start = covered[..first].rfind('\n').map_or(0, |at| at + 1);
-    let end = covered[last..].find('\n').map_or(covered.len(), |at| last + at);
-    let inside = |span: &Range<usize>| span.start - start..span.end - start;
+    // A byte order mark is no part of the first line, and no column.
+    let begin = covered.strip_prefix('\u{feff}').map_or(0, |rest| covered.len() - rest.len());
+    let start = covered[..first].rfind('\n').map_or(begin, |at| at + 1);
+    let end = covered[last..].find('\n').map_or(covered.len(), |at| last + at).max(start);
+    let inside = |span: &Range<usize>| span.start.saturating_sub(start)..span.end.saturating_sub(start);
     let marks =
         related.iter().map(|(other, message)| AnnotationKind::Context.span(inside(other)).label(*message));
     Snippet::source(&covered[start..end])
