@@ -42,6 +42,8 @@ pub(crate) struct Watch {
     venue_naked: Duration,
     told: bool,
     looked_at: Option<Timestamp>,
+    /// Whether the minute's messages were spent when the pair began to withdraw.
+    pub(crate) withdrawal_waited: bool,
     pub(crate) emergencies: u32,
     pub(crate) alerts: u32,
     pub(crate) kinds: BTreeMap<String, u32>,
@@ -65,6 +67,7 @@ impl Watch {
             venue_naked: Duration::ZERO,
             told: false,
             looked_at: None,
+            withdrawal_waited: false,
             emergencies: 0,
             alerts: 0,
             kinds: BTreeMap::new(),
@@ -217,6 +220,11 @@ impl Watch {
                 self.note(now, &format!("{entry:?}"));
             }
             Entry::Checked(_) => self.note(now, "checked"),
+            Entry::Step { to: Step::Withdraw, .. } => {
+                let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
+                self.withdrawal_waited |= spent >= self.spec.plan.risk.max_messages_per_minute as usize;
+                self.note(now, &format!("{entry:?}"));
+            }
             other => self.note(now, &format!("{other:?}")),
         }
         if let Entry::Settled { intent, leg, outcome, .. } = entry {
