@@ -136,6 +136,14 @@ const SECTIONS: [(&str, &[(&str, &str)]); 3] = [
             ("LIGHTER_PLAN_STATE", "directory of journal, locks and paper exchanges"),
             ("LIGHTER_PLAN_PASSPHRASE, LIGHTER_PLAN_PASSPHRASE_FILE", "opens sealed key files"),
             ("NO_COLOR", "no colours, when it is not empty"),
+            (
+                "FORCE_HYPERLINK",
+                "1 writes links in findings, 0 none; else where the terminal is known to show them",
+            ),
+            (
+                "LIGHTER_PLAN_PROJECT_URL",
+                "where the project's files are browsed; rule codes then lead to docs/rules.md",
+            ),
         ],
     ),
     (
