@@ -52,7 +52,8 @@ pub(super) struct ManPages {
 
 impl ManPages {
     pub(super) fn run(self, _context: &Context) -> Result<Exit, Fault> {
-        let mut command = Cli::command();
+        // `help` has no page of its own, so no page may send its reader there.
+        let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
         let Some(folder) = &self.out else {
             out::text(&String::from_utf8_lossy(&page(&command, NAME)?))?;
