@@ -52,7 +52,8 @@ pub(super) struct ManPages {
 
 impl ManPages {
     pub(super) fn run(self, _context: &Context) -> Result<Exit, Fault> {
-        let mut command = Cli::command();
+        // `help` has no page of its own, so no page may send its reader there.
+        let mut command = Cli::command().disable_help_subcommand(true);
         command.build();
         let Some(folder) = &self.out else {
             out::text(&String::from_utf8_lossy(&page(&command, NAME)?))?;
@@ -136,6 +137,14 @@ const SECTIONS: [(&str, &[(&str, &str)]); 3] = [
             ("LIGHTER_PLAN_STATE", "directory of journal, locks and paper exchanges"),
             ("LIGHTER_PLAN_PASSPHRASE, LIGHTER_PLAN_PASSPHRASE_FILE", "opens sealed key files"),
             ("NO_COLOR", "no colours, when it is not empty"),
+            (
+                "FORCE_HYPERLINK",
+                "1 writes links in findings, 0 none; else where the terminal is known to show them",
+            ),
+            (
+                "LIGHTER_PLAN_PROJECT_URL",
+                "where the project's files are browsed; rule codes then lead to docs/rules.md",
+            ),
         ],
     ),
     (

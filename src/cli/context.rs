@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::passphrase::Passphrases;
-use super::{Color, Global, out};
+use super::{Color, Global, terminal};
+use crate::lint::formats::Look;
 
 /// The global flags, and what follows from them.
 #[derive(Debug)]
@@ -28,7 +29,17 @@ impl Context {
 
     /// Returns whether standard output gets colours.
     pub fn colors(&self) -> bool {
-        out::colors(self.global.color)
+        terminal::colors(self.global.color, &io::stdout())
+    }
+
+    /// Returns how findings look on standard output.
+    pub(crate) fn look(&self) -> Look {
+        terminal::look(self.global.color, &io::stdout())
+    }
+
+    /// Returns how findings look on standard error.
+    pub(crate) fn error_look(&self) -> Look {
+        terminal::look(self.global.color, &io::stderr())
     }
 
     /// Returns where the passphrase of sealed key files comes from.
@@ -66,7 +77,7 @@ fn start_tracing(verbose: u8, color: Color) {
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(out::colors(color))
+        .with_ansi(terminal::colors(color, &io::stderr()))
         .try_init();
     // A second initialisation only happens in tests that call several commands; the first one stays.
     drop(started);

@@ -37,6 +37,7 @@ mod settle;
 mod status;
 mod stop;
 mod stored;
+mod terminal;
 mod validate;
 
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ Every subcommand has examples in its own --help.";
 /// When to write colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// When the output is a terminal and `NO_COLOR` is not set.
+    /// When the output is a terminal that knows colours and `NO_COLOR` is not set.
     Auto,
     /// Always.
     Always,

@@ -3,9 +3,7 @@
 //! Everything a command prints goes through here: one lock per text, so that lines never mix, and a reader that went
 //! away (`| head`) is no panic and no fault.
 
-use std::io::{self, IsTerminal, Write};
-
-use super::Color;
+use std::io::{self, Write};
 
 /// Writes `text` as it is to standard output; a closed pipe is ignored.
 ///
@@ -36,17 +34,6 @@ pub fn error(error: &dyn std::error::Error) {
         cause = inner.source();
     }
     note(&text);
-}
-
-/// Returns whether standard output gets colours.
-pub fn colors(wanted: Color) -> bool {
-    match wanted {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => {
-            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        }
-    }
 }
 
 fn write_to(stream: &mut dyn Write, text: &str) -> io::Result<()> {

@@ -78,7 +78,7 @@ pub(super) fn report(source: &SourceFile, checked: &Checked, context: &Context) 
         out::note(&format!("error: {fault}; please report this"));
     }
     if file.findings().next().is_some() {
-        out::note(human(&[file], context.colors()).trim_end());
+        out::note(human(&[file], &context.error_look()).trim_end());
     }
 }
 

@@ -13,7 +13,7 @@ use super::input::{Candidate, Variables, find_candidates, no_plan};
 use super::policy::{Policies, PolicyArgs};
 use super::session::{SessionError, online_markets};
 use super::{Context, Exit, out};
-use crate::lint::formats::{FileReport, concise, github, gitlab, human, json, jsonl, junit, sarif};
+use crate::lint::formats::{FileReport, Look, concise, github, gitlab, human, json, jsonl, junit, sarif};
 use crate::lint::{Across, Checked, Silence, check_across, check_with, covered_text, find_rule};
 use crate::model::{Market, snapshot_markets};
 use crate::plan::{Finding, LoadOptions, Network, RuleId, Severity, SourceFile};
@@ -354,11 +354,18 @@ enum Stream {
 }
 
 impl Output {
+    /// A file gets plain text: who reads it, and where, is not known.
+    fn look(&self, stream: Stream, context: &Context) -> Look {
+        match (&self.file, stream) {
+            (Some(_), _) => Look::default(),
+            (None, Stream::Output) => context.look(),
+            (None, Stream::Error) => context.error_look(),
+        }
+    }
+
     fn write(&self, files: &[FileReport<'_>], stream: Stream, context: &Context) -> Result<(), Fault> {
         let text = match self.format {
-            Format::Human => {
-                human(files, self.file.is_none() && stream == Stream::Output && context.colors())
-            }
+            Format::Human => human(files, &self.look(stream, context)),
             Format::Concise => concise(files),
             Format::Json => json(files),
             Format::Jsonl => jsonl(files),

@@ -194,7 +194,7 @@ fn u_24_no_text_breaks_the_checker() {
             prop_assert!(crate::graph::compile(plan, markets).is_ok(), "with everything silenced: {}", text);
         }
         let report = formats::FileReport { source: &source, checked: &checked, floor: crate::plan::Severity::Info };
-        let _shown = formats::human(&[report], false);
+        let _shown = formats::human(&[report], &formats::Look::default());
     });
 }
 

@@ -104,10 +104,14 @@ fn every_command_has_a_manual_page() {
     }
     for page in ["validate", "apply", "keys-seal", "journal-verify", "man", "completions"] {
         let text = bench.read(&format!("man/lighter-plan-{page}.1"));
-        assert!(
-            text.contains(".SH SYNOPSIS") && text.contains(&page.replace('-', " ").replace(' ', "")[..3]),
-            "{page}"
-        );
+        let name = format!(".SH NAME\nlighter\\-plan\\-{} \\- ", page.replace('-', "\\-"));
+        assert!(text.contains(&name) && text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    for page in std::fs::read_dir(bench.path("man")).unwrap() {
+        let text = std::fs::read_to_string(page.unwrap().path()).unwrap().replace('\\', "");
+        for named in text.lines().filter_map(|line| line.strip_suffix("(1)")) {
+            assert!(bench.path(&format!("man/{named}.1")).exists(), "{named} has no page");
+        }
     }
     assert!(bench.read("man/lighter-plan-validate.1").contains(".SH EXAMPLES\n.nf\n"));
 }

@@ -193,6 +193,25 @@ fn severity_has_a_floor() {
     bench.run(&["validate", "--min-severity", "error", "plan.yaml"]).expect(0);
 }
 
+/// Links are asked for here, because no test has a terminal; a file and the formats for programs have none even then.
+#[test]
+fn links_only_where_people_look() {
+    let bench = Bench::new();
+    bench.write("bad.yaml", edited("leverage: 5", "leverage: 50"));
+    let forced = [("FORCE_HYPERLINK", "1"), ("LIGHTER_PLAN_PROJECT_URL", "https://example.org/x")];
+    let run = bench.run_with(&["validate", "bad.yaml"], "", &forced).expect(1);
+    assert!(run.stdout.contains("\u{1b}]8;;https://example.org/x/docs/rules.md#lp307-"), "{:?}", run.stdout);
+    assert!(run.stdout.contains("/bad.yaml#"), "{:?}", run.stdout);
+    let formats = ["concise", "github", "json", "human:shown.txt"];
+    for format in formats {
+        let run = bench.run_with(&["validate", "bad.yaml", "--format", format], "", &forced).expect(1);
+        assert!(!run.stdout.contains('\u{1b}'), "{format}: {:?}", run.stdout);
+    }
+    assert!(!bench.read("shown.txt").contains('\u{1b}'));
+    let run = bench.run(&["validate", "bad.yaml"]).expect(1);
+    assert!(!run.stdout.contains('\u{1b}'), "{:?}", run.stdout);
+}
+
 #[test]
 fn standard_input_has_the_name_it_is_given() {
     let bench = Bench::new();

@@ -6,21 +6,29 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+use super::look::{Look, link_place};
 use super::{FileReport, shown_name};
 use crate::plan::{Finding, Severity};
 
 /// Nobody reads more of one file; the other formats have no limit.
 const SHOWN_PER_FILE: usize = 100;
 
+/// In less than this, excerpts would be nothing but dots.
+const FEWEST_COLUMNS: usize = 40;
+
 /// Writes the findings of all files, and a summary line; nothing at all when no file could be read, because "no findings"
 /// would not be true.
-pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
-    let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.decor_style(DecorStyle::Ascii);
+pub fn human(files: &[FileReport<'_>], look: &Look) -> String {
+    let renderer = if look.colors { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii).hyperlink(look.links.is_some());
+    let renderer = match look.columns {
+        Some(columns) => renderer.term_width(columns.max(FEWEST_COLUMNS)),
+        None => renderer,
+    };
     let mut text = String::new();
     for file in files {
         for finding in file.findings().take(SHOWN_PER_FILE) {
-            text.push_str(&renderer.render(&report(file, finding)));
+            text.push_str(&rendered(&renderer, file, finding, look));
             text.push_str("\n\n");
         }
         let hidden = file.findings().skip(SHOWN_PER_FILE).count();
@@ -38,13 +46,31 @@ pub fn human(files: &[FileReport<'_>], colors: bool) -> String {
     text
 }
 
-fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding) -> Vec<Group<'a>> {
+fn rendered(renderer: &Renderer, file: &FileReport<'_>, finding: &Finding, look: &Look) -> String {
+    let Some(links) = &look.links else { return renderer.render(&report(file, finding, None)) };
+    let text = renderer.render(&report(file, finding, links.rule(finding.rule)));
+    let (name, shown) = (file.source.name(), shown_name(file.source));
+    let (place, line) = match &finding.span {
+        Some(span) if !file.checked.covered.is_empty() => {
+            let at = file.source.position(file.source.clamp(span.clone()).start);
+            (format!("{shown}:{}:{}", at.line, at.column), at.line)
+        }
+        _ => (shown.into_owned(), 1),
+    };
+    link_place(&text, &place, &links.line(name, line))
+}
+
+fn report<'a>(file: &'a FileReport<'_>, finding: &'a Finding, url: Option<String>) -> Vec<Group<'a>> {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Info => Level::INFO,
     };
     let title = level.primary_title(finding.message.as_str()).id(finding.rule.code);
+    let title = match url {
+        Some(url) => title.id_url(url),
+        None => title,
+    };
     let mut group = match &finding.span {
         Some(span) if !file.checked.covered.is_empty() => title.element(snippet(file, finding, span)),
         _ => title.element(Origin::path(shown_name(file.source))),

@@ -7,6 +7,7 @@ mod gitlab;
 mod human;
 mod json;
 mod junit;
+mod look;
 mod rows;
 mod sarif;
 
@@ -16,6 +17,7 @@ pub use gitlab::gitlab;
 pub use human::human;
 pub use json::{json, jsonl};
 pub use junit::junit;
+pub use look::{Links, Look};
 pub use rows::findings_schema_text;
 pub use sarif::sarif;
 
