@@ -11,6 +11,7 @@ pub mod fuzzing;
 pub mod graph;
 pub mod journal;
 pub mod lint;
+pub mod lsp;
 pub mod model;
 pub mod paper;
 pub mod plan;

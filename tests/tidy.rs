@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["model"]),
     ("graph", &["plan", "model"]),
     ("lint", &["plan", "model", "graph"]),
+    ("lsp", &["lint", "plan", "model", "rt"]),
     ("journal", &["model", "rt"]),
     ("venue", &["tx", "signing", "model", "rt", "plan"]),
     ("paper", &["tx", "signing", "model", "rt", "venue"]),
@@ -25,8 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "engine", "graph", "journal", "lint", "model", "paper", "plan", "report", "rt", "signing", "tx",
-            "venue",
+            "engine", "graph", "journal", "lint", "lsp", "model", "paper", "plan", "report", "rt", "signing",
+            "tx", "venue",
         ],
     ),
 ];

@@ -20,6 +20,7 @@ mod input;
 mod journal;
 mod keys;
 mod lock;
+mod lsp;
 pub mod out;
 mod paper;
 mod passphrase;
@@ -116,6 +117,7 @@ enum Command {
     Paper(paper::PaperArgs),
     Doctor(doctor::DoctorArgs),
     Keys(keys::KeysArgs),
+    Lsp(lsp::Lsp),
     Completions(completions::Completions),
     Man(completions::ManPages),
 }
@@ -141,6 +143,7 @@ impl Command {
             Self::Paper(command) => command.run(context),
             Self::Doctor(args) => args.run(context),
             Self::Keys(command) => command.run(context),
+            Self::Lsp(command) => command.run(context),
             Self::Completions(command) => command.run(context),
             Self::Man(command) => command.run(context),
         }

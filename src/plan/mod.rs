@@ -44,8 +44,15 @@ pub use resolved::{
     WithdrawWhen,
 };
 pub use schema::{plan_schema, plan_schema_text};
-pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable};
+pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable, looks_like_a_plan};
+pub(crate) use vars::is_key;
 pub(crate) use yaml::Comment;
+
+/// Returns the tree of a text; `None` when it is no YAML or holds nothing.
+#[cfg(test)]
+pub(crate) fn yaml_tree(text: &str) -> Option<tree::Node> {
+    yaml::parse(text).root
+}
 
 #[cfg(test)]
 mod tests;
