@@ -25,10 +25,14 @@ impl Insert {
         self.text
     }
 
-    /// Writes text as it is.
+    /// Writes text as it is. A brace needs no escape: it closes nothing outside a place to fill in.
     fn put(&mut self, text: &str) {
+        self.escaped(text, &['$', '\\']);
+    }
+
+    fn escaped(&mut self, text: &str, special: &[char]) {
         for c in text.chars() {
-            if self.stops.is_some() && matches!(c, '$' | '}' | '\\') {
+            if self.stops.is_some() && special.contains(&c) {
                 self.text.push('\\');
             }
             self.text.push(c);
@@ -44,7 +48,7 @@ impl Insert {
             self.text.push_str(&format!("${number}"));
         } else {
             self.text.push_str(&format!("${{{number}:"));
-            self.put(default);
+            self.escaped(default, &['$', '\\', '}']);
             self.text.push('}');
         }
     }

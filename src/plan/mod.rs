@@ -48,10 +48,11 @@ pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable, looks_l
 pub(crate) use vars::is_key;
 pub(crate) use yaml::Comment;
 
-/// Returns the tree of a text; `None` when it is no YAML or holds nothing.
+/// Returns the tree of a text; `None` when something is wrong with it as YAML, or it holds nothing.
 #[cfg(test)]
 pub(crate) fn yaml_tree(text: &str) -> Option<tree::Node> {
-    yaml::parse(text).root
+    let parsed = yaml::parse(text);
+    parsed.root.filter(|_| parsed.findings.is_empty())
 }
 
 #[cfg(test)]

@@ -74,22 +74,26 @@ fn nonsense_is_answered_and_the_server_lives() {
 fn what_was_cancelled_is_not_begun() {
     let bench = Bench::new();
     let mut client = Client::new(&bench);
-    // In one write, so that the cancellation is there before the request is handled: the opening takes longer.
-    let text = PLAN.replace("id: alpha", "id: \"{{ vars.x }}\"").repeat(40);
-    let item = json!({ "uri": URI, "languageId": "yaml", "version": 1, "text": text });
-    let hover = json!({ "textDocument": { "uri": URI }, "position": { "line": 9, "character": 1 } });
-    let messages = [
-        json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": { "textDocument": item } }),
-        json!({ "jsonrpc": "2.0", "id": "first", "method": "textDocument/hover", "params": hover }),
-        json!({ "jsonrpc": "2.0", "id": "second", "method": "textDocument/hover", "params": hover }),
-        json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": { "id": "second" } }),
-    ];
+    // In one write, so that the cancellation is read while the plans before it are checked.
+    let at = |uri: &str| json!({ "textDocument": { "uri": uri }, "position": { "line": 9, "character": 1 } });
+    let ask = |id: &str, uri: &str| json!({ "jsonrpc": "2.0", "id": id, "method": "textDocument/hover", "params": at(uri) });
+    let mut messages = Vec::new();
+    for number in 0..20 {
+        let uri = format!("file:///plans/{number}.yaml");
+        let item = json!({ "uri": uri, "languageId": "yaml", "version": 1, "text": PLAN });
+        let params = json!({ "textDocument": item });
+        messages.push(json!({ "jsonrpc": "2.0", "method": "textDocument/didOpen", "params": params }));
+        messages.push(ask(&format!("first {number}"), &uri));
+    }
+    messages.push(ask("second", "file:///plans/0.yaml"));
+    let params = json!({ "id": "second" });
+    messages.push(json!({ "jsonrpc": "2.0", "method": "$/cancelRequest", "params": params }));
     let framed = |message: &Value| {
         let body = message.to_string();
         format!("Content-Length: {}\r\n\r\n{body}", body.len())
     };
     client.send_bytes(messages.iter().map(framed).collect::<String>().as_bytes());
-    assert!(client.response(&json!("first")).get("error").is_none());
+    assert!(client.response(&json!("first 19")).get("error").is_none());
     assert_eq!(error(&client.response(&json!("second"))), -32800);
     assert_eq!(client.leave(), 0);
 }
