@@ -3,6 +3,9 @@
 //!
 //! Time and memory are the kernel's own account of each process (wait4).
 
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod corpus;
 
 use std::hint::black_box;

@@ -60,3 +60,57 @@ pub fn serve(
     };
     server::Server::new(writer, setting).run(&mut inbox::Inbox::start(reader)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::snapshot_markets;
+
+    /// Serves a client that sends all at once, and returns what was written to it.
+    fn answers(options: LspOptions, messages: &[Value]) -> String {
+        let framed = messages.iter().map(|message| {
+            let body = message.to_string();
+            format!("Content-Length: {}\r\n\r\n{body}", body.len())
+        });
+        let mut written = Vec::new();
+        serve(Cursor::new(framed.collect::<String>()), &mut written, options).unwrap();
+        String::from_utf8(written).unwrap()
+    }
+
+    /// F-29: what breaks down is told as a fault, and the next question is answered.
+    #[test]
+    fn f_29_a_handler_that_breaks_down_is_an_error_and_no_end() {
+        let load =
+            LoadOptions { env: &|_| panic!("on purpose: a test of what follows"), ..LoadOptions::default() };
+        let options =
+            LspOptions { load, markets: snapshot_markets(), policies: PolicySource::None, docs: None };
+        let document = |uri: &str, text: &str| {
+            let item = json!({ "uri": uri, "languageId": "lighter-plan", "version": 1, "text": text });
+            json!({ "method": "textDocument/didOpen", "params": { "textDocument": item } })
+        };
+        let hover = |id: u32, uri: &str| {
+            let position = json!({ "line": 0, "character": 1 });
+            let params = json!({ "textDocument": { "uri": uri }, "position": position });
+            json!({ "id": id, "method": "textDocument/hover", "params": params })
+        };
+        let written = answers(
+            options,
+            &[
+                json!({ "id": 1, "method": "initialize", "params": { "capabilities": {} } }),
+                document("file:///bad", "name: \"{{ env.X }}\"\n"),
+                document("file:///good", "name: a\n"),
+                hover(2, "file:///bad"),
+                hover(3, "file:///good"),
+            ],
+        );
+        assert!(
+            written.contains(r#""id":2,"error":{"code":-32603,"message":"`textDocument/hover` broke down"#)
+        );
+        assert!(written.contains(r#""id":3,"result":{"contents""#), "{written}");
+        assert!(written.contains("reading the plan broke down; please report this"), "{written}");
+    }
+}

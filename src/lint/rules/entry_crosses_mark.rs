@@ -25,7 +25,7 @@ prices: { buy: 101.050, sell: 101.250 }"#,
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {
-    if !input.plan.paper.as_ref().is_some_and(|paper| paper.world == "default") {
+    if input.plan.paper.as_ref().is_none_or(|paper| paper.world != "default") {
         return;
     }
     for (index, pair) in input.pairs() {

@@ -6,7 +6,7 @@ use crate::plan::{Related, Severity, WithdrawRoute, WithdrawWhen, codes, format_
 
 pub(super) const RULE: Rule = Rule {
     id: codes::KEEP_TOO_MUCH,
-    severity: Severity::Warning,
+    severity: Severity::Info,
     since: "0.1.0",
     silence: Silence::Policy,
     summary: "What the withdrawal keeps leaves nothing to withdraw.",
@@ -27,9 +27,16 @@ fn check(input: &Input<'_>, report: &mut Report) {
         };
         if pair.withdraw.keep.plus(smallest) > pair.minimum_usdc {
             let (keep, minimum) = (format_usdc(pair.withdraw.keep), format_usdc(pair.minimum_usdc));
-            let message = format!("a wallet with {minimum} USDC keeps {keep} USDC, and nothing is withdrawn");
+            let message = format!(
+                "a wallet at its minimum, {minimum} USDC, keeps {keep} USDC, and nothing of it is withdrawn"
+            );
             let other = input.site(index, "minimum_usdc");
             let finding = report.add(&RULE, input.site(index, "withdraw/keep_usdc"), message);
+            // On paper the wallets hold what the plan says, and not more.
+            let has = input.plan.paper.as_ref().map(|paper| paper.usdc);
+            if has.is_some_and(|has| pair.withdraw.keep.plus(smallest) > has) {
+                finding.severity = Severity::Warning;
+            }
             finding.help =
                 Some("keep less, raise `minimum_usdc`, or write `withdraw: { when: never }`".to_owned());
             finding.related.push(Related::here(&other.pointer, other.span, "what each wallet must have"));

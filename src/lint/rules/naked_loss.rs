@@ -29,7 +29,7 @@ fn check(input: &Input<'_>, report: &mut Report) {
         if loss > pair.hedge.max_naked_loss {
             let limit = format_usdc(pair.hedge.max_naked_loss);
             let message = format!(
-                "a naked leg of {} USDC may lose {} USDC in {}, at {volatility}% yearly volatility; the limit is {limit}",
+                "a naked leg of {} USDC may lose {} USDC in {}, three deviations at {volatility}% a year; the limit is {limit}",
                 format_usdc(notional),
                 format_usdc(loss),
                 format_duration(pair.hedge.max_naked),
