@@ -60,7 +60,7 @@ fn columns_are_what_the_client_counts() {
         let findings = client.findings(URI, 1);
         let unknown = findings.iter().find(|finding| finding["code"] == "LP101").unwrap();
         assert_eq!(unknown["range"]["start"], json!({ "line": 2, "character": column }), "{encoding:?}");
-        // An edit is counted the same way: `onn` loses a letter.
+        // An edit is counted the same way: `onn` becomes `on`.
         let range = json!({
             "start": { "line": 2, "character": column },
             "end": { "line": 2, "character": column + 1 },
@@ -72,7 +72,7 @@ fn columns_are_what_the_client_counts() {
                 "contentChanges": [{ "range": range, "text": "" }, { "range": range, "text": "o" }],
             }),
         );
-        assert_eq!(codes(&client.findings(URI, 2)).iter().filter(|code| **code == "LP101").count(), 1);
+        assert!(!codes(&client.findings(URI, 2)).contains(&"LP101"), "{encoding:?}");
         let answer = client.at("textDocument/hover", URI, &json!({ "line": 2, "character": column + 1 }));
         assert!(answer["contents"]["value"].as_str().unwrap().contains("`on`"), "{encoding:?} {answer}");
     }
