@@ -10,6 +10,7 @@ use super::{sketch, variables, venue};
 use crate::lint::find_rule;
 use crate::plan::Finding;
 use crate::plan::schema::{choices_at, field_at, properties_at};
+use crate::plan::shape::readable;
 use crate::plan::tree::{Kind, Node, join};
 
 /// Returns what is known about a position; `None` when that is nothing.
@@ -120,10 +121,9 @@ pub(super) fn meaning(pointer: &str) -> Option<String> {
     if key.bytes().all(|b| b.is_ascii_digit()) {
         return meaning(parent);
     }
-    let path: Vec<&str> = pointer.split('/').skip(1).collect();
     let (_, schema) = properties_at(parent).into_iter().find(|(name, _)| *name == key)?;
     let description = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
-    let mut text = format!("**{}**\n\n{description}", path.join("."));
+    let mut text = format!("**{}**\n\n{description}", readable(pointer));
     let field = field_at(pointer)?;
     let range = match (field.minimum, field.maximum, field.exclusive_minimum) {
         (_, _, Some(low)) => Some(format!("more than {low}")),
@@ -135,7 +135,11 @@ pub(super) fn meaning(pointer: &str) -> Option<String> {
     if let Some(range) = range {
         text.push_str(&format!("\n\nRange: {range}."));
     }
-    let choices = choices_at(pointer);
+    let mut choices = choices_at(pointer);
+    if choices.is_empty() {
+        // Of a list, those of its items.
+        choices = choices_at(&format!("{pointer}/0"));
+    }
     if !choices.is_empty() {
         text.push('\n');
     }

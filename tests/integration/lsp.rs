@@ -74,7 +74,10 @@ fn columns_are_what_the_client_counts() {
         );
         assert!(!codes(&client.findings(URI, 2)).contains(&"LP101"), "{encoding:?}");
         let answer = client.at("textDocument/hover", URI, &json!({ "line": 2, "character": column + 1 }));
-        assert!(answer["contents"]["value"].as_str().unwrap().contains("`on`"), "{encoding:?} {answer}");
+        assert!(
+            answer["contents"]["value"].as_str().unwrap().contains("- `liquidation`"),
+            "{encoding:?} {answer}"
+        );
     }
 }
 

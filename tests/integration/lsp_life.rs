@@ -221,3 +221,47 @@ fn a_huge_document_is_one_finding() {
     );
     assert_eq!(client.findings(URI, 2), [] as [Value; 0]);
 }
+
+/// A plan typed letter by letter: every question about every state of it has an answer.
+#[test]
+fn no_state_of_a_plan_breaks_a_question() {
+    let bench = Bench::new();
+    let mut client = Client::new(&bench);
+    let text = PLAN.replace(
+        "size: 2.5",
+        "vars: { lots: \"2.5\" } # lighter-plan: ignore[LP203]\nsize: \"{{ vars.lots }}\" # é😀",
+    );
+    client.open(URI, "lighter-plan", "");
+    let (mut line, mut column) = (0, 0);
+    for (version, letter) in (2..).zip(text.chars()) {
+        let at = json!({ "line": line, "character": column });
+        client.tell(
+            "textDocument/didChange",
+            json!({
+                "textDocument": { "uri": URI, "version": version },
+                "contentChanges": [{ "range": { "start": at, "end": at }, "text": letter.to_string() }],
+            }),
+        );
+        (line, column) = if letter == '\n' { (line + 1, 0) } else { (line, column + letter.len_utf16()) };
+        let at = json!({ "line": line, "character": column });
+        client.at("textDocument/completion", URI, &at);
+        // The costlier questions at every seventh letter only: they ask less of where the cursor is.
+        if version % 7 == 0 {
+            client.at("textDocument/hover", URI, &at);
+            client.at("textDocument/prepareRename", URI, &at);
+            let document = json!({ "uri": URI });
+            client.ask("textDocument/documentSymbol", json!({ "textDocument": document }));
+            let params = json!({
+                "textDocument": document, "range": { "start": at, "end": at }, "context": { "diagnostics": [] },
+            });
+            client.ask("textDocument/codeAction", params);
+        }
+    }
+    let last = i64::try_from(text.chars().count() + 1).unwrap();
+    assert_eq!(
+        client.findings(URI, last).iter().map(|finding| &finding["code"]).collect::<Vec<_>>(),
+        ["LP010"],
+        "the whole text arrived"
+    );
+    assert_eq!(client.leave(), 0);
+}
