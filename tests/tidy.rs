@@ -17,7 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("plan", &["model"]),
     ("graph", &["plan", "model"]),
     ("lint", &["plan", "model", "graph"]),
-    ("lsp", &["lint", "plan", "model"]),
+    ("lsp", &["lint", "plan", "model", "rt"]),
     ("journal", &["model", "rt"]),
     ("venue", &["tx", "signing", "model", "rt", "plan"]),
     ("paper", &["tx", "signing", "model", "rt", "venue"]),

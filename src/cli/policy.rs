@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::fault::Fault;
 use crate::lint::{Policy, PolicyError};
+use crate::lsp::PolicySource;
 
 /// Where the policy comes from.
 #[derive(Debug, Default, Args)]
@@ -26,6 +27,15 @@ pub(super) struct PolicyArgs {
 pub(super) struct Policies(Mutex<BTreeMap<PathBuf, Arc<Policy>>>);
 
 impl PolicyArgs {
+    /// Returns where policies come from, for a process that lives long and reads them again.
+    pub(super) fn source(&self) -> PolicySource {
+        match (&self.policy, self.no_policy) {
+            (Some(file), _) => PolicySource::File(file.clone()),
+            (None, true) => PolicySource::None,
+            (None, false) => PolicySource::Nearest,
+        }
+    }
+
     /// Returns the policy that holds for a plan.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub use across::{Across, Footprint, check_across};
 pub use check::{Checked, check, check_with, covered_text};
 pub use ignore::{Ignored, IgnoredBy};
 pub use policy::{POLICY_FILE, Policy, PolicyError, policy_schema_text};
+pub(crate) use rule::Input;
 pub use rule::{Example, Rule, Silence};
 
 /// Returns all rules, by code.

@@ -1,177 +1,180 @@
-//! One open file: its text, what is found in it, and what the last readable text looked like.
+//! Open documents, and what is known about each.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use gen_lsp_types as types;
 
-use super::place::Encoding;
-use crate::lint::{Checked, Policy, check_with};
-use crate::model::snapshot_markets;
-use crate::plan::{Document as Tree, Finding, LoadOptions, Plan, Severity, SourceFile, load};
+use super::policies::Policies;
+use super::text::{Encoding, Text};
+use super::uri;
+use crate::lint::{Checked, check_with};
+use crate::model::Market;
+use crate::plan::{Document, LoadOptions, Loaded, Plan, SourceFile, load, looks_like_a_plan};
 
-/// An open file.
-pub(super) struct Document {
-    pub(super) uri: String,
-    pub(super) version: Value,
-    /// Whether the client calls it a plan, whatever it looks like.
-    named_plan: bool,
-    path: PathBuf,
-    /// As the client has it; of what is no text, `source` keeps a part only, and changes would go astray.
-    text: String,
-    pub(super) source: SourceFile,
-    pub(super) checked: Checked,
-    /// Of the last text that could be read.
-    pub(super) tree: Option<Tree>,
-    pub(super) draft: Option<Plan>,
+/// The language id of editors that know plans by name.
+pub(super) const LANGUAGE: &str = "lighter-plan";
+
+/// What plans are checked with.
+pub(super) struct Setting {
+    pub(super) options: LoadOptions<'static>,
+    pub(super) markets: &'static [Market],
+    pub(super) policies: Policies,
+    /// Where the documentation is served, without a slash at its end.
+    pub(super) docs: Option<String>,
 }
 
-impl Document {
-    pub(super) fn open(uri: &str, language: &str, version: Value, text: &str) -> Self {
-        let path = path_of(uri);
-        let mut document = Self {
-            uri: uri.to_owned(),
-            version,
-            named_plan: language == "lighter-plan",
-            text: String::new(),
-            source: SourceFile::from_text("", ""),
-            checked: Checked::default(),
-            tree: None,
-            draft: None,
-            path,
+/// An open document.
+pub(super) struct Open {
+    pub(super) uri: String,
+    pub(super) version: i32,
+    pub(super) text: Text,
+    language: String,
+    /// Whether this was a plan at any time since it was opened: half-written, it may not look like one.
+    is_plan: bool,
+    /// Whether the client has the findings of this version.
+    pub(super) told: bool,
+    state: State,
+}
+
+/// What was found out about one version of a text.
+#[derive(Default)]
+struct State {
+    source: OnceCell<SourceFile>,
+    checked: OnceCell<Checked>,
+    loaded: OnceCell<Loaded>,
+}
+
+impl Open {
+    pub(super) fn new(item: types::TextDocumentItem) -> Self {
+        let mut open = Self {
+            uri: item.uri.0,
+            version: item.version,
+            text: Text::new(item.text),
+            language: item.language_id.into(),
+            is_plan: false,
+            told: false,
+            state: State::default(),
         };
-        document.set(text);
-        document
+        open.look();
+        open
     }
 
-    /// Takes a new text and checks it.
-    pub(super) fn set(&mut self, text: &str) {
-        text.clone_into(&mut self.text);
-        let folder = self.path.parent().map(Path::to_owned).unwrap_or_default();
-        self.source = SourceFile::from_text(&self.path.display().to_string(), text).in_directory(folder);
-        self.checked = Checked::default();
-        if !self.is_plan() {
-            return;
-        }
-        self.checked = self.check(&self.source);
-        let loaded = load(&self.source, &LoadOptions::from_environment(), snapshot_markets());
-        if loaded.draft.is_some() {
-            self.tree = Some(loaded.document);
-            self.draft = loaded.draft;
-        }
-    }
-
-    /// Applies the changes of a notification, in their order.
-    pub(super) fn change(&mut self, changes: &Value, version: Value, encoding: Encoding) {
-        let mut text = self.text.clone();
-        for change in changes.as_array().into_iter().flatten() {
-            let put = change["text"].as_str().unwrap_or_default();
-            if change["range"].is_object() {
-                text.replace_range(encoding.span(&text, &change["range"]), put);
-            } else {
-                put.clone_into(&mut text);
+    /// Takes changes of the client, one after another.
+    pub(super) fn change(
+        &mut self,
+        version: i32,
+        changes: Vec<types::TextDocumentContentChangeEvent>,
+        encoding: Encoding,
+    ) {
+        use types::TextDocumentContentChangeEvent as Change;
+        for change in changes {
+            match change {
+                Change::TextDocumentContentChangePartial(change) => {
+                    self.text.replace(change.range, &change.text, encoding);
+                }
+                Change::TextDocumentContentChangeWholeDocument(change) => self.text = Text::new(change.text),
             }
         }
         self.version = version;
-        self.set(&text);
+        self.forget();
+        self.look();
     }
 
-    /// Checks a text as `validate` would, under the policy of the file's repository. A policy that cannot be used is told
-    /// by the command line; here the rules then hold as they are.
-    pub(super) fn check(&self, source: &SourceFile) -> Checked {
-        let policy = Policy::find(&self.path).and_then(|file| Policy::read(&file).ok()).unwrap_or_default();
-        check_with(source, &LoadOptions::from_environment(), snapshot_markets(), &policy)
+    /// Forgets what was found out, because something that it depends on has changed.
+    pub(super) fn forget(&mut self) {
+        self.state = State::default();
+        self.told = false;
     }
 
-    /// Other YAML is none of this server's business.
-    fn is_plan(&self) -> bool {
-        self.named_plan || (self.source.may_be_a_plan() && !self.source.text().trim().is_empty())
+    fn look(&mut self) {
+        self.is_plan |= self.language == LANGUAGE || looks_like_a_plan(self.text.as_str());
+    }
+
+    /// Returns whether this is a plan; other YAML gets nothing.
+    pub(super) fn is_plan(&self) -> bool {
+        self.is_plan
+    }
+
+    /// Returns the file's path; what is not saved anywhere has its URI for one.
+    pub(super) fn path(&self) -> PathBuf {
+        uri::to_path(&self.uri).unwrap_or_else(|| PathBuf::from(&self.uri))
+    }
+
+    pub(super) fn source(&self) -> &SourceFile {
+        self.state.source.get_or_init(|| {
+            let path = self.path();
+            let directory = path.parent().filter(|_| path.is_absolute()).map(Path::to_owned);
+            SourceFile::from_text(&path.display().to_string(), self.text.as_str())
+                .in_directory(directory.unwrap_or_default())
+        })
+    }
+
+    /// Returns what `validate` would find.
+    pub(super) fn checked(&self, setting: &Setting) -> &Checked {
+        self.state.checked.get_or_init(|| self.check(self.source(), setting))
+    }
+
+    /// Checks another text in the place of this one.
+    pub(super) fn check(&self, source: &SourceFile, setting: &Setting) -> Checked {
+        let path = self.path();
+        let policy = setting.policies.of(&path);
+        if policy.excludes(&path) {
+            return Checked::default();
+        }
+        check_with(source, &setting.options, setting.markets, &policy)
+    }
+
+    fn loaded(&self, setting: &Setting) -> &Loaded {
+        self.state.loaded.get_or_init(|| load(self.source(), &setting.options, setting.markets))
+    }
+
+    /// Returns the places of the values.
+    pub(super) fn document(&self, setting: &Setting) -> &Document {
+        &self.loaded(setting).document
+    }
+
+    /// Returns the plan, with placeholders where something is wrong; `None` when there is nothing like a plan.
+    pub(super) fn draft(&self, setting: &Setting) -> Option<&Plan> {
+        self.loaded(setting).draft.as_ref()
+    }
+}
+
+/// What a question about one document is answered from.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) open: &'a Open,
+    pub(super) setting: &'a Setting,
+    pub(super) client: &'a super::client::Client,
+}
+
+impl View<'_> {
+    /// Returns the range of a stretch of bytes, as the client counts.
+    pub(super) fn range(&self, span: &std::ops::Range<usize>) -> types::Range {
+        self.open.text.range(span, self.client.encoding)
+    }
+
+    /// Returns the offset of a position of the client.
+    pub(super) fn offset(&self, position: types::Position) -> usize {
+        self.open.text.offset(position, self.client.encoding)
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        self.open.document(self.setting)
+    }
+
+    pub(super) fn checked(&self) -> &Checked {
+        self.open.checked(self.setting)
     }
 
     pub(super) fn text(&self) -> &str {
-        &self.text
+        self.open.text.as_str()
     }
 
-    /// Returns the findings at a byte offset.
-    pub(super) fn findings_at(&self, offset: usize) -> impl Iterator<Item = &Finding> {
-        self.checked.findings.iter().filter(move |finding| {
-            finding.span.as_ref().is_some_and(|span| span.start <= offset && offset <= span.end)
-        })
-    }
-
-    /// Returns what the client shows beside the text.
-    pub(super) fn diagnostics(&self, encoding: Encoding) -> Vec<Value> {
-        self.checked.findings.iter().map(|finding| self.diagnostic(finding, encoding)).collect()
-    }
-
-    pub(super) fn diagnostic(&self, finding: &Finding, encoding: Encoding) -> Value {
-        let severity = match finding.severity {
-            Severity::Error => 1,
-            Severity::Warning => 2,
-            Severity::Info => 3,
-        };
-        let message = match &finding.help {
-            Some(help) => format!("{}\nhelp: {help}", finding.message),
-            None => finding.message.clone(),
-        };
-        let span = self.source.clamp(finding.span.clone().unwrap_or(0..0));
-        let related: Vec<Value> = finding
-            .related
-            .iter()
-            .filter(|related| related.elsewhere.is_none())
-            .filter_map(|related| {
-                let range = encoding.range(self.text(), &self.source.clamp(related.span.clone()?));
-                Some(json!({ "location": { "uri": self.uri, "range": range }, "message": related.message }))
-            })
-            .collect();
-        // What nothing uses is shown faded.
-        let unused = matches!(finding.rule.slug, "unused-variable" | "unused-ignore");
-        json!({
-            "range": encoding.range(self.text(), &span),
-            "severity": severity,
-            "code": finding.rule.code,
-            "source": "lighter-plan",
-            "message": message,
-            "relatedInformation": related,
-            "tags": if unused { vec![1] } else { vec![] },
-        })
-    }
-}
-
-/// Returns the path of a `file:` URI; of any other, its text.
-fn path_of(uri: &str) -> PathBuf {
-    let Some(path) = uri.strip_prefix("file://") else { return PathBuf::from(uri) };
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits: Vec<u8> = rest.by_ref().take(2).collect();
-        let value = std::str::from_utf8(&digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.extend(value);
-    }
-    PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn changes_find_their_place_behind_what_is_no_text() {
-        let mut document = Document::open("file:///p.yaml", "lighter-plan", json!(1), "a: \0\nb: 1\n");
-        let range = json!({ "start": { "line": 1, "character": 3 }, "end": { "line": 1, "character": 4 } });
-        let changes = json!([{ "range": range, "text": "2" }]);
-        document.change(&changes, json!(2), Encoding::Utf16);
-        assert_eq!(document.text(), "a: \0\nb: 2\n");
-        let codes: Vec<_> = document.checked.findings.iter().map(|finding| finding.rule.code).collect();
-        assert_eq!(codes, ["LP002"]);
-    }
-
-    #[test]
-    fn paths_come_out_of_uris() {
-        assert_eq!(path_of("file:///a%20b/%C3%A9.yaml"), PathBuf::from("/a b/é.yaml"));
-        assert_eq!(path_of("untitled:1"), PathBuf::from("untitled:1"));
+    /// Returns where a rule is explained, when the documentation is served anywhere.
+    pub(super) fn doc_url(&self, rule: crate::plan::RuleId) -> Option<String> {
+        let page = rule.doc();
+        let base = self.setting.docs.as_ref()?;
+        Some(format!("{base}/{}", page.strip_prefix("docs/").unwrap_or(&page)))
     }
 }

@@ -1,136 +1,153 @@
-//! What stands under the cursor: the findings, what a key means, and what a value becomes at the venue.
+//! What stands at a place: what is wrong with it, what its key means, and what it becomes at the venue.
 
-use serde_json::{Value, json};
+use std::ops::Range;
 
-use super::document::Document;
-use super::place::Encoding;
+use gen_lsp_types as types;
+
+use super::diagnostics::span_of;
+use super::document::View;
+use super::{sketch, variables, venue};
 use crate::lint::find_rule;
-use crate::model::{Market, Side, Usdc, find_market, snapshot_markets};
-use crate::plan::{Node, PairPlan, field_at, format_usdc, initial_margin, liquidation, orders_at};
+use crate::plan::Finding;
+use crate::plan::schema::{choices_at, field_at, properties_at};
+use crate::plan::shape::readable;
+use crate::plan::tree::{Kind, Node, join};
 
-/// Answers `textDocument/hover`.
-pub(super) fn hover(document: &Document, params: &Value, encoding: Encoding) -> Value {
-    let offset = encoding.offset(document.text(), &params["position"]);
-    let mut parts = Vec::new();
-    for finding in document.findings_at(offset) {
-        let rule = find_rule(finding.rule.code);
-        let why = rule.map_or_else(String::new, |rule| format!("\n\n{}", rule.reason));
-        parts.push(format!("**{} {}**: {}{why}", finding.rule.code, finding.rule.slug, finding.message));
+/// Returns what is known about a position; `None` when that is nothing.
+pub(super) fn hover(view: View<'_>, position: types::Position) -> Option<types::Hover> {
+    let offset = view.offset(position);
+    let mut parts: Vec<String> = findings(view, offset).map(|finding| explain(view, finding)).collect();
+    let mut range = None;
+    if let Some((mention, all)) = variables::at(view, offset) {
+        parts.push(variable(view, &mention.name, all.len()));
     }
-    if let Some(pointer) = document.tree.as_ref().and_then(|tree| pointer_at(&tree.root, offset)) {
-        parts.extend(meaning(&pointer));
-        parts.extend(at_the_venue(document, &pointer));
+    if let Some(hit) = hit(view, offset) {
+        parts.extend(meaning(&hit.pointer));
+        let document = view.document();
+        let lines = view
+            .open
+            .draft(view.setting)
+            .map(|plan| venue::lines(plan, document, view.setting.markets, &hit.pointer));
+        parts.extend(lines.filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n")));
+        range = Some(view.range(&hit.span));
     }
-    if parts.is_empty() {
-        return Value::Null;
-    }
-    json!({ "contents": { "kind": "markdown", "value": parts.join("\n\n---\n\n") } })
+    let value = parts.join("\n\n---\n\n");
+    (!value.is_empty()).then(|| types::Hover {
+        contents: types::MarkupContent { kind: types::MarkupKind::Markdown, value }.into(),
+        range,
+    })
 }
 
-/// Returns the JSON pointer of the key or value at an offset.
-fn pointer_at(root: &Node, offset: usize) -> Option<String> {
-    let mut node = root;
-    let mut pointer = String::new();
-    loop {
-        let entry = node.entries().iter().find(|entry| {
-            let on_key = entry.key_span.start <= offset && offset <= entry.key_span.end;
-            on_key || (entry.value.span.start <= offset && offset <= entry.value.span.end)
-        });
-        if let Some(entry) = entry {
-            pointer = format!("{pointer}/{}", entry.key);
-            if offset <= entry.key_span.end {
-                return Some(pointer);
+/// A key or value of the text.
+struct Hit {
+    pointer: String,
+    span: Range<usize>,
+}
+
+fn hit(view: View<'_>, offset: usize) -> Option<Hit> {
+    let root = &view.document().root;
+    if matches!(root.kind, Kind::Map(_)) {
+        return node_at(root, "", offset);
+    }
+    // No YAML: the keys are known all the same.
+    let key = sketch::keys(view.text())
+        .into_iter()
+        .find(|key| key.span.start <= offset && offset <= key.span.end)?;
+    Some(Hit { pointer: join(&key.parent, &key.name), span: key.span })
+}
+
+fn node_at(node: &Node, pointer: &str, offset: usize) -> Option<Hit> {
+    let holds = |span: &Range<usize>| span.start <= offset && offset <= span.end;
+    match &node.kind {
+        Kind::Map(entries) => entries.iter().find_map(|entry| {
+            let at = join(pointer, &entry.key);
+            if holds(&entry.key_span) {
+                return Some(Hit { pointer: at, span: entry.key_span.clone() });
             }
-            node = &entry.value;
-            continue;
-        }
-        let item = node.items().iter().enumerate();
-        let item = item.into_iter().find(|(_, item)| item.span.start <= offset && offset <= item.span.end);
-        let Some((index, item)) = item else { break };
-        pointer = format!("{pointer}/{index}");
-        node = item;
+            holds(&entry.value.span).then(|| node_at(&entry.value, &at, offset)).flatten()
+        }),
+        Kind::Seq(items) => items.iter().enumerate().find_map(|(index, item)| {
+            holds(&item.span).then(|| node_at(item, &format!("{pointer}/{index}"), offset)).flatten()
+        }),
+        _ => Some(Hit { pointer: pointer.to_owned(), span: node.span.clone() }),
     }
-    (!pointer.is_empty()).then_some(pointer)
 }
 
-/// Says what a key means, its default and its range. A pair's own value means what the plan's does.
-fn meaning(pointer: &str) -> Option<String> {
-    let name = pointer.rsplit('/').next()?;
-    let field = field_at(pointer).or_else(|| field_at(&of_the_plan(pointer)?))?;
-    let mut text = format!("`{name}`: {}", field.description);
-    match (field.minimum, field.maximum) {
-        (Some(low), Some(high)) => text.push_str(&format!(" From {low} to {high}.")),
-        (Some(low), None) => text.push_str(&format!(" At least {low}.")),
-        (None, Some(high)) => text.push_str(&format!(" At most {high}.")),
-        (None, None) => {}
+fn findings(view: View<'_>, offset: usize) -> impl Iterator<Item = &Finding> {
+    let all = view.open.checked(view.setting).findings.iter();
+    all.filter(move |finding| {
+        let span = span_of(view, finding);
+        span.start <= offset && offset <= span.end
+    })
+}
+
+/// Says of a finding what `explain` says of its rule.
+fn explain(view: View<'_>, finding: &Finding) -> String {
+    let id = finding.rule;
+    let name = match view.doc_url(id) {
+        Some(url) => format!("[{} {}]({url})", id.code, id.slug),
+        None => format!("{} {}", id.code, id.slug),
+    };
+    let mut text = format!("**{name}** ({}): {}", finding.severity, finding.message);
+    if let Some(help) = &finding.help {
+        text.push_str(&format!("\n\nhelp: {help}"));
     }
-    Some(text)
+    if let Some(rule) = find_rule(id.code) {
+        text.push_str(&format!("\n\n{} {}", rule.summary, rule.reason));
+    }
+    text
 }
 
-fn of_the_plan(pointer: &str) -> Option<String> {
-    let rest = pointer.strip_prefix("/pairs/")?;
-    rest.split_once('/').map(|(_, path)| format!("/{path}"))
+fn variable(view: View<'_>, name: &str, mentions: usize) -> String {
+    let declared = view.document().root.at("/vars").and_then(|vars| vars.entry(name));
+    let value = match declared.map(|entry| entry.value.scalar()) {
+        Some(Some(value)) => format!("`{value}`"),
+        Some(None) => "no value: give it one with `--set` or `--vars`".to_owned(),
+        None => return format!("`vars.{name}`: not declared in this file"),
+    };
+    format!("`vars.{name}`: {value}, used {}", times(mentions.saturating_sub(1)))
 }
 
-/// Says what a market, a price or a size is in the venue's integers; of the plan's own, for the first pair.
-fn at_the_venue(document: &Document, pointer: &str) -> Option<String> {
-    let own = pointer.strip_prefix("/pairs/").and_then(|rest| rest.split('/').next()?.parse().ok());
-    let index: usize = own.unwrap_or(0);
-    let path = of_the_plan(pointer).unwrap_or_else(|| pointer.to_owned());
-    let pair = document.draft.as_ref()?.pairs.get(index)?;
-    let market = find_market(snapshot_markets(), &pair.market)?;
-    match path.as_str() {
-        "/market" => Some(market_text(market)),
-        "/prices" | "/prices/buy" | "/prices/sell" | "/size" | "/notional_usdc" | "/leverage"
-        | "/minimum_usdc" => orders_text(pair, market),
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// Says what a key means, its default, its range and its choices, from the schema.
+pub(super) fn meaning(pointer: &str) -> Option<String> {
+    let (parent, key) = pointer.rsplit_once('/')?;
+    if key.bytes().all(|b| b.is_ascii_digit()) {
+        return meaning(parent);
+    }
+    let (_, schema) = properties_at(parent).into_iter().find(|(name, _)| *name == key)?;
+    let description = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
+    let mut text = format!("**{}**\n\n{description}", readable(pointer));
+    let field = field_at(pointer)?;
+    let range = match (field.minimum, field.maximum, field.exclusive_minimum) {
+        (_, _, Some(low)) => Some(format!("more than {low}")),
+        (Some(low), Some(high), _) if low != high => Some(format!("from {low} to {high}")),
+        (Some(low), None, _) => Some(format!("at least {low}")),
+        (None, Some(high), _) => Some(format!("at most {high}")),
         _ => None,
+    };
+    if let Some(range) = range {
+        text.push_str(&format!("\n\nRange: {range}."));
     }
-}
-
-fn market_text(market: &Market) -> String {
-    let smallest = |decimals| rust_decimal::Decimal::new(1, decimals);
-    format!(
-        "**{}**, market {}: tick {}, lot {}; a resting order is at least {} and {} USDC, any order at most {} USDC; \
-         leverage up to {}x, maintenance margin {} %",
-        market.symbol,
-        market.id,
-        smallest(market.price_decimals),
-        smallest(market.size_decimals),
-        market.min_base.to_decimal(market),
-        format_usdc(market.min_quote),
-        format_usdc(market.order_quote_limit),
-        market.max_leverage(),
-        rust_decimal::Decimal::new(i64::from(market.maintenance_margin_fraction), 2).normalize(),
-    )
-}
-
-fn orders_text(pair: &PairPlan, market: &Market) -> Option<String> {
-    let (buy, sell, size) = orders_at(pair, market, market.mark_price).ok()?;
-    let mut text = format!(
-        "On {} the size is {} = {} lots.\n\n| leg | price | ticks | notional | initial margin | liquidated at |\n|---|---|---|---|---|---|\n",
-        market.symbol,
-        size.to_decimal(market),
-        size.lots(),
-    );
-    for (name, side, price) in [("long buys", Side::Buy, buy), ("short sells", Side::Sell, sell)] {
-        let end = liquidation(pair, market, side, price, size).map_or_else(
-            || "never".to_owned(),
-            |end| {
-                format!(
-                    "{} ({} % away)",
-                    end.price.round_dp(market.price_decimals),
-                    end.distance_pct.round_dp(1)
-                )
-            },
-        );
-        text.push_str(&format!(
-            "| {name} | {} | {} | {} USDC | {} USDC | {end} |\n",
-            price.to_decimal(market),
-            price.ticks(),
-            format_usdc(Usdc::notional(size, price, market)),
-            format_usdc(initial_margin(pair, market, price, size)),
-        ));
+    let mut choices = choices_at(pointer);
+    if choices.is_empty() {
+        // Of a list, those of its items.
+        choices = choices_at(&format!("{pointer}/0"));
     }
-    text.push_str(&format!("\nwith {} USDC in each wallet", format_usdc(pair.minimum_usdc)));
+    if !choices.is_empty() {
+        text.push('\n');
+    }
+    for (word, why) in choices {
+        text.push_str(&match why {
+            "" => format!("\n- `{word}`"),
+            why => format!("\n- `{word}`: {why}"),
+        });
+    }
     Some(text)
 }

@@ -1,73 +1,120 @@
-//! The outline of a plan, and where a variable is declared.
+//! The outline of a plan: blocks, pairs and their legs.
 
 use std::ops::Range;
 
-use serde_json::{Value, json};
+use gen_lsp_types as types;
+use types::{DocumentSymbol, SymbolKind};
 
-use super::document::Document;
-use super::place::Encoding;
-use crate::plan::Node;
+use super::document::View;
+use crate::plan::tree::{Entry, Kind, Node};
 
-/// The protocol's kinds of symbols.
-const OBJECT: u32 = 19;
-const ARRAY: u32 = 18;
-const FIELD: u32 = 8;
-
-/// Answers `textDocument/documentSymbol`: blocks, pairs by their id, legs.
-pub(super) fn symbols(document: &Document, _params: &Value, encoding: Encoding) -> Value {
-    let Some(tree) = &document.tree else { return json!([]) };
-    Value::Array(children(&tree.root, document.text(), encoding))
+/// Returns the outline of a document; empty while it is no YAML.
+pub(super) fn symbols(view: View<'_>) -> types::DocumentSymbolResponse {
+    let symbols: Vec<DocumentSymbol> = plan(view).into_iter().collect();
+    if view.client.nested_symbols {
+        return symbols.into();
+    }
+    let mut flat = Vec::new();
+    flatten(view, symbols, None, &mut flat);
+    flat.into()
 }
 
-fn children(node: &Node, text: &str, encoding: Encoding) -> Vec<Value> {
-    let mut found = Vec::new();
-    for entry in node.entries() {
-        let whole = entry.key_span.start..entry.value.span.end.max(entry.key_span.end);
-        found.push(symbol(&entry.key, &entry.value, whole, entry.key_span.clone(), text, encoding));
-    }
-    for (index, item) in node.items().iter().enumerate() {
-        let id = item.at("/id").and_then(Node::scalar).map_or_else(|| index.to_string(), str::to_owned);
-        found.push(symbol(&id, item, item.span.clone(), item.span.start..item.span.start, text, encoding));
-    }
-    found
+fn plan(view: View<'_>) -> Option<DocumentSymbol> {
+    let root = &view.document().root;
+    let Kind::Map(entries) = &root.kind else { return None };
+    let name = root.entry("name").and_then(|entry| entry.value.scalar()).filter(|name| !name.is_empty());
+    let selection = root.entry("name").map_or(root.span.start..root.span.start, whole);
+    let children = entries.iter().filter_map(|entry| block(view, entry)).collect();
+    let (name, detail) = (name.unwrap_or("plan").to_owned(), scalar(root, "network"));
+    Some(symbol(view, name, detail, SymbolKind::Module, &(0..view.text().len()), &selection, children))
 }
 
-fn symbol(
-    name: &str,
-    value: &Node,
-    whole: Range<usize>,
-    key: Range<usize>,
-    text: &str,
-    encoding: Encoding,
-) -> Value {
-    let below = children(value, text, encoding);
-    let kind = match (value.entries().is_empty(), value.items().is_empty()) {
-        (false, _) => OBJECT,
-        (_, false) => ARRAY,
-        _ => FIELD,
+fn block(view: View<'_>, entry: &Entry) -> Option<DocumentSymbol> {
+    let (kind, children) = match (entry.key.as_str(), &entry.value.kind) {
+        ("pairs", Kind::Seq(items)) => {
+            let pairs = items.iter().enumerate().filter_map(|(index, item)| pair(view, index, item));
+            (SymbolKind::Array, pairs.collect())
+        }
+        ("vars", Kind::Map(entries)) => {
+            let variable = |entry: &Entry| {
+                let name = entry.key.clone();
+                symbol(view, name, None, SymbolKind::Variable, &whole(entry), &entry.key_span, Vec::new())
+            };
+            (SymbolKind::Namespace, entries.iter().map(variable).collect())
+        }
+        (_, Kind::Map(_)) => (SymbolKind::Object, Vec::new()),
+        (_, Kind::Seq(_)) => (SymbolKind::Array, Vec::new()),
+        _ => return None,
     };
-    json!({
-        "name": if name.is_empty() { "?" } else { name },
-        "detail": value.scalar().unwrap_or_default(),
-        "kind": kind,
-        "range": encoding.range(text, &whole),
-        "selectionRange": encoding.range(text, &key),
-        "children": below,
-    })
+    Some(symbol(view, entry.key.clone(), None, kind, &whole(entry), &entry.key_span, children))
 }
 
-/// Answers `textDocument/definition`: from `{{ vars.NAME }}` to where it is declared.
-pub(super) fn definition(document: &Document, params: &Value, encoding: Encoding) -> Value {
-    let text = document.text();
-    let offset = encoding.offset(text, &params["position"]);
-    let is_name = |character: char| character.is_alphanumeric() || matches!(character, '_' | '.');
-    let start = text[..offset]
-        .rfind(|c| !is_name(c))
-        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    let end = text[offset..].find(|c| !is_name(c)).map_or(text.len(), |at| offset + at);
-    let declared = text[start..end].strip_prefix("vars.").and_then(|name| {
-        let entry = document.tree.as_ref()?.root.at("/vars")?.entry(name)?;
-        Some(json!({ "uri": document.uri, "range": encoding.range(text, &entry.key_span) }))
-    });
-    declared.unwrap_or(Value::Null)
+fn pair(view: View<'_>, index: usize, item: &Node) -> Option<DocumentSymbol> {
+    let Kind::Map(entries) = &item.kind else { return None };
+    let inner = |entry: &Entry| match entry.key.as_str() {
+        "long" | "short" => {
+            let account = scalar(&entry.value, "account").map(|account| format!("account {account}"));
+            let name = entry.key.clone();
+            Some(symbol(view, name, account, SymbolKind::Object, &whole(entry), &entry.key_span, Vec::new()))
+        }
+        _ => block(view, entry),
+    };
+    let children = entries.iter().filter_map(inner).collect();
+    let selection = item.entry("id").map_or(item.span.start..item.span.start, whole);
+    let name = scalar(item, "id").unwrap_or_else(|| format!("pair {}", index + 1));
+    Some(symbol(view, name, scalar(item, "market"), SymbolKind::Class, &item.span, &selection, children))
+}
+
+fn scalar(node: &Node, key: &str) -> Option<String> {
+    node.entry(key)?.value.scalar().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn whole(entry: &Entry) -> Range<usize> {
+    entry.key_span.start..entry.value.span.end.max(entry.key_span.end)
+}
+
+#[expect(deprecated, reason = "the field stands in the protocol, empty")]
+fn symbol(
+    view: View<'_>,
+    name: String,
+    detail: Option<String>,
+    kind: SymbolKind,
+    span: &Range<usize>,
+    selection: &Range<usize>,
+    children: Vec<DocumentSymbol>,
+) -> DocumentSymbol {
+    DocumentSymbol {
+        name,
+        detail,
+        kind,
+        tags: None,
+        deprecated: None,
+        range: view.range(span),
+        selection_range: view.range(selection),
+        children: Some(children),
+    }
+}
+
+/// Writes the outline as the list that older clients know.
+#[expect(deprecated, reason = "the field stands in the protocol, empty")]
+fn flatten(
+    view: View<'_>,
+    symbols: Vec<DocumentSymbol>,
+    container: Option<&str>,
+    flat: &mut Vec<types::SymbolInformation>,
+) {
+    for symbol in symbols {
+        let location = types::Location { uri: types::Uri(view.open.uri.clone()), range: symbol.range };
+        flat.push(types::SymbolInformation {
+            deprecated: None,
+            location,
+            base_symbol_information: types::BaseSymbolInformation {
+                name: symbol.name.clone(),
+                kind: symbol.kind,
+                tags: None,
+                container_name: container.map(str::to_owned),
+            },
+        });
+        flatten(view, symbol.children.unwrap_or_default(), Some(&symbol.name), flat);
+    }
 }

@@ -49,11 +49,17 @@ pub use resolved::{
     PlacePlan, Plan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan, WithdrawRoute,
     WithdrawWhen,
 };
-pub(crate) use schema::{field_at, names_at, values_at};
 pub use schema::{plan_schema, plan_schema_text};
-pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable};
-pub(crate) use tree::{Entry, Node};
+pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable, looks_like_a_plan};
+pub(crate) use vars::is_key;
 pub(crate) use yaml::Comment;
+
+/// Returns the tree of a text; `None` when something is wrong with it as YAML, or it holds nothing.
+#[cfg(test)]
+pub(crate) fn yaml_tree(text: &str) -> Option<tree::Node> {
+    let parsed = yaml::parse(text);
+    parsed.root.filter(|_| parsed.findings.is_empty())
+}
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::raw::RawPlan;
 
@@ -70,32 +70,42 @@ pub(crate) fn field_at(pointer: &str) -> Option<&'static Field> {
 
 /// Returns the names that are known below a JSON pointer.
 pub(crate) fn names_at(pointer: &str) -> Vec<&'static str> {
-    let mut places = vec![&*SCHEMA];
-    for segment in pointer.split('/').skip(1) {
-        places = places.into_iter().flat_map(|place| step(place, segment)).collect();
-    }
-    let mut names = Vec::new();
-    for place in places {
-        for branch in branches(place) {
-            let properties = branch.get("properties").and_then(Value::as_object);
-            names.extend(properties.into_iter().flat_map(Map::keys).map(String::as_str));
-        }
-    }
-    names
+    properties_at(pointer).into_iter().map(|(name, _)| name).collect()
+}
+
+/// Returns the keys that are known below a JSON pointer, each with the schema of its value.
+pub(crate) fn properties_at(pointer: &str) -> Vec<(&'static str, &'static Value)> {
+    let properties = |branch: &'static Value| branch.get("properties").and_then(Value::as_object);
+    let all = schemas_at(pointer).into_iter().filter_map(properties).flatten();
+    all.map(|(name, schema)| (name.as_str(), schema)).collect()
 }
 
 /// Returns the words that the value at a JSON pointer is chosen from; none when it is free.
 pub(crate) fn values_at(pointer: &str) -> Vec<&'static str> {
+    choices_at(pointer).into_iter().map(|(word, _)| word).collect()
+}
+
+/// Returns the words that the value at a JSON pointer is chosen from, each with its meaning.
+pub(crate) fn choices_at(pointer: &str) -> Vec<(&'static str, &'static str)> {
+    let mut words = Vec::new();
+    for branch in schemas_at(pointer) {
+        let choices = branch.get("enum").and_then(Value::as_array);
+        let meaning = branch.get("description").and_then(Value::as_str);
+        let bare = choices.into_iter().flatten().filter_map(|word| Some((word.as_str()?, "")));
+        words.extend(bare);
+        let word = branch.get("const").and_then(Value::as_str);
+        words.extend(word.map(|word| (word, meaning.unwrap_or_default())));
+    }
+    words
+}
+
+/// Returns the schemas that a value at a JSON pointer may have, references followed.
+pub(crate) fn schemas_at(pointer: &str) -> Vec<&'static Value> {
     let mut places = vec![&*SCHEMA];
     for segment in pointer.split('/').skip(1) {
         places = places.into_iter().flat_map(|place| step(place, segment)).collect();
     }
-    let mut values = Vec::new();
-    for branch in places.into_iter().flat_map(branches) {
-        let choices = branch.get("enum").and_then(Value::as_array);
-        values.extend(choices.into_iter().flatten().chain(branch.get("const")).filter_map(Value::as_str));
-    }
-    values
+    places.into_iter().flat_map(branches).collect()
 }
 
 /// Returns whether a path such as `pairs/*/long` has keys below it.
@@ -115,7 +125,7 @@ fn step(place: &'static Value, segment: &str) -> Vec<&'static Value> {
 }
 
 /// Returns a schema with `$ref` followed, and the branches of `anyOf` and `oneOf`.
-fn branches(schema: &'static Value) -> Vec<&'static Value> {
+pub(crate) fn branches(schema: &'static Value) -> Vec<&'static Value> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         let target = reference.strip_prefix('#').and_then(|pointer| SCHEMA.pointer(pointer));
         return target.map(branches).unwrap_or_default();

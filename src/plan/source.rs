@@ -140,10 +140,7 @@ impl SourceFile {
     /// Returns whether a file found in a folder is worth checking: folders hold other YAML too. What is no text or is
     /// empty may have been a plan, so it is checked, and its finding is shown.
     pub fn may_be_a_plan(&self) -> bool {
-        let names_plan = |line: &str| line.starts_with("pairs:") || line.starts_with("network:");
-        self.text.trim().is_empty()
-            || self.text.lines().any(names_plan)
-            || self.text.contains("plan.v1.schema.json")
+        self.text.trim().is_empty() || looks_like_a_plan(&self.text)
     }
 
     /// Lets go of the text and keeps the name, for files that nobody will show a part of.
@@ -262,6 +259,12 @@ fn text_of(mut bytes: Vec<u8>) -> (String, Option<Unreadable>) {
 fn lone_return(text: &str) -> Option<usize> {
     let followed = |at: usize| text.as_bytes().get(at + 1) == Some(&b'\n');
     text.match_indices('\r').map(|(at, _)| at).find(|at| !followed(*at))
+}
+
+/// Returns whether a text has what no other YAML has: a key of plans at its left edge, or their schema.
+pub fn looks_like_a_plan(text: &str) -> bool {
+    let names_plan = |line: &str| line.starts_with("pairs:") || line.starts_with("network:");
+    text.lines().any(names_plan) || text.contains("plan.v1.schema.json")
 }
 
 /// Control characters other than tab, line feed and carriage return.

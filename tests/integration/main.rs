@@ -11,6 +11,8 @@ mod doctor;
 mod fix;
 mod keys;
 mod lsp;
+mod lsp_client;
+mod lsp_life;
 mod online;
 mod plans;
 mod policy;
