@@ -568,7 +568,7 @@ impl<V: Venue> Driver<V> {
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
             let (now, before) = (clock.now(), before.as_deref());
-            let input = CheckInput { spec: &spec, market, keys, owners, now, before };
+            let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers: board.tiers() };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 Err(CheckError::Venue(error))

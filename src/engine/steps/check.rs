@@ -17,9 +17,14 @@ pub(crate) fn check(work: &mut Work<'_>) -> Flow {
         work.out.effect(Effect::Check);
         return Flow::Wait;
     };
+    let (mut executed, mut under_way) = (false, false);
     for side in LegSide::BOTH {
         let leg = work.pair.leg(side);
-        if leg.leverage_set || leg.has_unsettled(|purpose| *purpose == Purpose::Leverage) {
+        if leg.leverage_set {
+            continue;
+        }
+        if leg.has_unsettled(|purpose| *purpose == Purpose::Leverage) {
+            under_way = true;
             continue;
         }
         if leg.leverage_sent {
@@ -28,8 +33,8 @@ pub(crate) fn check(work: &mut Work<'_>) -> Flow {
                     format!("leverage was set on the {} leg, but the venue does not show it", side.name());
                 return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
             }
-            // Executed; now it is read back.
-            work.out.effect(Effect::Check);
+            // Executed; it is read back once both legs' are, for the two accounts are read together.
+            executed = true;
             continue;
         }
         if leg.refusals >= REFUSALS_MAX {
@@ -42,6 +47,10 @@ pub(crate) fn check(work: &mut Work<'_>) -> Flow {
             let tx = origin.leverage(work.spec.plan.initial_margin_fraction(), work.spec.plan.margin_mode);
             work.propose(side, Purpose::Leverage, tx, None);
         }
+        under_way = true;
+    }
+    if executed && !under_way {
+        work.out.effect(Effect::Check);
     }
     if LegSide::BOTH.iter().all(|side| work.pair.leg(*side).leverage_set) {
         return work.go(Step::Place);
