@@ -546,8 +546,10 @@ impl<V: Venue> Driver<V> {
         if !self.outlook.may_check(self.parts.clock.now()) {
             return;
         }
-        let (venue, spec, clock) =
-            (Arc::clone(&self.parts.venue), self.parts.spec.clone(), self.parts.clock.clone());
+        // What a pair still needs to quote goes before what others need to begin: else none quotes before all are checked.
+        let class = if self.parts.pair.checked.is_some() { Class::Place } else { Class::Read };
+        let venue = self.parts.venue.reading(class);
+        let (spec, clock) = (self.parts.spec.clone(), self.parts.clock.clone());
         let (market, inbox, retry) =
             (self.parts.market.clone(), self.parts.self_inbox.clone(), self.parts.retry);
         let keys = LegSide::BOTH.map(|side| {
@@ -564,12 +566,12 @@ impl<V: Venue> Driver<V> {
         let board = Arc::clone(&self.parts.board);
         self.tasks.spawn("check", async move {
             let asked = clock.now();
-            let turn = board.turn_to_check().await;
+            let turn = if before.is_none() { board.turn_to_check().await } else { None };
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
             let (now, before) = (clock.now(), before.as_deref());
             let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers: board.tiers() };
-            let answer = match reads::check(venue.as_ref(), &input).await {
+            let answer = match reads::check(&venue, &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 Err(CheckError::Venue(error))
                     if clock.now().since(started) <= budget

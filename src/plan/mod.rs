@@ -28,7 +28,10 @@ mod vars;
 mod yaml;
 
 pub use document::{Document, Site};
-pub use estimate::{Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute};
+pub use estimate::{
+    Liquidation, SUBSCRIPTIONS_PER_MINUTE, StartUp, initial_margin, is_loopback, liquidation,
+    messages_in_worst_minute, start_up,
+};
 pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};
 pub use load::{LoadOptions, Loaded, load};

@@ -308,6 +308,17 @@ impl Budget {
         self.lock().tier
     }
 
+    /// Returns how many requests wait, and how long the one whose turn is next still has to, in venue time; `None` when
+    /// none waits.
+    pub fn queue(&self) -> Option<(usize, Duration)> {
+        let now = self.now();
+        let mut state = self.lock();
+        let (rank, cost) = state.waiting.first_key_value().map(|(rank, cost)| (*rank, *cost))?;
+        let (shared, own) = state.waits(now, rank.0.0, cost);
+        let held = state.blocked_until.max(state.cool_until).saturating_sub(now);
+        Some((state.waiting.len(), shared.max(own).max(held)))
+    }
+
     /// Changes the tier, once the venue has told it.
     pub fn set_tier(&self, tier: Tier) {
         let mut state = self.lock();
@@ -404,7 +415,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rt::{Anchor, Tasks};
+    use crate::rt::{Anchor, Tasks, real_sleep};
 
     const READ: Cost = Cost { weight: 300, transactions: None };
     const NOW: Duration = Duration::ZERO;
@@ -468,6 +479,26 @@ mod tests {
         tasks.join().await;
         let order = [Class::Emergency, Class::Cancel, Class::Hedge, Class::Place, Class::Read];
         assert_eq!(*served.lock().unwrap(), order);
+    }
+
+    /// An operator is told how many wait, and for how long.
+    #[tokio::test(start_paused = true)]
+    async fn the_queue_says_when_the_next_may_go() {
+        let budget = budget(Tier::Standard);
+        assert_eq!(budget.queue(), None);
+        spend_all(&budget, Class::Read, READ).await;
+        real_sleep(Duration::from_secs(19)).await;
+        let mut tasks = Tasks::default();
+        for _ in 0..3 {
+            let budget = budget.clone();
+            tasks.spawn("waiter", async move {
+                budget.acquire(Class::Read, READ, Duration::from_secs(600)).await.unwrap();
+            });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(budget.queue(), Some((3, Duration::from_secs(41))));
+        tasks.join().await;
+        assert_eq!(budget.queue(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,9 @@
 //! The message budget cannot carry the plan.
 
+use std::time::Duration;
+
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
-use crate::plan::{Severity, codes, messages_in_worst_minute};
+use crate::plan::{Severity, codes, format_duration, messages_in_worst_minute, start_up};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MESSAGE_BUDGET,
@@ -15,14 +17,38 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Plan(check),
 };
 
+/// A pair whose streams come up after its entry deadline never quotes; those after it in the plan neither.
+fn never_starts(input: &Input<'_>, report: &mut Report) {
+    let late = input.pairs().find_map(|(index, pair)| {
+        let before = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
+        let streams = start_up(before).streams;
+        (streams >= pair.watch.entry_deadline).then_some((index, pair, streams))
+    });
+    let Some((index, pair, streams)) = late else { return };
+    let message = format!(
+        "the streams of {} pairs take {} to come up, and the entry deadline of `{}` is {}",
+        index + 1,
+        format_duration(streams),
+        pair.id,
+        format_duration(pair.watch.entry_deadline)
+    );
+    let finding = report.add(&RULE, input.site(index, "watch/entry_deadline"), message);
+    finding.help =
+        Some("start fewer pairs from one address, or set a longer watch.entry_deadline".to_owned());
+}
+
 /// Requests a minute of a Standard account, transactions included.
 const STANDARD: u32 = 60;
 
+/// Nothing is told more exactly.
+const MINUTE: Duration = Duration::from_secs(60);
+
 fn check(input: &Input<'_>, report: &mut Report) {
-    let mut total = 0_u32;
+    let (mut total, mut pairs) = (0_u32, 0_u32);
     for (index, pair) in input.pairs() {
         let needed = messages_in_worst_minute(pair);
         total = total.saturating_add(needed);
+        pairs = pairs.saturating_add(1);
         let budget = pair.risk.max_messages_per_minute;
         if needed > budget {
             let message =
@@ -35,9 +61,12 @@ fn check(input: &Input<'_>, report: &mut Report) {
             ));
         }
     }
+    never_starts(input, report);
     if total > STANDARD {
         let message = format!(
-            "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}"
+            "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}; \
+             its limits let the last pair quote after {}",
+            format_duration(start_up(pairs).standard.max(MINUTE))
         );
         let finding = report.add(&RULE, input.document.place("/pairs"), message);
         finding.severity = Severity::Warning;

@@ -5,6 +5,7 @@
 
 mod book;
 mod channel;
+mod coverage;
 mod decode;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+pub(super) use coverage::Coverage;
 pub(super) use pacer::Pacer;
 
 use self::outbox::Outbox;
@@ -92,16 +94,19 @@ impl Default for StreamOptions {
 /// Says what happens to feeds, once each.
 pub(super) struct Emitter {
     outbox: Arc<Outbox>,
+    coverage: Arc<Coverage>,
     down: BTreeSet<Feed>,
 }
 
 impl Emitter {
     fn up(&mut self, feed: Feed) {
         self.down.remove(&feed);
+        self.coverage.up(feed);
         self.outbox.push(VenueEvent::Up(feed));
     }
 
     fn down(&mut self, feed: Feed, reason: &str) {
+        self.coverage.down(feed);
         if self.down.insert(feed) {
             tracing::warn!(?feed, reason, "a feed is down");
             self.outbox.push(VenueEvent::Down(feed, reason.to_owned()));
@@ -139,7 +144,9 @@ pub(super) fn start<T: Transport, C: Connect>(
     let stop = Cancel::default();
     shared.pacer.expect(what.markets.len(), what.accounts.len() * ACCOUNT_FEEDS);
     for feeds in shards(what, shared.options.per_connection) {
-        let emitter = Emitter { outbox: Arc::clone(&outbox), down: BTreeSet::new() };
+        shared.coverage.want(&feeds);
+        let (outbox, coverage) = (Arc::clone(&outbox), Arc::clone(&shared.coverage));
+        let emitter = Emitter { outbox, coverage, down: BTreeSet::new() };
         let (shared, stop) = (Arc::clone(shared), stop.clone());
         tasks.spawn("venue-stream", async move {
             tokio::select! {
