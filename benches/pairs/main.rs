@@ -63,7 +63,8 @@ async fn measure(pairs: usize) -> io::Result<String> {
         }
         real_sleep(Duration::from_millis(500)).await;
         stage.still_runs()?;
-        resting = stage.resting().await?;
+        // A busy machine may answer late once; a dead exchange ends the program, which is seen above.
+        resting = stage.resting().await.unwrap_or(resting);
         if clock.elapsed() >= told + Duration::from_secs(30) {
             told = clock.elapsed();
             let (streams, memory) = (stage.streams(), stage.status("VmRSS")?);

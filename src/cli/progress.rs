@@ -11,7 +11,6 @@ use tokio::sync::{mpsc, watch};
 use super::out;
 use crate::engine::{News, PairStatus};
 use crate::model::{Market, PairId};
-use crate::plan::SUBSCRIPTIONS_PER_MINUTE;
 use crate::report::describe;
 use crate::rt::{Clock, real_sleep};
 use crate::venue::lighter::{LighterVenue, Waits};
@@ -159,11 +158,11 @@ fn waiting_line(starting: usize, pairs: usize, waits: Waits) -> Option<String> {
     if waits.requests > 0 && waits.next_request >= Duration::from_secs(1) {
         reasons.push(format!("the request budget: {seconds} s, {} requests are queued", waits.requests));
     }
-    let missing = waits.feeds_wanted.saturating_sub(waits.feeds_up);
-    if missing > 0 {
-        let minutes = missing.div_ceil(SUBSCRIPTIONS_PER_MINUTE as usize);
+    if waits.feeds_up < waits.feeds_wanted {
+        let left = waits.feeds_left.as_secs() + 1;
+        let left = if left < 120 { format!("{left} s") } else { format!("{} min", left.div_ceil(60)) };
         reasons.push(format!(
-            "the streams: {} of {} are up, about {minutes} min left",
+            "the streams: {} of {} are up, about {left} left",
             waits.feeds_up, waits.feeds_wanted
         ));
     }
@@ -184,6 +183,7 @@ mod tests {
             next_request: Duration::from_millis(millis),
             feeds_up,
             feeds_wanted: 1_206,
+            feeds_left: Duration::from_secs(182),
         };
         assert_eq!(waiting_line(3, 100, Waits::default()), None);
         assert_eq!(waiting_line(3, 100, waits(4, 200, 1_206)), None, "too short to be told");

@@ -23,7 +23,7 @@ use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Class, Feed, Venue, VenueEvent};
+use crate::venue::{Class, Feed, Venue, VenueError, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -546,9 +546,7 @@ impl<V: Venue> Driver<V> {
         if !self.outlook.may_check(self.parts.clock.now()) {
             return;
         }
-        // What a pair still needs to quote goes before what others need to begin: else none quotes before all are checked.
-        let class = if self.parts.pair.checked.is_some() { Class::Place } else { Class::Read };
-        let venue = self.parts.venue.reading(class);
+        let venue = Arc::clone(&self.parts.venue);
         let (spec, clock) = (self.parts.spec.clone(), self.parts.clock.clone());
         let (market, inbox, retry) =
             (self.parts.market.clone(), self.parts.self_inbox.clone(), self.parts.retry);
@@ -566,13 +564,19 @@ impl<V: Venue> Driver<V> {
         let board = Arc::clone(&self.parts.board);
         self.tasks.spawn("check", async move {
             let asked = clock.now();
+            // What a pair still needs to quote does not queue behind what others need to begin: else none quotes before
+            // all are checked.
             let turn = if before.is_none() { board.turn_to_check().await } else { None };
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
             let (now, before) = (clock.now(), before.as_deref());
             let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers: board.tiers() };
-            let answer = match reads::check(&venue, &input).await {
+            let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
+                // The budget comes back by itself, however long others are before this pair; the operator is told.
+                Err(CheckError::Venue(error @ VenueError::NoBudget { .. })) => {
+                    Input::CheckAgain(error.to_string())
+                }
                 Err(CheckError::Venue(error))
                     if clock.now().since(started) <= budget
                         && error.retry() != crate::venue::Retry::Never =>

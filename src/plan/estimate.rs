@@ -64,7 +64,7 @@ pub fn messages_in_worst_minute(pair: &PairPlan) -> u32 {
 
 /// Subscriptions that a process makes in a minute. The venue allows 200 messages from an address; the rest is for books
 /// and pings.
-pub const SUBSCRIPTIONS_PER_MINUTE: u32 = 160;
+const SUBSCRIPTIONS_PER_MINUTE: u32 = 160;
 
 /// Streams of a pair: orders, fills, positions, margin, transactions and notifications of two accounts.
 const STREAMS_PER_PAIR: u32 = 12;

@@ -29,8 +29,7 @@ mod yaml;
 
 pub use document::{Document, Site};
 pub use estimate::{
-    Liquidation, SUBSCRIPTIONS_PER_MINUTE, StartUp, initial_margin, is_loopback, liquidation,
-    messages_in_worst_minute, start_up,
+    Liquidation, StartUp, initial_margin, is_loopback, liquidation, messages_in_worst_minute, start_up,
 };
 pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};

@@ -17,26 +17,6 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Plan(check),
 };
 
-/// A pair whose streams come up after its entry deadline never quotes; those after it in the plan neither.
-fn never_starts(input: &Input<'_>, report: &mut Report) {
-    let late = input.pairs().find_map(|(index, pair)| {
-        let before = u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1);
-        let streams = start_up(before).streams;
-        (streams >= pair.watch.entry_deadline).then_some((index, pair, streams))
-    });
-    let Some((index, pair, streams)) = late else { return };
-    let message = format!(
-        "the streams of {} pairs take {} to come up, and the entry deadline of `{}` is {}",
-        index + 1,
-        format_duration(streams),
-        pair.id,
-        format_duration(pair.watch.entry_deadline)
-    );
-    let finding = report.add(&RULE, input.site(index, "watch/entry_deadline"), message);
-    finding.help =
-        Some("start fewer pairs from one address, or set a longer watch.entry_deadline".to_owned());
-}
-
 /// Requests a minute of a Standard account, transactions included.
 const STANDARD: u32 = 60;
 
@@ -61,7 +41,6 @@ fn check(input: &Input<'_>, report: &mut Report) {
             ));
         }
     }
-    never_starts(input, report);
     if total > STANDARD {
         let message = format!(
             "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}; \

@@ -72,6 +72,8 @@ pub struct Waits {
     pub feeds_up: usize,
     /// Feeds that are asked for, or will be.
     pub feeds_wanted: usize,
+    /// Real time that the limits give the missing ones at least.
+    pub feeds_left: Duration,
 }
 
 /// Why no client could be made.
@@ -190,6 +192,7 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
             next_request: queue.map_or(Duration::ZERO, |(_, next)| next / scale),
             feeds_up,
             feeds_wanted,
+            feeds_left: self.shared.pacer.to_subscribe(feeds_wanted.saturating_sub(feeds_up)) / scale,
         }
     }
 

@@ -128,9 +128,16 @@ fn shards(what: &Subscription, per_connection: usize) -> Vec<Vec<Feed>> {
         ]
     };
     let accounts: Vec<_> = what.accounts.iter().copied().flat_map(account).collect();
-    let chunks = |feeds: Vec<Feed>, size: usize| feeds.chunks(size).map(<[Feed]>::to_vec).collect::<Vec<_>>();
-    let whole_accounts = (per_connection / ACCOUNT_FEEDS).max(1) * ACCOUNT_FEEDS;
-    chunks(markets, per_connection.max(1)).into_iter().chain(chunks(accounts, whole_accounts)).collect()
+    let mut shards: Vec<_> = markets.chunks(per_connection.max(1)).map(<[Feed]>::to_vec).collect();
+    // Dealt out in turn: connections subscribe side by side, so the first pairs of a plan are the first to be up. Two
+    // accounts stay together, because a pair that loses one leg's streams is no better than one that loses both.
+    let pairs_each = (per_connection / (2 * ACCOUNT_FEEDS)).max(1);
+    let pairs: Vec<_> = accounts.chunks(2 * ACCOUNT_FEEDS).collect();
+    let connections = pairs.len().div_ceil(pairs_each);
+    shards.extend((0..connections).map(|first| {
+        pairs.iter().skip(first).step_by(connections).flat_map(|pair| pair.iter().copied()).collect()
+    }));
+    shards
 }
 
 /// Starts the streams of `what`. They end when the receiver is dropped, or with `tasks`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::rt::{Clock, real_sleep};
+use crate::rt::Clock;
 use crate::venue::budget::Window;
 
 /// Client messages a minute. The venue allows 200; the rest is for pings, which do not ask here.
@@ -63,7 +63,7 @@ impl State {
     }
 }
 
-/// The process' share of the venue's sockets. Counted in real time, which never runs faster than the venue's.
+/// The process' share of the venue's sockets. Counted in venue time, as the venue does.
 #[derive(Debug)]
 pub(in crate::venue::lighter) struct Pacer {
     clock: Clock,
@@ -77,6 +77,18 @@ pub(super) type Permit = OwnedSemaphorePermit;
 impl Pacer {
     pub(in crate::venue::lighter) fn new(clock: Clock) -> Self {
         Self { clock, state: Mutex::default(), in_flight: Arc::new(Semaphore::new(IN_FLIGHT)) }
+    }
+
+    /// Venue time since the start, monotonic.
+    fn now(&self) -> Duration {
+        self.clock.elapsed().saturating_mul(self.clock.scale())
+    }
+
+    /// Returns how long it takes to subscribe `feeds` of accounts, in venue time.
+    pub(in crate::venue::lighter) fn to_subscribe(&self, feeds: usize) -> Duration {
+        let a_minute = self.lock().limit(Errand::Account);
+        let feeds = u32::try_from(feeds).unwrap_or(u32::MAX);
+        Duration::from_secs(60).saturating_mul(feeds) / a_minute
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -99,7 +111,7 @@ impl Pacer {
 
     /// Returns the right to send a message that will be answered, if there is one now.
     pub(super) fn message(&self, errand: Errand) -> Option<Permit> {
-        let now = self.clock.elapsed();
+        let now = self.now();
         let mut state = self.lock();
         state.messages.forget(now);
         if state.paused_until > now || !state.messages.wait(now, 1, state.limit(errand)).is_zero() {
@@ -115,13 +127,13 @@ impl Pacer {
 
     /// Counts a message that had to go out at once.
     pub(in crate::venue::lighter) fn sent(&self) {
-        let now = self.clock.elapsed();
+        let now = self.now();
         self.lock().messages.add(now, 1);
     }
 
     /// Sends nothing for a while, because the venue said that it was too much.
     pub(super) fn pause(&self, wait: Duration) {
-        let until = self.clock.elapsed() + wait;
+        let until = self.now() + wait.saturating_mul(self.clock.scale());
         let mut state = self.lock();
         state.paused_until = state.paused_until.max(until);
     }
@@ -130,7 +142,7 @@ impl Pacer {
     pub(in crate::venue::lighter) async fn connection(&self) {
         loop {
             let wait = {
-                let now = self.clock.elapsed();
+                let now = self.now();
                 let mut state = self.lock();
                 state.connections.forget(now);
                 let wait = state.connections.wait(now, 1, CONNECTIONS);
@@ -140,7 +152,7 @@ impl Pacer {
                 }
                 wait
             };
-            real_sleep(wait).await;
+            self.clock.sleep(wait).await;
         }
     }
 }
@@ -148,6 +160,7 @@ impl Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rt::real_sleep;
 
     #[tokio::test(start_paused = true)]
     async fn messages_are_paced_and_answered_ones_make_room() {
@@ -173,6 +186,8 @@ mod tests {
             let pacer = Pacer::new(Clock::system());
             pacer.expect(markets, 1_200);
             assert_eq!(pacer.probe_spacing(), Duration::from_secs(1_200));
+            let minute = MESSAGES as usize - share;
+            assert_eq!(pacer.to_subscribe(minute), Duration::from_secs(60), "{markets} markets");
             let in_flight: Vec<_> = std::iter::from_fn(|| pacer.message(Errand::Account)).collect();
             assert_eq!(in_flight.len(), IN_FLIGHT - MARKET_IN_FLIGHT);
             drop(in_flight);
