@@ -20,6 +20,9 @@ use stage::Stage;
 /// Pairs unless told otherwise.
 const PAIRS: usize = 100;
 
+/// How often the exchange is asked; it counts all that rests, which takes it from its work.
+const POLL: Duration = Duration::from_secs(2);
+
 /// How long all entries may take.
 const PATIENCE: Duration = Duration::from_secs(45 * 60);
 
@@ -61,7 +64,7 @@ async fn measure(pairs: usize) -> io::Result<String> {
                 2 * pairs
             )));
         }
-        real_sleep(Duration::from_millis(500)).await;
+        real_sleep(POLL).await;
         stage.still_runs()?;
         // A busy machine may answer late once; a dead exchange ends the program, which is seen above.
         resting = stage.resting().await.unwrap_or(resting);

@@ -614,9 +614,10 @@ impl<V: Venue> Driver<V> {
     /// ordinary reads of two hundred pairs.
     fn look_class(&self, side: LegSide) -> Class {
         let pair = &self.parts.pair;
-        let at_stake = pair.is_naked() || !pair.leg(side).unsettled.is_empty();
-        let blind = !self.outlook.view.leg(side).live && (!pair.is_flat() || pair.has_live_orders());
-        if at_stake {
+        let has_something = !pair.is_flat() || pair.has_live_orders();
+        let blind = !self.outlook.view.leg(side).live && has_something;
+        // Before the entry, doubt is about leverage, and nothing can be lost over it.
+        if pair.is_naked() || (has_something && !pair.leg(side).unsettled.is_empty()) {
             Class::Hedge
         } else if blind {
             Class::Place

@@ -10,6 +10,7 @@ mod doctor;
 mod fix;
 mod keys;
 mod lsp;
+mod many_pairs;
 mod online;
 mod plans;
 mod policy;
