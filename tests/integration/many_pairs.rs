@@ -5,8 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use lighter_plan::rt::Clock;
 use serde_json::{Value, json};
 
 const PAIRS: usize = 30;
@@ -53,12 +54,12 @@ fn program(folder: &Path, name: &str, arguments: &[&str]) -> Command {
 /// Looks until there is something to see.
 #[track_caller]
 fn until<T>(folder: &Path, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
+    let clock = Clock::system();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "{what} after {PATIENCE:?}\n{}", said(folder));
+        assert!(clock.elapsed() < PATIENCE, "{what} after {PATIENCE:?}\n{}", said(folder));
         std::thread::sleep(Duration::from_millis(100));
     }
 }
