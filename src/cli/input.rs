@@ -91,7 +91,10 @@ fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io::Result<(
         if kind.is_dir() && !hidden && depth < MAX_DEPTH {
             search(&path, depth + 1, found)?;
         } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            found.push(path);
+            // Pipes and devices would be waited for; a link that leads nowhere is told when it is read.
+            if std::fs::metadata(&path).map_or(true, |metadata| metadata.is_file()) {
+                found.push(path);
+            }
         }
     }
     Ok(())

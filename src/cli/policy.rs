@@ -17,7 +17,7 @@ pub(super) struct PolicyArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "no_policy")]
     policy: Option<PathBuf>,
     /// Take no policy file: every rule as it is
-    #[arg(long)]
+    #[arg(long, visible_alias = "isolated")]
     no_policy: bool,
 }
 

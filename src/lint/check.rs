@@ -35,6 +35,7 @@ impl Checked {
     /// Adds what looking at several files found here.
     pub fn add(&mut self, findings: Vec<Finding>, source: &SourceFile, policy: &Policy) {
         self.findings.extend(policy.apply(Path::new(source.name()), findings, &mut self.ignored));
+        self.ignored.iter_mut().for_each(scrub_ignored);
         finish(&mut self.findings);
     }
 
@@ -76,12 +77,13 @@ pub fn check_with(
             }
         }
     }
-    let complete = draft.is_some() && faults.is_empty();
+    // Where loading found something wrong, rules that need it stay silent: a comment may be meant for one of them.
+    let complete = plan.is_some() && faults.is_empty();
     let Sorted { mut findings, mut ignored } = ignore::sort(findings, &document, source, complete);
     findings = policy.apply(Path::new(source.name()), findings, &mut ignored);
     fix::offer(&mut findings, &document, source);
     finish(&mut findings);
-    ignored.iter_mut().for_each(|ignored| scrub(&mut ignored.finding));
+    ignored.iter_mut().for_each(scrub_ignored);
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
     let covered = document.covered_text(source);
     let plan = plan.filter(|_| sound);
@@ -115,6 +117,12 @@ fn scrub(finding: &mut Finding) {
     if let Some(fix) = &mut finding.fix {
         fix.title = secrets::scrub(&fix.title);
     }
+}
+
+/// A reason is written by hand like everything else in a plan, and is shown like it.
+fn scrub_ignored(ignored: &mut Ignored) {
+    scrub(&mut ignored.finding);
+    ignored.reason = secrets::scrub(&ignored.reason);
 }
 
 /// Puts findings into the order of the file, once each, and keeps key material out of every text.

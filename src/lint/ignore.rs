@@ -3,6 +3,9 @@
 //! At the end of a line it holds for findings that start on that line; alone on its line, for the next line with
 //! something on it; as `ignore-file[…]`, for the whole file. Several codes or slugs stand in one list.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use super::rule::Silence;
 use super::{all_rules, find_rule};
 use crate::plan::{Document, Edit, Finding, RuleId, Severity, SourceFile, codes, did_you_mean};
@@ -38,73 +41,94 @@ pub(super) struct Sorted {
 }
 
 /// One rule named by a comment.
-struct Entry {
+struct Entry<'a> {
     rule: RuleId,
     /// Line that it holds for; `None` for the file.
     line: Option<usize>,
-    reason: String,
-    /// Index of its comment.
-    comment: usize,
+    reason: &'a str,
+    /// Bytes of its comment.
+    comment: &'a Range<usize>,
     used: bool,
 }
 
-/// Applies the ignore comments of a file; what is wrong with them are findings as well. `complete` says that all rules
-/// ran: only then can a comment be told unused.
+/// Applies the ignore comments of a file; what is wrong with them are findings as well. `complete` says that every rule
+/// could see everything it looks at: only then can a comment be told unused.
 pub(super) fn sort(
     findings: Vec<Finding>,
     document: &Document,
     source: &SourceFile,
     complete: bool,
 ) -> Sorted {
-    let mut sorted = Sorted::default();
-    let mut entries = Vec::new();
     let comments: Vec<_> =
         document.comments().filter(|(text, _)| text.trim_start().starts_with(MARK)).collect();
-    for (index, (text, span)) in comments.iter().enumerate() {
-        match read(text) {
-            Ok(Words { whole, names, reason }) => {
-                let line = (!whole).then(|| target(source, span.start));
-                let mut known = Vec::new();
-                for name in names {
-                    match ignorable(name) {
-                        Ok(rule) => known.push(rule),
-                        Err(finding) => sorted.findings.push(finding.at("", Some((*span).clone()))),
-                    }
-                }
-                if reason.is_empty() && !known.is_empty() {
-                    sorted.findings.push(without_reason(&known).at("", Some((*span).clone())));
-                    continue;
-                }
-                let entry =
-                    |rule| Entry { rule, line, reason: reason.to_owned(), comment: index, used: false };
-                entries.extend(known.into_iter().map(entry));
-            }
-            Err(finding) => sorted.findings.push(finding.at("", Some((*span).clone()))),
-        }
+    if comments.is_empty() {
+        return Sorted { findings, ignored: Vec::new() };
+    }
+    let mut sorted = Sorted::default();
+    let mut entries = entries(&comments, source, &mut sorted.findings);
+    let mut first = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
+        first.entry((entry.rule.code, entry.line)).or_insert(index);
     }
     for finding in findings {
         let line = finding.span.as_ref().map_or(1, |span| source.position(span.start).line);
-        let holds = |entry: &&mut Entry| entry.rule == finding.rule && entry.line.is_none_or(|at| at == line);
-        match entries.iter_mut().find(holds) {
+        let code = finding.rule.code;
+        let index = first.get(&(code, Some(line))).or_else(|| first.get(&(code, None)));
+        match index.and_then(|index| entries.get_mut(*index)) {
             Some(entry) => {
                 entry.used = true;
-                let reason = entry.reason.clone();
+                let reason = entry.reason.to_owned();
                 sorted.ignored.push(Ignored { finding, reason, by: IgnoredBy::Comment });
             }
             None => sorted.findings.push(finding),
         }
     }
     if complete {
-        for (index, (_, span)) in comments.iter().enumerate() {
-            let of_comment: Vec<&Entry> = entries.iter().filter(|entry| entry.comment == index).collect();
-            let unused: Vec<&str> =
-                of_comment.iter().filter(|entry| !entry.used).map(|entry| entry.rule.code).collect();
-            if !unused.is_empty() {
-                sorted.findings.push(unused_finding(&unused, unused.len() == of_comment.len(), source, span));
-            }
+        for of_comment in entries.chunk_by(|a, b| a.comment == b.comment) {
+            sorted.findings.extend(unused(of_comment, source));
         }
     }
     sorted
+}
+
+/// Reads the comments into what they ask for, in order; what is wrong with them goes to `findings`.
+fn entries<'a>(
+    comments: &[(&'a str, &'a Range<usize>)],
+    source: &SourceFile,
+    findings: &mut Vec<Finding>,
+) -> Vec<Entry<'a>> {
+    let next = lines_that_say_something(source.text());
+    let mut entries = Vec::new();
+    for (text, span) in comments.iter().copied() {
+        let place = || Some(span.clone());
+        let Words { whole, names, reason } = match read(text) {
+            Ok(words) => words,
+            Err(finding) => {
+                findings.push(finding.at("", place()));
+                continue;
+            }
+        };
+        let mut known = Vec::new();
+        for name in names {
+            match ignorable(name) {
+                Ok(rule) => known.push(rule),
+                Err(finding) => findings.push(finding.at("", place())),
+            }
+        }
+        if reason.is_empty() && !known.is_empty() {
+            findings.push(without_reason(&known).at("", place()));
+            continue;
+        }
+        let line = (!whole).then(|| target(source, span.start, &next));
+        entries.extend(known.into_iter().map(|rule| Entry {
+            rule,
+            line,
+            reason,
+            comment: span,
+            used: false,
+        }));
+    }
+    entries
 }
 
 /// What a comment says.
@@ -174,39 +198,54 @@ fn without_reason(rules: &[RuleId]) -> Finding {
     finding
 }
 
+/// Returns for every line the first one at or below it that has something but a comment on it, both from 0. Made once a
+/// file: looking on from each comment anew would cost the square of a long run of comments.
+fn lines_that_say_something(text: &str) -> Vec<Option<usize>> {
+    let mut next: Vec<_> = text
+        .lines()
+        .map(str::trim_start)
+        .enumerate()
+        .map(|(at, line)| (!line.is_empty() && !line.starts_with('#')).then_some(at))
+        .collect();
+    let mut below = None;
+    for line in next.iter_mut().rev() {
+        below = line.or(below);
+        *line = below;
+    }
+    next
+}
+
 /// Returns the line that a comment holds for: its own when something stands before it, else the next with something on
 /// it.
-fn target(source: &SourceFile, comment: usize) -> usize {
+fn target(source: &SourceFile, comment: usize, next: &[Option<usize>]) -> usize {
     let text = source.text();
     let start = text[..comment].rfind('\n').map_or(0, |at| at + 1);
     let own = source.position(comment).line;
     if !text[start..comment].trim().is_empty() {
         return own;
     }
-    let rest = text[comment..].lines().enumerate().skip(1);
-    let says_something = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    rest.into_iter().find(|(_, line)| says_something(line)).map_or(own, |(below, _)| own + below)
+    // `own` counts from 1, so as an index from 0 it is the line below.
+    next.get(own).copied().flatten().map_or(own, |line| line + 1)
 }
 
-fn unused_finding(
-    codes_unused: &[&str],
-    all: bool,
-    source: &SourceFile,
-    span: &std::ops::Range<usize>,
-) -> Finding {
-    let message = format!("nothing here is ignored by {}", codes_unused.join(", "));
+/// Returns the finding about the entries of one comment that ignored nothing.
+fn unused(of_comment: &[Entry<'_>], source: &SourceFile) -> Option<Finding> {
+    let idle: Vec<&str> =
+        of_comment.iter().filter(|entry| !entry.used).map(|entry| entry.rule.code).collect();
+    let span = of_comment.first().filter(|_| !idle.is_empty())?.comment;
+    let message = format!("nothing here is ignored by {}", idle.join(", "));
     let mut finding = Finding::error(codes::UNUSED_IGNORE, message).at("", Some(span.clone()));
     finding.severity = Severity::Warning;
-    if all {
+    Some(if idle.len() == of_comment.len() {
         let edit = Edit { span: whole_comment(source.text(), span), text: String::new() };
         finding.help("take the comment out").fix("take the unused comment out", vec![edit])
     } else {
         finding.help("take the code out of the list")
-    }
+    })
 }
 
 /// Returns a comment with what goes with it: its line when it stands alone, else the blanks before it.
-fn whole_comment(text: &str, span: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+fn whole_comment(text: &str, span: &Range<usize>) -> Range<usize> {
     let line = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let before = text[line..span.start].trim_end();
     if before.is_empty() {

@@ -3,7 +3,7 @@
 //! Rules about risk and wallets can be silenced nowhere else, so that who writes a plan does not lift its limits.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
@@ -170,6 +170,14 @@ impl Policy {
                 Setting::Table(table) => (table.severity, table.reason.trim(), table.paths.as_slice()),
             };
             allowed(rule, level, reason).map_err(|message| invalid(at, message))?;
+            // Code and name are two keys to TOML, and one rule to us.
+            if overrides.iter().any(|set: &Override| set.rule == rule.id) {
+                let RuleId { code, slug } = rule.id;
+                return Err(invalid(
+                    at,
+                    format!("{code} ({slug}) is set twice, by its code and by its name"),
+                ));
+            }
             let globs = globs(paths.iter().map(String::as_str))
                 .map_err(|error| invalid(setting.span().start, error.to_string()))?;
             let paths = (!paths.is_empty()).then_some(globs);
@@ -183,8 +191,7 @@ impl Policy {
 
     /// Returns the policy file that holds for a plan: the nearest in its folder or above, up to the repository's root.
     pub fn find(plan: &Path) -> Option<PathBuf> {
-        let absolute = std::path::absolute(plan).ok()?;
-        for folder in absolute.parent()?.ancestors() {
+        for folder in resolved(plan).parent()?.ancestors() {
             let file = folder.join(POLICY_FILE);
             if file.is_file() {
                 return Some(file);
@@ -236,11 +243,32 @@ impl Policy {
 
     /// Returns a plan's path as globs see it: from the folder of the policy.
     fn inside(&self, plan: &Path) -> PathBuf {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let (plan, file) = (absolute(plan), absolute(&self.file));
+        let (plan, file) = (resolved(plan), resolved(&self.file));
         let folder = file.parent().unwrap_or(Path::new(""));
         plan.strip_prefix(folder).map(Path::to_owned).unwrap_or(plan)
     }
+}
+
+/// Returns a path whose folders are the real ones: a policy must not reach a plan outside its folder because the plan was
+/// named by way of it (`../other/plan.yaml`), nor miss one inside. The last part stays as named.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return path };
+    // The name given to standard input may lie in a folder that does not exist.
+    folder.canonicalize().unwrap_or_else(|_| without_dots(folder)).join(name)
+}
+
+/// Takes `..` out of an absolute path by its text alone.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 fn known(name: &str) -> Result<&'static Rule, String> {
@@ -301,6 +329,10 @@ mod tests {
         assert_eq!(
             refusal("[rules]\nself-cros = \"off\"\n"),
             "lighter-plan.toml:2:1: there is no rule `self-cros`; did you mean `self-cross`?"
+        );
+        assert_eq!(
+            refusal("[rules]\nLP603 = \"error\"\nstale-entry = \"off\"\n"),
+            "lighter-plan.toml:3:1: LP603 (stale-entry) is set twice, by its code and by its name"
         );
         assert_eq!(
             refusal("[rules]\nself-cross = \"info\"\n"),

@@ -172,6 +172,7 @@ fn edits() -> impl proptest::strategy::Strategy<Value = (usize, usize, String)> 
 fn u_24_no_text_breaks_the_checker() {
     use proptest::prelude::*;
     let markets = snapshot_markets();
+    let lenient = everything_off();
     proptest!(ProptestConfig::default(), |(edits in proptest::collection::vec(edits(), 1..5))| {
         let mut text: Vec<char> = BASE.chars().collect();
         for (at, taken, put) in edits {
@@ -188,6 +189,9 @@ fn u_24_no_text_breaks_the_checker() {
         }
         if let Some(plan) = &checked.plan {
             prop_assert!(crate::graph::compile(plan, markets).is_ok(), "{}", text);
+        }
+        if let Some(plan) = &check_with(&source, &LoadOptions::default(), markets, &lenient).plan {
+            prop_assert!(crate::graph::compile(plan, markets).is_ok(), "with everything silenced: {}", text);
         }
         let report = formats::FileReport { source: &source, checked: &checked, floor: crate::plan::Severity::Info };
         let _shown = formats::human(&[report], false);
@@ -242,5 +246,81 @@ fn ignore_comments_that_cannot_hold_are_findings() {
     ] {
         let (shown, ignored) = with_line(&format!("on_stop: cancel_open # lighter-plan: {comment}"));
         assert_eq!((shown, ignored), (vec![code], vec![]), "{comment}");
+    }
+}
+
+/// Returns a policy that switches off whatever a policy can.
+fn everything_off() -> Policy {
+    let line = |rule: &&&Rule| format!("{} = {{ severity = \"off\", reason = \"test\" }}\n", rule.id.code);
+    let lines: String =
+        all_rules().iter().filter(|rule| rule.silence != Silence::Never).map(|r| line(&r)).collect();
+    Policy::parse(std::path::Path::new("lighter-plan.toml"), &format!("[rules]\n{lines}")).unwrap()
+}
+
+/// A rule that may be silenced is one that the engine does without: what is then called sound compiles.
+#[test]
+fn what_a_policy_lets_through_compiles() {
+    let markets = snapshot_markets();
+    let policy = everything_off();
+    let mut wrong = Vec::new();
+    for rule in all_rules().iter().filter(|rule| rule.silence != Silence::Never) {
+        // Two files are each sound by themselves.
+        if matches!(rule.bad, Example::Described(_) | Example::Files(..)) {
+            continue;
+        }
+        let source = SourceFile::from_text("plan.yaml", &plan_of(&rule.bad));
+        let checked = check_with(&source, &LoadOptions::default(), markets, &policy);
+        match &checked.plan {
+            None => wrong.push(format!("{}: {:?}", rule.id, checked.findings)),
+            Some(plan) => {
+                if let Err(error) = crate::graph::compile(plan, markets) {
+                    wrong.push(format!("{}: {error}", rule.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_comment_is_called_unused_while_its_rule_cannot_look() {
+    let text = BASE.replacen("buy: 99.900", "buy: 99.9004", 1).replacen(
+        "sell: 100.100 }",
+        "sell: 100.100 } # lighter-plan: ignore[LP303] rounding is fine",
+        1,
+    );
+    assert_eq!(codes_in(&text), Vec::<&str>::new());
+    assert_eq!(codes_in(&text.replacen("market: SOL", "market: SOLL", 1)), ["LP301"]);
+}
+
+/// Invariant 13: a reason is shown by json and sarif, and holds whatever somebody pasted.
+#[test]
+fn a_key_in_a_reason_is_covered() {
+    let key = "ab12".repeat(20);
+    let line = format!("on_missed: {{ place: continue }} # lighter-plan: ignore[LP603] {key}");
+    let text = format!("{}{line}\n", replaced("on_missed: ~\n"));
+    let source = SourceFile::from_text("plan.yaml", &text);
+    let checked = check(&source, &LoadOptions::default(), snapshot_markets());
+    assert_eq!(checked.ignored.len(), 1);
+    assert!(!format!("{:?}", checked.ignored).contains(&key));
+}
+
+/// A price that is no integer of the venue is not a matter of rounding: silencing the rounding does not let it through.
+#[test]
+fn what_no_rounding_mends_cannot_be_silenced() {
+    for edit in ["buy: 0.0000001", "buy: 99999999999999"] {
+        let text = BASE.replacen("buy: 99.900", edit, 1).replacen(
+            "100.100 }",
+            "100.100 } # lighter-plan: ignore[LP303] no",
+            1,
+        );
+        let source = SourceFile::from_text("plan.yaml", &text);
+        let checked = check_with(&source, &LoadOptions::default(), snapshot_markets(), &everything_off());
+        assert!(checked.plan.is_none(), "{edit}");
+        assert!(
+            checked.findings.iter().any(|finding| finding.rule.code == "LP106"),
+            "{edit}: {:?}",
+            checked.findings
+        );
     }
 }

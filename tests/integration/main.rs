@@ -2,6 +2,7 @@
 //! links once.
 #![cfg(test)]
 
+mod bad_input;
 mod client_on_paper;
 mod commands;
 mod common;

@@ -38,6 +38,29 @@ fn the_repositorys_policy_holds_and_the_command_line_can_name_another() {
     bench.run(&["validate", "plans/old/b.yaml"]).expect(1);
 }
 
+/// A limit of one folder is not lifted by the policy of the folder from which somebody names the plan.
+#[test]
+fn a_policy_does_not_reach_a_plan_that_is_named_by_way_of_its_folder() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path(".git")).unwrap();
+    let off = "[rules]\nLP403 = { severity = \"off\", reason = \"only here\" }\n";
+    bench
+        .write("a/b/lighter-plan.toml", off)
+        .write("a/b/y.yaml", over_limit())
+        .write("a/c/x.yaml", over_limit());
+    bench.run(&["validate", "a/b/y.yaml"]).expect(0);
+    for way in ["a/c/x.yaml", "a/b/../c/x.yaml"] {
+        bench.run(&["validate", way]).expect(1);
+        bench.run(&["plan", way]).expect(1);
+    }
+    bench.run(&["validate", "a/c/../b/y.yaml"]).expect(0);
+    let paths = "[rules]\nLP403 = { severity = \"off\", reason = \"there\", paths = [\"a/b/**\"] }\n";
+    bench.write("named.toml", paths);
+    bench.run(&["validate", "--policy", "named.toml", "a/b/../c/x.yaml"]).expect(1);
+    bench.run(&["validate", "--policy", "named.toml", "a/c/../b/y.yaml"]).expect(0);
+    bench.run(&["validate", "--isolated", "a/b/y.yaml"]).expect(1);
+}
+
 #[test]
 fn what_is_ignored_is_told_with_its_reason() {
     let bench = Bench::new();

@@ -1,7 +1,8 @@
-//! A price or size is finer than the market's grid, or outside the venue's integers.
+//! A price or size is finer than the market's grid.
 
 use rust_decimal::Decimal;
 
+use super::out_of_range;
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::{Market, Price, Rounding, Side, Size};
 use crate::plan::{PriceSpec, Severity, Site, SizeSpec, codes, price_at};
@@ -11,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Warning,
     since: "0.1.0",
     silence: Silence::Comment,
-    summary: "A price or size is finer than the market's grid, or outside the venue's integers.",
+    summary: "A price or size is finer than the market's grid.",
     reason: "The venue takes whole ticks and lots. Buy prices are rounded down, sell prices up, sizes down; what is rounded is worth knowing before the order is sent.",
     bad: Example::Fragment("prices: { buy: 101.0505, sell: 101.180 }"),
     good: Example::Fragment("prices: { buy: 101.050, sell: 101.180 }"),
@@ -61,8 +62,8 @@ fn rounded_to(
     report.add(&RULE, site, message).help = Some(format!("write {rounded}"));
 }
 
+/// No rounding makes an order of it, so nothing may silence it as it may silence the rounding.
 fn impossible(report: &mut Report, site: Site, message: &str) {
-    let finding = report.add(&RULE, site, message.to_owned());
-    finding.severity = Severity::Error;
-    finding.help = Some("check the market, and the decimal point".to_owned());
+    report.add(&out_of_range::RULE, site, message.to_owned()).help =
+        Some("check the market, and the decimal point".to_owned());
 }
