@@ -13,6 +13,8 @@ struct Moments {
     decided: Option<i64>,
     /// The venue's time of the hedge's first fill.
     hedged: Option<i64>,
+    /// When the short leg gave back instead: the long one could not follow.
+    gave_back: Option<i64>,
 }
 
 /// What was seen of all pairs.
@@ -33,6 +35,9 @@ impl Hedges {
         let (entry, at) = (&news["entry"], news["entry"]["at"].as_i64());
         let moments = self.0.entry(news["pair"].as_str().unwrap_or_default().to_owned()).or_default();
         match (entry["kind"].as_str(), entry["leg"].as_str()) {
+            (Some("fill"), Some("short")) if entry["side"] == "buy" => {
+                moments.gave_back = moments.gave_back.or(at);
+            }
             // Prices only rise here: the entry of the short leg is filled, and the long leg by hedges alone.
             (Some("fill"), Some("short")) => moments.filled = moments.filled.or(at),
             (Some("fill"), Some("long")) => moments.hedged = moments.hedged.or(at),
@@ -41,9 +46,10 @@ impl Hedges {
         }
     }
 
-    /// Returns how many pairs are hedged.
-    pub(crate) fn done(&self) -> usize {
-        self.0.values().filter(|moments| moments.hedged.is_some()).count()
+    /// Returns how many pairs are hedged, and how many gave back.
+    pub(crate) fn done(&self) -> [usize; 2] {
+        [|moments: &Moments| moments.hedged, |moments: &Moments| moments.gave_back]
+            .map(|end| self.0.values().filter(|moments| end(moments).is_some()).count())
     }
 
     /// Returns p50 and p99 from the fill to the journaled hedge and to the hedge's fill, beyond the plan's `wait`.

@@ -104,14 +104,14 @@ async fn hedge(stage: &mut Stage, pairs: usize) -> io::Result<[[i64; 2]; 2]> {
         real_sleep(POLL).await;
         stage.still_runs()?;
         let hedges = stage.hedges();
-        if hedges.done() == pairs {
+        let [done, gave_back] = hedges.done();
+        if done == pairs {
             return Ok(hedges.percentiles(HEDGE_WAIT_MS));
         }
-        if clock.elapsed() >= HEDGES_WITHIN {
-            let done = hedges.done();
-            return Err(io::Error::other(format!(
-                "{done} of {pairs} pairs are hedged after {HEDGES_WITHIN:?}"
-            )));
+        if done + gave_back >= pairs || clock.elapsed() >= HEDGES_WITHIN {
+            let text =
+                format!("of {pairs} pairs {done} are hedged, and {gave_back} gave their first leg back");
+            return Err(io::Error::other(format!("{text}: {}", stage.last_words())));
         }
     }
 }

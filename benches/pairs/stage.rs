@@ -116,6 +116,13 @@ impl Stage {
         Ok(())
     }
 
+    /// Returns the last lines of what the program said.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.join("engine.err")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
     /// Returns what the program told of its hedges.
     pub(crate) fn hedges(&self) -> Hedges {
         Hedges::read(&std::fs::read_to_string(self.folder.join("events.jsonl")).unwrap_or_default())
