@@ -11,9 +11,10 @@ use bytes::Bytes;
 use http::Request;
 use lighter_plan::rt::real_sleep;
 use lighter_plan::venue::lighter::{HttpTransport, Timeouts, Transport as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::gate::Gate;
+use crate::hedges::Hedges;
 
 /// Still prices near the listed ones, makers 1.5 to 15 bps away, and no takers: entries 20 bps away stay.
 const WORLD: &str = "name: still
@@ -26,6 +27,9 @@ markets:
 /// Symbol, buy and sell price. All pairs of a market quote the same: no own order can meet another.
 const MARKETS: [(&str, &str, &str); 3] =
     [("SOL", "100.800", "101.200"), ("ETH", "2335.30", "2344.70"), ("BTC", "79840.0", "80160.0")];
+
+/// The plan's `hedge.wait`, in milliseconds.
+pub(crate) const HEDGE_WAIT_MS: i64 = 1_000;
 
 /// How long the exchange may take to start.
 const START_SECONDS: u32 = 60;
@@ -85,7 +89,7 @@ impl Stage {
         let ws = format!("ws://{}/stream", gate.address);
         std::fs::write(folder.join("plan.yaml"), plan(&http, &ws, &ready["chain_id"], pairs))?;
         let mut command = program(folder, "engine")?;
-        command.args(["apply", "plan.yaml", "--auto-approve"]);
+        command.args(["apply", "plan.yaml", "--auto-approve", "--events", "events.jsonl"]);
         for account in ready["accounts"].as_array().into_iter().flatten() {
             let key = account["api_private_key"].as_str().unwrap_or_default();
             command.env(format!("KEY_{}", account["account_index"]), key);
@@ -94,6 +98,34 @@ impl Stage {
         let base = http.parse().map_err(io::Error::other)?;
         let client = HttpTransport::new(&base, Timeouts::default()).map_err(io::Error::other)?;
         Ok(Self { engine, _exchange: exchange, http, client, gate, folder: folder.to_owned() })
+    }
+
+    /// Lets all prices rise beyond what the pairs ask.
+    pub(crate) async fn rise(&self) -> io::Result<()> {
+        for (market, price) in [("SOL", "101.400"), ("ETH", "2349.00"), ("BTC", "80300.0")] {
+            let action = json!({ "do": "move_to", "price": price, "over": "2s" });
+            let body = json!({ "market": market, "action": action }).to_string();
+            let request =
+                Request::post(format!("{}/paper/act", self.http)).header("content-type", "application/json");
+            let request = request.body(Bytes::from(body)).map_err(io::Error::other)?;
+            let answer = self.client.send(request).await.map_err(io::Error::other)?;
+            if !answer.status().is_success() {
+                return Err(io::Error::other(String::from_utf8_lossy(answer.body()).into_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the last lines of what the program said.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.join("engine.err")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns what the program told of its hedges.
+    pub(crate) fn hedges(&self) -> Hedges {
+        Hedges::read(&std::fs::read_to_string(self.folder.join("events.jsonl")).unwrap_or_default())
     }
 
     /// Returns how many orders rest.
@@ -153,7 +185,7 @@ prices: {{ buy: 1, sell: 2 }}
 minimum_usdc: 100
 place: {{ time_in_force: post_only, expires_in: 2h }}
 watch: {{ entry_deadline: 1h, on_entry_timeout: hedge, max_hold: 1h }}
-hedge: {{ wait: 20s, max_naked: 30s, max_slippage_bps: 50 }}
+hedge: {{ wait: 1s, max_naked: 30s, max_slippage_bps: 50 }}
 risk: {{ max_order_usdc: 200, max_position_usdc: 200, max_exposure_usdc: 100000, max_price_deviation_bps: 500,
   max_drawdown_usdc: 1000, min_liquidation_distance_pct: 10, max_messages_per_minute: 40,
   max_loss_if_venue_down_usdc: 300 }}

@@ -81,8 +81,14 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         news: Some(news),
     })?;
     let mut tasks = Tasks::default();
-    let progress =
-        Progress::new(markets(&plan, &session.markets), started.status.clone(), clock.clone(), live, events);
+    let progress = Progress::new(
+        markets(&plan, &session.markets),
+        started.status.clone(),
+        clock.clone(),
+        live,
+        events,
+        Arc::clone(&session.venue),
+    );
     let (progress_done, progress_ended) = tokio::sync::oneshot::channel();
     tasks.spawn("progress", async move {
         progress.follow(heard).await;

@@ -1,6 +1,7 @@
 //! `plan`: what a plan compiles to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -12,7 +13,7 @@ use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check_with};
 use crate::model::{TimeInForce, snapshot_markets};
-use crate::plan::{Severity, SourceFile, format_duration, format_usdc};
+use crate::plan::{Severity, SourceFile, format_duration, format_usdc, start_up};
 
 /// Show what a plan compiles to: steps, orders in the venue's integers, exposure, margin, liquidation prices, fees
 #[derive(Debug, Args)]
@@ -93,10 +94,25 @@ fn overview(graph: &StepGraph) -> String {
         format_usdc(graph.max_exposure),
         format_usdc(graph.largest_leg)
     ));
+    text.push_str(&start_line(graph.pairs.len()));
     text.push_str(
         "Liquidation prices count with wallets that hold just `minimum_usdc`; fees with a Premium taker without stake, in and\nout (a Standard account pays none). Market rules are those shipped with this program; `apply` reads them anew.\n",
     );
     text
+}
+
+/// Returns how long a large plan takes to start; nothing for one that starts at once.
+fn start_line(pairs: usize) -> String {
+    let start = start_up(u32::try_from(pairs).unwrap_or(u32::MAX));
+    if start.standard.is_zero() {
+        return String::new();
+    }
+    let about = |time: Duration| if time.is_zero() { "a minute".to_owned() } else { format_duration(time) };
+    format!(
+        "By the venue's limits the last of {pairs} pairs quotes after about {} with a Premium account, {} with a Standard one.\n",
+        about(start.premium),
+        about(start.standard)
+    )
 }
 
 fn pair_overview(pair: &PairGraph, text: &mut String) {

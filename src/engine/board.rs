@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::entry::{LegSide, Purpose};
 use super::event::{ForeignQuote, Proposal};
+use super::reads::Tiers;
 use super::state::Pair;
 use crate::model::{MarketId, PairId, Price, Side, TimeInForce, Usdc};
 
@@ -37,6 +38,7 @@ pub(crate) struct Board {
     rows: Mutex<BTreeMap<PairId, Row>>,
     halted: AtomicBool,
     checks: Semaphore,
+    tiers: Tiers,
 }
 
 impl Default for Board {
@@ -45,6 +47,7 @@ impl Default for Board {
             rows: Mutex::default(),
             halted: AtomicBool::new(false),
             checks: Semaphore::new(CHECKS_AT_ONCE),
+            tiers: Tiers::default(),
         }
     }
 }
@@ -54,6 +57,11 @@ impl Board {
     pub(crate) async fn turn_to_check(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, so there is always a turn.
         self.checks.acquire().await.ok()
+    }
+
+    /// Returns the owners' tiers as far as they are known.
+    pub(crate) const fn tiers(&self) -> &Tiers {
+        &self.tiers
     }
 
     fn rows(&self) -> MutexGuard<'_, BTreeMap<PairId, Row>> {

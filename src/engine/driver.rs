@@ -23,7 +23,7 @@ use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Class, Feed, Venue, VenueEvent};
+use crate::venue::{Class, Feed, Venue, VenueError, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -546,8 +546,8 @@ impl<V: Venue> Driver<V> {
         if !self.outlook.may_check(self.parts.clock.now()) {
             return;
         }
-        let (venue, spec, clock) =
-            (Arc::clone(&self.parts.venue), self.parts.spec.clone(), self.parts.clock.clone());
+        let venue = Arc::clone(&self.parts.venue);
+        let (spec, clock) = (self.parts.spec.clone(), self.parts.clock.clone());
         let (market, inbox, retry) =
             (self.parts.market.clone(), self.parts.self_inbox.clone(), self.parts.retry);
         let keys = LegSide::BOTH.map(|side| {
@@ -564,13 +564,19 @@ impl<V: Venue> Driver<V> {
         let board = Arc::clone(&self.parts.board);
         self.tasks.spawn("check", async move {
             let asked = clock.now();
-            let turn = board.turn_to_check().await;
+            // What a pair still needs to quote does not queue behind what others need to begin: else none quotes before
+            // all are checked.
+            let turn = if before.is_none() { board.turn_to_check().await } else { None };
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
             let (now, before) = (clock.now(), before.as_deref());
-            let input = CheckInput { spec: &spec, market, keys, owners, now, before };
+            let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers: board.tiers() };
             let answer = match reads::check(venue.as_ref(), &input).await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
+                // The budget comes back by itself, however long others are before this pair; the operator is told.
+                Err(CheckError::Venue(error @ VenueError::NoBudget { .. })) => {
+                    Input::CheckAgain(error.to_string())
+                }
                 Err(CheckError::Venue(error))
                     if clock.now().since(started) <= budget
                         && error.retry() != crate::venue::Retry::Never =>
@@ -608,9 +614,10 @@ impl<V: Venue> Driver<V> {
     /// ordinary reads of two hundred pairs.
     fn look_class(&self, side: LegSide) -> Class {
         let pair = &self.parts.pair;
-        let at_stake = pair.is_naked() || !pair.leg(side).unsettled.is_empty();
-        let blind = !self.outlook.view.leg(side).live && (!pair.is_flat() || pair.has_live_orders());
-        if at_stake {
+        let has_something = !pair.is_flat() || pair.has_live_orders();
+        let blind = !self.outlook.view.leg(side).live && has_something;
+        // Before the entry, doubt is about leverage, and nothing can be lost over it.
+        if pair.is_naked() || (has_something && !pair.leg(side).unsettled.is_empty()) {
             Class::Hedge
         } else if blind {
             Class::Place

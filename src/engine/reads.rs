@@ -1,5 +1,8 @@
 //! What the engine asks the venue: the rules of the check, and everything about a leg at once.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use rust_decimal::Decimal;
 
 use super::codes;
@@ -51,6 +54,31 @@ pub struct CheckInput<'a> {
     pub now: Timestamp,
     /// What an earlier check of this run found: only the accounts are then read again.
     pub before: Option<&'a Checked>,
+    /// What the checks of all pairs learnt so far.
+    pub tiers: &'a Tiers,
+}
+
+/// Tiers by the owner's address. An owner has one for all accounts, so a hundred accounts of a wallet ask once; to ask
+/// for each would be a third of all that their checks read.
+#[derive(Debug, Default)]
+pub struct Tiers(Mutex<BTreeMap<String, String>>);
+
+impl Tiers {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Two pairs that ask at the same moment both ask; the answer is the same.
+    async fn of<V: Venue>(&self, venue: &V, account: &AccountView) -> Result<String, VenueError> {
+        let owner = account.l1_address.to_ascii_lowercase();
+        let known = self.known().get(&owner).cloned();
+        if let Some(tier) = known {
+            return Ok(tier);
+        }
+        let tier = venue.limits(account.index).await?.tier;
+        self.known().insert(owner, tier.clone());
+        Ok(tier)
+    }
 }
 
 /// Reads both accounts and holds them against every rule of the plan.
@@ -74,7 +102,7 @@ pub async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checke
             Some(known) => (known.keys.clone(), known.tier.clone()),
             None => {
                 let registered = venue.api_keys(spec.leg(side).account).await?;
-                let tier = venue.limits(spec.leg(side).account).await?.tier;
+                let tier = input.tiers.of(venue, &account).await?;
                 (key_rules(spec, side, keys, &registered)?, tier)
             }
         };

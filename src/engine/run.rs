@@ -15,7 +15,7 @@ use super::spec::PairSpec;
 use super::state::Pair;
 use crate::journal::Journal;
 use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};
-use crate::plan::{MissedPlace, MissedWithdraw, PairPlan, Plan};
+use crate::plan::{MissedPlace, MissedWithdraw, PairPlan, Plan, start_up};
 use crate::rt::{Clock, Tasks};
 use crate::venue::{Feed, Subscription, Venue, VenueEvent};
 
@@ -173,6 +173,7 @@ impl<V: Venue> Run<V> {
         let input = &self.input;
         let known = input.states.get(&plan.id).cloned();
         let resumed = input.resumed && known.is_some();
+        let pairs = u32::try_from(input.plan.pairs.len()).unwrap_or(u32::MAX);
         Some(Parts {
             spec: PairSpec {
                 run: input.run.clone(),
@@ -182,6 +183,8 @@ impl<V: Venue> Run<V> {
                     .flat_map(|pair| [pair.long.account, pair.short.account])
                     .collect(),
                 shares_market: pairs_of(&input.plan).filter(|pair| pair.market == plan.market).count() > 1,
+                legs: pairs.saturating_mul(2),
+                streams_within: plan.watch.entry_deadline + start_up(pairs).streams,
                 restart_missed_entry: input.plan.on_missed.place == MissedPlace::Continue,
                 continue_missed_withdrawal: input.plan.on_missed.withdraw == MissedWithdraw::Continue,
             },

@@ -121,6 +121,7 @@ async fn run<V: Venue>(venue: Arc<V>, mut jobs: mpsc::Receiver<Job>, answers: mp
             }
             Err(
                 error @ (VenueError::NotSent { .. }
+                | VenueError::NoBudget { .. }
                 | VenueError::Throttled { .. }
                 | VenueError::Blocked { .. }),
             ) => SendResult::NotSent { reason: error.to_string(), in_doubt: job.in_doubt },

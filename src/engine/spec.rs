@@ -1,5 +1,7 @@
 //! What of a plan a pair needs, and the names that its orders get.
 
+use std::time::Duration;
+
 use sha2::{Digest as _, Sha256};
 
 use super::entry::{LegSide, Purpose};
@@ -19,6 +21,10 @@ pub struct PairSpec {
     pub own_accounts: std::collections::BTreeSet<crate::model::AccountIndex>,
     /// Whether another pair of the run trades in the same market.
     pub shares_market: bool,
+    /// How many legs the run has: what is read of each in turn is spread by it.
+    pub legs: u32,
+    /// How long its streams may take to come up.
+    pub streams_within: Duration,
     /// Whether an entry whose deadline passed while the process was down gets its whole time again.
     pub restart_missed_entry: bool,
     /// Whether a withdrawal whose deadline passed while the process was down goes on.

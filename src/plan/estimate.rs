@@ -1,5 +1,7 @@
 //! What a plan will take in the worst case, before anything is sent: margin, liquidation, messages, network.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 
 use super::resolved::{Network, PairPlan};
@@ -66,6 +68,47 @@ pub fn messages_to_close(pair: &PairPlan) -> u32 {
     pair.hedge.attempts.saturating_add(6)
 }
 
+/// Subscriptions that a process makes in a minute. The venue allows 200 messages from an address; the rest is for books
+/// and pings.
+const SUBSCRIPTIONS_PER_MINUTE: u32 = 160;
+
+/// Streams of a pair: orders, fills, positions, margin, transactions and notifications of two accounts.
+const STREAMS_PER_PAIR: u32 = 12;
+
+/// Reads of a pair's check: account, keys and tier of each leg, and both accounts again once leverage is set.
+const CHECK_REQUESTS: u32 = 8;
+
+/// What they weigh: twice 300 + 150 + 300, and twice 300.
+const CHECK_WEIGHT: u32 = 2_100;
+
+/// What reads may use a minute of a Standard account's 60 requests and a Premium account's 24,000 weight: the rest is
+/// kept for what trades.
+const READS_A_MINUTE: (u32, u32) = (36, 14_400);
+
+/// How long it takes by the venue's limits until pairs that start together can quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartUp {
+    /// Until the streams of all accounts are up, whatever the tier.
+    pub streams: Duration,
+    /// Until the last can quote, with a Standard account.
+    pub standard: Duration,
+    /// The same with a Premium account.
+    pub premium: Duration,
+}
+
+/// Returns how long `pairs` take to start. The limits count over a sliding minute, so a minute's worth goes at once.
+pub fn start_up(pairs: u32) -> StartUp {
+    let minutes = |needed: u32, a_minute: u32| {
+        Duration::from_secs(u64::from(pairs.saturating_mul(needed).saturating_sub(1) / a_minute) * 60)
+    };
+    let streams = minutes(STREAMS_PER_PAIR, SUBSCRIPTIONS_PER_MINUTE);
+    StartUp {
+        streams,
+        standard: streams.max(minutes(CHECK_REQUESTS, READS_A_MINUTE.0)),
+        premium: streams.max(minutes(CHECK_WEIGHT, READS_A_MINUTE.1)),
+    }
+}
+
 /// Returns whether a URL's host is this machine.
 pub fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -95,6 +138,18 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hundred_pairs_start_in_minutes() {
+        let minutes = |pairs| {
+            let StartUp { streams, standard, premium } = start_up(pairs);
+            [streams, standard, premium].map(|time| time.as_secs() / 60)
+        };
+        assert_eq!(minutes(0), [0, 0, 0]);
+        assert_eq!(minutes(4), [0, 0, 0]);
+        assert_eq!(minutes(30), [2, 6, 4]);
+        assert_eq!(minutes(100), [7, 22, 14]);
+    }
 
     #[test]
     fn loopback_is_not_fooled() {

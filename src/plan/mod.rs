@@ -33,7 +33,8 @@ mod yaml_suite;
 
 pub use document::{Document, Site};
 pub use estimate::{
-    Liquidation, initial_margin, is_loopback, liquidation, messages_in_worst_minute, messages_to_close,
+    Liquidation, StartUp, initial_margin, is_loopback, liquidation, messages_in_worst_minute,
+    messages_to_close, start_up,
 };
 pub(crate) use finding::did_you_mean;
 pub use finding::{Edit, Elsewhere, Finding, Fix, Related, RuleId, Severity};

@@ -76,15 +76,23 @@ struct TierLimits {
     transactions: u32,
 }
 
-/// Returns which part of a limit, in percent, `class` must leave to the classes above it.
-const fn reserved_percent(class: Class) -> u32 {
-    match class {
-        Class::Emergency => 0,
+/// What a read leaves to transactions of its own class, in percent of a limit. A look weighs what a hundred transactions
+/// do: the looks of some pairs in doubt would else keep others from hedging.
+const READS_LEAVE_PERCENT: u32 = 5;
+
+/// Returns which part of a limit, in percent, must be left to what goes before.
+const fn reserved_percent(class: Class, kind: Kind) -> u32 {
+    let transactions = match class {
+        Class::Emergency => return 0,
         // 9 of 60 requests are the emergency's own: a cancel and an order for both legs, twice, and a look.
         Class::Cancel => 15,
         Class::Hedge => 20,
         Class::Place => 30,
-        Class::Read => 40,
+        Class::Read => return 40,
+    };
+    match kind {
+        Kind::Transaction => transactions,
+        Kind::Read => transactions + READS_LEAVE_PERCENT,
     }
 }
 
@@ -162,9 +170,22 @@ impl Window {
     }
 }
 
-/// Order of service: the highest class first, then whoever came first.
+/// What a request does; within a class, what acts goes before what looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(std::cmp::Reverse<Class>, u64);
+enum Kind {
+    Transaction,
+    Read,
+}
+
+impl Cost {
+    const fn kind(&self) -> Kind {
+        if self.transactions.is_some() { Kind::Transaction } else { Kind::Read }
+    }
+}
+
+/// Order of service: the highest class first, then transactions before reads, then whoever came first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(std::cmp::Reverse<Class>, Kind, u64);
 
 struct State {
     tier: Tier,
@@ -195,7 +216,7 @@ impl State {
 
     fn waits(&mut self, now: Duration, class: Class, cost: Cost) -> (Duration, Duration) {
         let limits = self.tier.limits();
-        let share = |limit: u32| limit - limit * reserved_percent(class) / 100;
+        let share = |limit: u32| limit - limit * reserved_percent(class, cost.kind()) / 100;
         let (shared, transactions) = self.cost(cost);
         self.shared.forget(now);
         let own = cost.transactions.map_or(Duration::ZERO, |(account, _)| {
@@ -308,6 +329,17 @@ impl Budget {
         self.lock().tier
     }
 
+    /// Returns how many requests wait, and how long the one whose turn is next still has to, in venue time; `None` when
+    /// none waits.
+    pub fn queue(&self) -> Option<(usize, Duration)> {
+        let now = self.now();
+        let mut state = self.lock();
+        let (rank, cost) = state.waiting.first_key_value().map(|(rank, cost)| (*rank, *cost))?;
+        let (shared, own) = state.waits(now, rank.0.0, cost);
+        let held = state.blocked_until.max(state.cool_until).saturating_sub(now);
+        Some((state.waiting.len(), shared.max(own).max(held)))
+    }
+
     /// Changes the tier, once the venue has told it.
     pub fn set_tier(&self, tier: Tier) {
         let mut state = self.lock();
@@ -354,7 +386,7 @@ impl Budget {
     fn enqueue(&self, class: Class, cost: Cost) -> Waiter<'_> {
         let mut state = self.lock();
         state.next_ticket += 1;
-        let rank = Rank(std::cmp::Reverse(class), state.next_ticket);
+        let rank = Rank(std::cmp::Reverse(class), cost.kind(), state.next_ticket);
         state.waiting.insert(rank, cost);
         Waiter { budget: self, rank }
     }
@@ -404,7 +436,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rt::{Anchor, Tasks};
+    use crate::rt::{Anchor, Tasks, real_sleep};
 
     const READ: Cost = Cost { weight: 300, transactions: None };
     const NOW: Duration = Duration::ZERO;
@@ -450,6 +482,30 @@ mod tests {
         assert!(*granted.last().unwrap() < Duration::from_secs(200), "{:?}", granted.last());
     }
 
+    /// R-23, F-27: the looks of pairs in doubt never keep another pair from hedging.
+    #[tokio::test(start_paused = true)]
+    async fn r_23_reads_leave_room_for_transactions_of_their_class() {
+        for (tier, rest) in [(Tier::Standard, 3), (Tier::Premium, 200)] {
+            let budget = budget(tier);
+            spend_all(&budget, Class::Hedge, READ).await;
+            assert_eq!(spend_all(&budget, Class::Hedge, send(1)).await, rest, "{tier:?}");
+        }
+        let budget = budget(Tier::Standard);
+        spend_all(&budget, Class::Emergency, READ).await;
+        let mut tasks = Tasks::default();
+        let served = Arc::new(Mutex::new(Vec::new()));
+        for cost in [READ, send(1)] {
+            let (budget, served) = (budget.clone(), Arc::clone(&served));
+            tasks.spawn("waiter", async move {
+                budget.acquire(Class::Hedge, cost, Duration::from_secs(600)).await.unwrap();
+                served.lock().unwrap().push(cost.kind());
+            });
+            tokio::task::yield_now().await;
+        }
+        tasks.join().await;
+        assert_eq!(*served.lock().unwrap(), [Kind::Transaction, Kind::Read]);
+    }
+
     /// whoever has the higher class is served first, however late it came.
     #[tokio::test(start_paused = true)]
     async fn r_23_waiting_callers_are_served_by_class() {
@@ -468,6 +524,26 @@ mod tests {
         tasks.join().await;
         let order = [Class::Emergency, Class::Cancel, Class::Hedge, Class::Place, Class::Read];
         assert_eq!(*served.lock().unwrap(), order);
+    }
+
+    /// An operator is told how many wait, and for how long.
+    #[tokio::test(start_paused = true)]
+    async fn the_queue_says_when_the_next_may_go() {
+        let budget = budget(Tier::Standard);
+        assert_eq!(budget.queue(), None);
+        spend_all(&budget, Class::Read, READ).await;
+        real_sleep(Duration::from_secs(19)).await;
+        let mut tasks = Tasks::default();
+        for _ in 0..3 {
+            let budget = budget.clone();
+            tasks.spawn("waiter", async move {
+                budget.acquire(Class::Read, READ, Duration::from_secs(600)).await.unwrap();
+            });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(budget.queue(), Some((3, Duration::from_secs(41))));
+        tasks.join().await;
+        assert_eq!(budget.queue(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
+use super::budget::BudgetError;
+
 /// Why a request to the venue failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum VenueError {
-    /// The request never left this process (no connection, no budget, bad configuration).
+    /// The request waited for budget for as long as it may, and never left this process.
+    #[error("{endpoint} was not sent: {source}")]
+    NoBudget {
+        /// Path of the endpoint.
+        endpoint: &'static str,
+        /// Who waited, and how long.
+        source: BudgetError,
+    },
+    /// The request never left this process (no connection, a block that is waited out, bad configuration).
     #[error("{endpoint} was not sent: {reason}")]
     NotSent {
         /// Path of the endpoint.
@@ -76,7 +86,9 @@ impl VenueError {
     /// Returns what a *sender of a transaction* may do.
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::NotSent { .. } | Self::Throttled { .. } | Self::Blocked { .. } => Retry::Backoff,
+            Self::NotSent { .. } | Self::NoBudget { .. } | Self::Throttled { .. } | Self::Blocked { .. } => {
+                Retry::Backoff
+            }
             Self::OutcomeUnknown { .. } | Self::Malformed { .. } => Retry::AfterReconcile,
             Self::Rejected { .. } => Retry::Never,
         }

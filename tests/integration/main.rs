@@ -13,6 +13,7 @@ mod keys;
 mod lsp;
 mod lsp_client;
 mod lsp_life;
+mod many_pairs;
 mod online;
 mod plans;
 mod policy;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lighter_plan::engine::Memory;
 use lighter_plan::engine::outlook::{self, Outlook, Read};
-use lighter_plan::engine::reads::{self, CheckError, CheckInput};
+use lighter_plan::engine::reads::{self, CheckError, CheckInput, Tiers};
 use lighter_plan::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, SendResult, Step,
     decide, fold,
@@ -629,8 +629,8 @@ impl Run {
         });
         let (market, before) = (self.life().market.clone(), self.life().pair.checked.clone());
         self.life().tasks.push(Box::pin(async move {
-            let (owners, before) = ([None, None], before.as_deref());
-            let input = CheckInput { spec: &spec, market, keys, owners, now, before };
+            let (owners, before, tiers) = ([None, None], before.as_deref(), &Tiers::default());
+            let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers };
             match reads::check(&venue, &input).await {
                 Ok(checked) => Input::Event(Box::new(Event::CheckPassed(Box::new(checked)))),
                 Err(CheckError::Venue(error)) if error.retry() != Retry::Never => {

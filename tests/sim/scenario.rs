@@ -116,6 +116,8 @@ impl Scenario {
             on_stop: OnStop::CancelOpen,
             own_accounts: [LONG, SHORT].into_iter().collect(),
             shares_market: false,
+            legs: 2,
+            streams_within: Duration::from_secs(600),
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
         };

@@ -18,6 +18,10 @@ const ALERT_AGAIN: Duration = Duration::from_secs(60);
 /// can be subscribed and silent.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// How long at least for each leg of the run. One look takes three requests or a weight of 1,200, of 36 or 14,400 a minute
+/// for all reads: the routine of two hundred legs must leave half of that to what is asked in doubt.
+const LOOK_AGAIN_PER_LEG: Duration = Duration::from_secs(10);
+
 /// Starts and stops the naked clock, and raises the emergency when it reaches `max_naked`.
 pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
     let at = work.now();
@@ -156,6 +160,7 @@ fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timest
     let position = view.position.filter(|(lots, _)| *lots != leg.position).map(|(_, since)| since);
     let blind = ((!view.synced && view.live) || !view.nonces_known).then_some(work.pair.step_since);
     let stake = !leg.position.is_flat() || leg.live_orders().next().is_some();
-    let routine = view.synced_at.filter(|_| stake).map(|at| at.after(LOOK_AGAIN));
+    let spacing = LOOK_AGAIN.max(LOOK_AGAIN_PER_LEG.saturating_mul(work.spec.legs));
+    let routine = view.synced_at.filter(|_| stake).map(|at| at.after(spacing));
     intents.chain(orders).chain(position).chain(blind).chain(routine).min()
 }

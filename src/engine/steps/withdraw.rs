@@ -229,6 +229,8 @@ mod tests {
             on_stop: OnStop::Flatten,
             own_accounts: std::collections::BTreeSet::new(),
             shares_market: false,
+            legs: 2,
+            streams_within: Duration::from_secs(600),
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
         }

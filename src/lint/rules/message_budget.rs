@@ -1,7 +1,9 @@
 //! The message budget cannot carry the plan.
 
+use std::time::Duration;
+
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
-use crate::plan::{Severity, codes, messages_in_worst_minute};
+use crate::plan::{Severity, codes, format_duration, messages_in_worst_minute, start_up};
 
 pub(super) const RULE: Rule = Rule {
     id: codes::MESSAGE_BUDGET,
@@ -18,11 +20,15 @@ pub(super) const RULE: Rule = Rule {
 /// Requests a minute of a Standard account, transactions included.
 const STANDARD: u32 = 60;
 
+/// Nothing is told more exactly.
+const MINUTE: Duration = Duration::from_secs(60);
+
 fn check(input: &Input<'_>, report: &mut Report) {
-    let mut total = 0_u32;
+    let (mut total, mut pairs) = (0_u32, 0_u32);
     for (index, pair) in input.pairs() {
         let needed = messages_in_worst_minute(pair);
         total = total.saturating_add(needed);
+        pairs = pairs.saturating_add(1);
         let budget = pair.risk.max_messages_per_minute;
         if needed > budget {
             let message =
@@ -37,7 +43,9 @@ fn check(input: &Input<'_>, report: &mut Report) {
     }
     if total > STANDARD {
         let message = format!(
-            "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}"
+            "the worst minute of all pairs takes {total} messages, and a Standard account has {STANDARD}; \
+             its limits let the last pair quote after {}",
+            format_duration(start_up(pairs).standard.max(MINUTE))
         );
         let finding = report.add(&RULE, input.document.place("/pairs"), message);
         finding.severity = Severity::Warning;

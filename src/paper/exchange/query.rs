@@ -203,6 +203,17 @@ impl Exchange {
         account.txs.iter().rev().filter_map(|hash| self.txs.get(hash)).take(limit).cloned().collect()
     }
 
+    /// Returns a kept transaction by its place in the sequence.
+    pub fn transaction_at(&self, sequence: u64) -> Option<&TxRecord> {
+        self.txs.get(self.tx_order.get(&sequence)?)
+    }
+
+    /// Returns kept transactions of all accounts up to a place in the sequence, newest first.
+    pub fn transactions_to(&self, sequence: u64, limit: usize) -> Vec<TxRecord> {
+        let order = self.tx_order.range(..=sequence).rev();
+        order.filter_map(|(_, hash)| self.txs.get(hash)).take(limit).cloned().collect()
+    }
+
     /// Returns the withdrawals of an account, newest first.
     pub fn withdrawals(&self, account: AccountIndex) -> Vec<WithdrawalRecord> {
         self.newest_first(account, |account| &account.withdrawals)

@@ -134,8 +134,8 @@ pub struct Exchange {
     pub(super) pending: BTreeMap<(Timestamp, u64), PendingTx>,
     pub(super) inflight: Inflight,
     pub(super) txs: BTreeMap<TxHash, TxRecord>,
-    /// What is in `txs`, oldest first.
-    pub(super) tx_order: VecDeque<TxHash>,
+    /// What is in `txs`, by sequence.
+    pub(super) tx_order: BTreeMap<u64, TxHash>,
     pub(super) waiting: Waiting,
     /// What the exchange will do by itself, by time and order of planning.
     pub(super) errands: BTreeMap<(Timestamp, u64), Errand>,
@@ -175,7 +175,7 @@ impl Exchange {
             pending: BTreeMap::new(),
             inflight: Inflight::default(),
             txs: BTreeMap::new(),
-            tx_order: VecDeque::new(),
+            tx_order: BTreeMap::new(),
             waiting: Waiting::default(),
             errands: BTreeMap::new(),
             next_errand: 0,

@@ -179,13 +179,13 @@ impl Exchange {
 
     /// Keeps a transaction for look-ups, and forgets the oldest one when there are too many.
     pub(super) fn remember_tx(&mut self, record: TxRecord) {
-        let hash = record.hash;
+        self.tx_order.insert(record.sequence, record.hash);
         // The same bytes may come in again after a refusal that left their nonce free.
-        if self.txs.insert(hash, record).is_none() {
-            self.tx_order.push_back(hash);
+        if let Some(earlier) = self.txs.insert(record.hash, record) {
+            self.tx_order.remove(&earlier.sequence);
         }
         if self.tx_order.len() > TXS_MAX
-            && let Some(oldest) = self.tx_order.pop_front()
+            && let Some((_, oldest)) = self.tx_order.pop_first()
         {
             self.txs.remove(&oldest);
         }

@@ -61,6 +61,21 @@ pub struct LighterOptions {
     pub proxies: Option<Proxies>,
 }
 
+/// What waits for the venue's limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Requests that wait for the budget.
+    pub requests: usize,
+    /// Real time until the first of them may go.
+    pub next_request: Duration,
+    /// Feeds that deliver.
+    pub feeds_up: usize,
+    /// Feeds that are asked for, or will be.
+    pub feeds_wanted: usize,
+    /// Real time that the limits give the missing ones at least.
+    pub feeds_left: Duration,
+}
+
 /// Why no client could be made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SetupError {
@@ -82,6 +97,7 @@ pub(super) struct Shared<T, C> {
     pub(super) oddities: Oddities,
     pub(super) options: StreamOptions,
     pub(super) pacer: streams::Pacer,
+    pub(super) coverage: Arc<streams::Coverage>,
     pub(super) desk: Desk,
     pub(super) survey: Survey,
     markets: RwLock<Option<Arc<Markets>>>,
@@ -139,6 +155,7 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
             connect,
             tokens: Tokens::new(credentials, clock.clone()),
             pacer: streams::Pacer::new(clock.clone()),
+            coverage: Arc::default(),
             clock,
             oddities: Oddities::default(),
             desk: Desk::new(options.order_entry),
@@ -163,6 +180,20 @@ impl<T: Transport, C: Connect> LighterVenue<T, C> {
     /// Returns the request budget, for display.
     pub fn budget(&self) -> &Budget {
         self.shared.http.budget()
+    }
+
+    /// Returns what is under way and has to wait for the venue's limits, for display.
+    pub fn waits(&self) -> Waits {
+        let (feeds_up, feeds_wanted) = self.shared.coverage.counts();
+        let queue = self.shared.http.budget().queue();
+        let scale = self.shared.clock.scale();
+        Waits {
+            requests: queue.map_or(0, |(requests, _)| requests),
+            next_request: queue.map_or(Duration::ZERO, |(_, next)| next / scale),
+            feeds_up,
+            feeds_wanted,
+            feeds_left: self.shared.pacer.to_subscribe(feeds_wanted.saturating_sub(feeds_up)) / scale,
+        }
     }
 
     /// Returns where this client connects to.

@@ -11,7 +11,7 @@ use super::parse::ParseError;
 use super::transport::{Transport, TransportError};
 use super::wire::{Envelope, object};
 use crate::rt::Clock;
-use crate::venue::{Budget, Class, Cost, VenueError};
+use crate::venue::{Budget, BudgetError, Class, Cost, VenueError};
 
 /// How much of an unreadable body an error quotes.
 const QUOTED: usize = 160;
@@ -162,7 +162,12 @@ impl<T: Transport> Http<T> {
         effect: Effect,
     ) -> Result<(), VenueError> {
         let granted = self.budget.acquire(class, cost, queue_limit(class, effect)).await;
-        granted.map_err(|error| VenueError::NotSent { endpoint: endpoint.path, reason: error.to_string() })
+        granted.map_err(|source| match source {
+            BudgetError::Spent { .. } => VenueError::NoBudget { endpoint: endpoint.path, source },
+            BudgetError::Blocked { .. } | BudgetError::Cooling { .. } => {
+                VenueError::NotSent { endpoint: endpoint.path, reason: source.to_string() }
+            }
+        })
     }
 
     /// Sends `call` and reads its answer as `A`.

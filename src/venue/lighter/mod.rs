@@ -26,7 +26,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use client::{BATCH_MAX, LighterOptions, LighterVenue, SetupError};
+pub use client::{BATCH_MAX, LighterOptions, LighterVenue, SetupError, Waits};
 pub use endpoints::{EndpointError, NetworkEndpoints};
 pub use oddities::Oddities;
 pub use orders::OrderEntry;

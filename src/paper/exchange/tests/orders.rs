@@ -322,8 +322,14 @@ fn old_transactions_are_forgotten() {
     for n in 0..100_000_u64 {
         let mut bytes = [0; 40];
         bytes[..8].copy_from_slice(&n.to_le_bytes());
-        bench.exchange.remember_tx(TxRecord { hash: TxHash::new(bytes), ..record.clone() });
+        let sequence = record.sequence + 1 + n;
+        bench.exchange.remember_tx(TxRecord { hash: TxHash::new(bytes), sequence, ..record.clone() });
     }
+    let newest = bench.exchange.transactions_to(u64::MAX, 3);
+    let last = record.sequence + 100_000;
+    assert_eq!(newest.iter().map(|tx| tx.sequence).collect::<Vec<_>>(), [last, last - 1, last - 2]);
+    assert_eq!(bench.exchange.transactions_to(last - 7, 1)[0].sequence, last - 7);
+    assert!(bench.exchange.transaction_at(record.sequence).is_none());
     assert!(bench.exchange.transaction(&first.hash).is_none());
     assert_eq!(bench.exchange.txs.len(), 100_000);
 }

@@ -176,21 +176,12 @@ pub(super) fn tx(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
         }
         "sequence_index" => {
             let sequence: u64 = value.parse().map_err(|_| Refusal::param("value is not a number"))?;
-            all(view).into_iter().find(|tx| tx.sequence == sequence)
+            view.exchange.transaction_at(sequence).cloned()
         }
         _ => return Err(Refusal::param("by")),
     };
     let found = found.ok_or_else(Refusal::transaction_not_found)?;
     Ok(wire::transaction(&found, &owner_of(view, &found)))
-}
-
-/// Returns every transaction, newest first.
-fn all(view: &View<'_>) -> Vec<TxRecord> {
-    let accounts = view.exchange.account_indices().into_iter();
-    let mut txs: Vec<TxRecord> =
-        accounts.flat_map(|account| view.exchange.account_transactions(account, usize::MAX)).collect();
-    txs.sort_by_key(|tx| std::cmp::Reverse(tx.sequence));
-    txs
 }
 
 fn listed(view: &View<'_>, params: &Params, mut txs: Vec<TxRecord>) -> Result<Json, Refusal> {
@@ -204,7 +195,8 @@ fn listed(view: &View<'_>, params: &Params, mut txs: Vec<TxRecord>) -> Result<Js
 }
 
 pub(super) fn txs(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {
-    listed(view, params, all(view))
+    let (start, limit) = (params.int::<u64>("index")?, params.limit(100)?);
+    listed(view, params, view.exchange.transactions_to(start.unwrap_or(u64::MAX), limit))
 }
 
 pub(super) fn account_txs(view: &View<'_>, params: &Params) -> Result<Json, Refusal> {

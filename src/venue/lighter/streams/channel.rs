@@ -19,6 +19,14 @@ pub(super) enum Phase {
     Live,
 }
 
+/// A question whether a channel is still served.
+#[derive(Debug)]
+pub(super) struct Probe {
+    /// When it left.
+    pub(super) at: Duration,
+    pub(super) _permit: Permit,
+}
+
 /// A channel and its clocks, which count real time since the start of the process' clock.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -31,7 +39,7 @@ pub(super) struct Channel {
     /// Last frame with content.
     pub(super) moved: Duration,
     /// A probe without an answer yet.
-    pub(super) probe: Option<Permit>,
+    pub(super) probe: Option<Probe>,
     /// Subscriptions without a snapshot in a row.
     pub(super) attempts: u32,
     /// When the token of the running subscription must be replaced, in venue time.
@@ -94,8 +102,8 @@ impl Channel {
         matches!(self.feed, Feed::Txs(_) | Feed::Notices(_))
     }
 
-    /// Judges the silence of a live channel at `now`.
-    pub(super) fn freshness(&self, now: Duration, options: &StreamOptions) -> Freshness {
+    /// Judges the silence of a live channel at `now`; `spacing` is how long an account's feed is left alone at least.
+    pub(super) fn freshness(&self, now: Duration, options: &StreamOptions, spacing: Duration) -> Freshness {
         if !matches!(self.phase, Phase::Live) {
             return Freshness::Fresh;
         }
@@ -103,7 +111,7 @@ impl Channel {
             // Statistics come every second by themselves: an answer to a probe does not make up for them for long.
             Feed::Stats(_) => (options.market_silence, Some(2 * options.market_silence)),
             Feed::Book(_) => (options.market_silence, None),
-            _ => (options.account_silence, None),
+            _ => return self.quiet(now, options.account_silence / 2, spacing),
         };
         let silent = now.saturating_sub(self.heard);
         let still = now.saturating_sub(self.moved);
@@ -113,6 +121,21 @@ impl Channel {
             Freshness::Probe
         } else {
             Freshness::Fresh
+        }
+    }
+
+    /// Returns when the probe that is under way left; zero when there is none.
+    pub(super) fn asked(&self) -> Duration {
+        self.probe.as_ref().map_or(Duration::ZERO, |probe| probe.at)
+    }
+
+    /// Silence of an account means nothing by itself: only a probe that left and was not answered `within` does. So a
+    /// process with many accounts, which has to wait for the right to ask, takes none of them for dead.
+    fn quiet(&self, now: Duration, within: Duration, spacing: Duration) -> Freshness {
+        match &self.probe {
+            Some(probe) if now.saturating_sub(probe.at) >= within => Freshness::Stale,
+            None if now.saturating_sub(self.heard) >= within.max(spacing) => Freshness::Probe,
+            Some(_) | None => Freshness::Fresh,
         }
     }
 }

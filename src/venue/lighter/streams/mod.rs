@@ -5,6 +5,7 @@
 
 mod book;
 mod channel;
+mod coverage;
 mod decode;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzzing;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+pub(super) use coverage::Coverage;
 pub(super) use pacer::Pacer;
 
 use self::outbox::Outbox;
@@ -38,6 +40,9 @@ use crate::venue::{Feed, Subscription, VenueEvent};
 /// and everything else waits in the queue behind it.
 const HANDED_OVER: usize = 64;
 
+/// Feeds of one account.
+const ACCOUNT_FEEDS: usize = 6;
+
 /// First and longest wait before a reconnect.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -48,7 +53,7 @@ pub(super) const GOOD_LIFE: Duration = Duration::from_secs(20);
 /// Time limits and sizes of the streams, in real time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
-    /// Subscriptions a connection carries; the venue allows 500.
+    /// Subscriptions a connection carries; the venue allows 500. An account's are never spread over two.
     pub per_connection: usize,
     /// To connect, with TLS and the handshake.
     pub connect_within: Duration,
@@ -69,14 +74,16 @@ pub struct StreamOptions {
 impl Default for StreamOptions {
     fn default() -> Self {
         Self {
-            per_connection: 100,
+            // 50 accounts. Every connection takes messages for its own pings, of 200 a minute for all.
+            per_connection: 300,
             connect_within: Duration::from_secs(10),
             answer_within: Duration::from_secs(10),
             ping_every: Duration::from_secs(30),
             pong_within: Duration::from_secs(10),
             // A quiet book is probed every 10 s, which is 6 of 200 messages a minute.
             market_silence: Duration::from_secs(20),
-            // A zombie of the account feeds alone is found in minutes; the engine's own reads find it sooner.
+            // A zombie of all account feeds of a connection is found in minutes, one of a single feed when its turn comes;
+            // the engine's own reads find it sooner.
             account_silence: Duration::from_secs(240),
             // A hedge lives for 5 to 8 s: the second way must still have most of it.
             transaction_within: Duration::from_secs(2),
@@ -87,16 +94,19 @@ impl Default for StreamOptions {
 /// Says what happens to feeds, once each.
 pub(super) struct Emitter {
     outbox: Arc<Outbox>,
+    coverage: Arc<Coverage>,
     down: BTreeSet<Feed>,
 }
 
 impl Emitter {
     fn up(&mut self, feed: Feed) {
         self.down.remove(&feed);
+        self.coverage.up(feed);
         self.outbox.push(VenueEvent::Up(feed));
     }
 
     fn down(&mut self, feed: Feed, reason: &str) {
+        self.coverage.down(feed);
         if self.down.insert(feed) {
             tracing::warn!(?feed, reason, "a feed is down");
             self.outbox.push(VenueEvent::Down(feed, reason.to_owned()));
@@ -107,7 +117,7 @@ impl Emitter {
 /// Returns the feeds of each connection.
 fn shards(what: &Subscription, per_connection: usize) -> Vec<Vec<Feed>> {
     let markets: Vec<_> = what.markets.iter().flat_map(|m| [Feed::Book(*m), Feed::Stats(*m)]).collect();
-    let account = |a| {
+    let account = |a| -> [Feed; ACCOUNT_FEEDS] {
         [
             Feed::Orders(a),
             Feed::Trades(a),
@@ -118,9 +128,16 @@ fn shards(what: &Subscription, per_connection: usize) -> Vec<Vec<Feed>> {
         ]
     };
     let accounts: Vec<_> = what.accounts.iter().copied().flat_map(account).collect();
-    let chunks =
-        |feeds: Vec<Feed>| feeds.chunks(per_connection.max(1)).map(<[Feed]>::to_vec).collect::<Vec<_>>();
-    chunks(markets).into_iter().chain(chunks(accounts)).collect()
+    let mut shards: Vec<_> = markets.chunks(per_connection.max(1)).map(<[Feed]>::to_vec).collect();
+    // Dealt out in turn: connections subscribe side by side, so the first pairs of a plan are the first to be up. Two
+    // accounts stay together, because a pair that loses one leg's streams is no better than one that loses both.
+    let pairs_each = (per_connection / (2 * ACCOUNT_FEEDS)).max(1);
+    let pairs: Vec<_> = accounts.chunks(2 * ACCOUNT_FEEDS).collect();
+    let connections = pairs.len().div_ceil(pairs_each);
+    shards.extend((0..connections).map(|first| {
+        pairs.iter().skip(first).step_by(connections).flat_map(|pair| pair.iter().copied()).collect()
+    }));
+    shards
 }
 
 /// Starts the streams of `what`. They end when the receiver is dropped, or with `tasks`.
@@ -132,8 +149,11 @@ pub(super) fn start<T: Transport, C: Connect>(
     let (sender, receiver) = mpsc::channel(HANDED_OVER);
     let outbox = Arc::new(Outbox::default());
     let stop = Cancel::default();
+    shared.pacer.expect(what.markets.len(), what.accounts.len() * ACCOUNT_FEEDS);
     for feeds in shards(what, shared.options.per_connection) {
-        let emitter = Emitter { outbox: Arc::clone(&outbox), down: BTreeSet::new() };
+        shared.coverage.want(&feeds);
+        let (outbox, coverage) = (Arc::clone(&outbox), Arc::clone(&shared.coverage));
+        let emitter = Emitter { outbox, coverage, down: BTreeSet::new() };
         let (shared, stop) = (Arc::clone(shared), stop.clone());
         tasks.spawn("venue-stream", async move {
             tokio::select! {

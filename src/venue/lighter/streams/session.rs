@@ -9,8 +9,9 @@ use serde_json::json;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::channel::{Channel, Freshness, Phase};
+use super::channel::{Channel, Freshness, Phase, Probe};
 use super::decode::{self, FrameKind};
+use super::pacer::Errand;
 use super::{Emitter, StreamOptions};
 use crate::model::AccountIndex;
 use crate::rt::{real_sleep, real_timeout};
@@ -163,7 +164,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
             self.subscribe_if_due(index).await?;
             self.probe_if_silent(index).await?;
         }
-        Ok(())
+        self.probe_if_all_silent().await
     }
 
     /// our own pings find a dead connection that the system still believes in.
@@ -215,7 +216,8 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
             self.emitter.down(feed, "no key of this account is here to make its token");
             return Ok(());
         };
-        let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
+        let errand = if message.get("auth").is_some() { Errand::Account } else { Errand::Market };
+        let Some(permit) = self.shared.pacer.message(errand) else { return Ok(()) };
         if unsubscribe {
             let name = self.channels[index].name.clone();
             self.shared.pacer.sent();
@@ -246,7 +248,7 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
     async fn probe_if_silent(&mut self, index: usize) -> Result<(), End> {
         let now = self.now();
         let channel = &self.channels[index];
-        match channel.freshness(now, self.options()) {
+        match channel.freshness(now, self.options(), self.shared.pacer.probe_spacing()) {
             Freshness::Fresh => Ok(()),
             Freshness::Stale => {
                 let (feed, name) = (channel.feed, channel.name.clone());
@@ -255,15 +257,40 @@ impl<'a, T: Transport, C: Connect, S: ByteStream> Session<'a, T, C, S> {
                 Err(End::Broken(reason))
             }
             Freshness::Probe => {
-                let renew_at = channel.renew_at;
-                let Some(message) = self.subscribe_message(index) else { return Ok(()) };
-                // The running subscription keeps the token that it was made with.
-                self.channels[index].renew_at = renew_at;
-                let Some(permit) = self.shared.pacer.message() else { return Ok(()) };
-                self.channels[index].probe = Some(permit);
-                self.send(message).await
+                let errand = if channel.account().is_some() { Errand::Probe } else { Errand::Market };
+                self.probe(index, errand).await
             }
         }
+    }
+
+    async fn probe(&mut self, index: usize, errand: Errand) -> Result<(), End> {
+        let renew_at = self.channels[index].renew_at;
+        let Some(message) = self.subscribe_message(index) else { return Ok(()) };
+        // The running subscription keeps the token that it was made with.
+        self.channels[index].renew_at = renew_at;
+        let Some(permit) = self.shared.pacer.message(errand) else { return Ok(()) };
+        self.channels[index].probe = Some(Probe { at: self.now(), _permit: permit });
+        self.send(message).await
+    }
+
+    /// with many accounts it takes long until it is a channel's turn to be probed. A connection that has forgotten
+    /// all of its subscriptions is found as soon as ever, by one of them.
+    async fn probe_if_all_silent(&mut self) -> Result<(), End> {
+        match self.longest_silent() {
+            // It stands for all, so it does not wait behind their subscriptions.
+            Some(index) => self.probe(index, Errand::Account).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the live account channel that was heard of first, when none was heard of or asked lately.
+    fn longest_silent(&self) -> Option<usize> {
+        let live = |channel: &Channel| channel.account().is_some() && matches!(channel.phase, Phase::Live);
+        let accounts = self.channels.iter().enumerate().filter(|(_, channel)| live(channel));
+        let last = accounts.clone().map(|(_, channel)| channel.heard.max(channel.asked())).max()?;
+        let quiet = self.now().saturating_sub(last) >= self.options().account_silence / 2;
+        let longest = accounts.min_by_key(|(_, channel)| channel.heard);
+        longest.filter(|_| quiet).map(|(index, _)| index)
     }
 
     // ---- frames -----------------------------------------------------------------------------------------------

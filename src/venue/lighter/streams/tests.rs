@@ -578,6 +578,6 @@ fn feeds_are_spread_over_connections() {
         accounts: (0..40).map(AccountIndex::new).collect(),
     };
     let shards = shards(&what, 100);
-    assert_eq!(shards.iter().map(Vec::len).collect::<Vec<_>>(), [4, 100, 100, 40]);
+    assert_eq!(shards.iter().map(Vec::len).collect::<Vec<_>>(), [4, 84, 84, 72]);
     assert!(super::shards(&Subscription::default(), 100).is_empty());
 }
