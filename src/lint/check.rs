@@ -19,7 +19,8 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// The network that the file names, also when something else is wrong; `None` when that cannot be read.
     pub network: Option<Network>,
-    /// What the plan does, as rules about several files see it; `None` when it is not sound.
+    /// What the plan does, as rules about several files see it; `None` when it is not sound, and on
+    /// paper.
     pub footprint: Option<Footprint>,
     /// What is wrong, in the order of the file.
     pub findings: Vec<Finding>,
@@ -87,7 +88,9 @@ pub fn check_with(
     let sound = faults.is_empty() && findings.iter().all(|finding| finding.severity < Severity::Error);
     let covered = document.covered_text(source);
     let plan = plan.filter(|_| sound);
-    let footprint = plan.as_ref().map(|plan| Footprint::of(plan, &document, source, markets));
+    // Runs on paper never meet: each has an exchange of its own.
+    let real = plan.as_ref().filter(|plan| plan.network != Network::Paper);
+    let footprint = real.map(|plan| Footprint::of(plan, &document, source, markets));
     Checked { plan, network, footprint, findings, ignored, faults, covered }
 }
 
