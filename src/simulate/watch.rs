@@ -1,21 +1,24 @@
 //! What must hold at every moment, whatever goes wrong (DESIGN §8).
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
-use lighter_plan::engine::{
+use crate::engine::{
     Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, Step,
     View, fold,
 };
-use lighter_plan::model::{
+use crate::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, OrderIndex, Price, Side, Size, Timestamp, TradeKind,
     TxHash, Usdc, WithdrawStatus,
 };
-use lighter_plan::paper::exchange::{Exchange, ExchangeEvent, TxOutcome};
+use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome};
 use rust_decimal::Decimal;
 
 use super::host::Life;
-use super::scenario::{LONG, SHORT, Scenario};
+use super::scenario::Scenario;
+use super::violation::{Invariant, Violation};
 
 /// Rows of the trace that a failure shows.
 const TRACE: usize = 120;
@@ -24,8 +27,12 @@ const SENDINGS_MAX: u32 = 1_500;
 /// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
 const NOTICE: Duration = Duration::from_secs(15);
 
-pub(crate) struct Watch {
+/// Watches one run from outside: what the engine writes, what the venue does.
+pub struct Watch {
     spec: PairSpec,
+    /// The first thing that did not hold; what follows from it is not looked at.
+    breach: OnceCell<(Invariant, String)>,
+    traced: bool,
     name: String,
     seed: u64,
     trace: VecDeque<String>,
@@ -43,16 +50,19 @@ pub(crate) struct Watch {
     told: bool,
     looked_at: Option<Timestamp>,
     /// Whether the minute's messages were spent when the pair began to withdraw.
-    pub(crate) withdrawal_waited: bool,
-    pub(crate) emergencies: u32,
-    pub(crate) alerts: u32,
-    pub(crate) kinds: BTreeMap<String, u32>,
+    pub withdrawal_waited: bool,
+    /// Emergencies told.
+    pub emergencies: u32,
+    /// Alerts told.
+    pub alerts: u32,
 }
 
 impl Watch {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
             spec: scenario.spec.clone(),
+            breach: OnceCell::new(),
+            traced: scenario.traced,
             name: scenario.name.clone(),
             seed: scenario.seed,
             trace: VecDeque::new(),
@@ -70,33 +80,57 @@ impl Watch {
             withdrawal_waited: false,
             emergencies: 0,
             alerts: 0,
-            kinds: BTreeMap::new(),
         }
     }
 
-    /// Stops the test with what led here.
-    pub(crate) fn fail(&self, what: &str) -> ! {
-        panic!("seed {} ({}): {what}\n{}", self.seed, self.name, self.trace());
+    /// Notes that an invariant does not hold. The host stops at its next point.
+    pub(crate) fn fail(&self, invariant: Invariant, what: impl Into<String>) {
+        // Only the first counts.
+        let _ = self.breach.set((invariant, what.into()));
+    }
+
+    /// Returns whether something did not hold.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.breach.get().is_some()
+    }
+
+    /// Returns what did not hold.
+    pub(crate) fn violation(&self) -> Option<Violation> {
+        self.breach.get().map(|(invariant, what)| Violation {
+            invariant: *invariant,
+            seed: self.seed,
+            scenario: self.name.clone(),
+            what: what.clone(),
+            trace: self.trace(),
+        })
     }
 
     /// Returns what happened last, line by line.
-    pub(crate) fn trace(&self) -> String {
+    pub fn trace(&self) -> String {
         let rows: Vec<_> = self.trace.iter().map(String::as_str).collect();
         rows.join("\n")
     }
 
-    fn must(&self, holds: bool, what: impl FnOnce() -> String) {
+    fn must(&self, invariant: Invariant, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
-            self.fail(&what());
+            self.fail(invariant, what());
         }
     }
 
-    pub(crate) fn note(&mut self, now: Timestamp, text: &str) {
+    /// Adds a line to the trace of a run that keeps one.
+    pub(crate) fn note(&mut self, now: Timestamp, text: fmt::Arguments<'_>) {
+        if !self.traced {
+            return;
+        }
         if self.trace.len() == TRACE {
             self.trace.pop_front();
         }
         let at = now.to_string();
         self.trace.push_back(format!("{} {text}", at.get(11..23).unwrap_or(&at)));
+    }
+
+    fn is_ours(&self, account: AccountIndex) -> bool {
+        LegSide::BOTH.iter().any(|side| self.spec.leg(*side).account == account)
     }
 
     pub(crate) const fn foreign_hand(&mut self) {
@@ -105,40 +139,44 @@ impl Watch {
 
     /// 1. No byte leaves before its intent is durable.
     pub(crate) fn sent(&mut self, now: Timestamp, intent: &Intent) {
-        self.note(now, &format!("  send {} {:?} {:?}", intent.id.0, intent.leg, intent.purpose));
-        self.must(self.journaled.contains(&intent.tx_info), || "bytes left without an intent".to_owned());
+        self.note(now, format_args!("  send {} {:?} {:?}", intent.id.0, intent.leg, intent.purpose));
+        self.must(Invariant::IntentFirst, self.journaled.contains(&intent.tx_info), || {
+            "bytes left without an intent".to_owned()
+        });
         self.sendings += 1;
-        self.must(self.sendings < SENDINGS_MAX, || "endless sending".to_owned());
+        self.must(Invariant::ComesToRest, self.sendings < SENDINGS_MAX, || "endless sending".to_owned());
     }
 
     pub(crate) fn bytes_arrive(&self, tx_info: &str) {
-        self.must(self.journaled.contains(tx_info), || "bytes arrived without an intent".to_owned());
+        self.must(Invariant::IntentFirst, self.journaled.contains(tx_info), || {
+            "bytes arrived without an intent".to_owned()
+        });
     }
 
     /// 2. and 3.: what the venue did.
     pub(crate) fn venue_events(&mut self, events: &[ExchangeEvent]) {
         for event in events {
             match event {
-                ExchangeEvent::Tx(row) if [LONG, SHORT].contains(&row.account) => {
+                ExchangeEvent::Tx(row) if self.is_ours(row.account) => {
                     let Some(at) = row.executed_at else { continue };
                     self.note(
                         at,
-                        &format!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome),
+                        format_args!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome),
                     );
                     let used = !matches!(row.outcome, TxOutcome::Failed { nonce_used: false, .. });
                     let key = (row.account, row.api_key_index, row.nonce);
                     if used {
                         let first = self.nonces.insert(key);
-                        self.must(first, || format!("nonce {key:?} executed twice"));
+                        self.must(Invariant::OnceOnly, first, || format!("nonce {key:?} executed twice"));
                     }
                     if row.outcome == TxOutcome::Executed {
                         let times = self.executed.entry(row.hash).or_default();
                         *times += 1;
                         let once = *times == 1;
-                        self.must(once, || format!("{} executed twice", row.hash));
+                        self.must(Invariant::OnceOnly, once, || format!("{} executed twice", row.hash));
                     }
                 }
-                ExchangeEvent::Order(order) if [LONG, SHORT].contains(&order.owner) => {
+                ExchangeEvent::Order(order) if self.is_ours(order.owner) => {
                     let text = format!(
                         "    venue {} order {:?} {} {:?} filled {} of {}",
                         order.owner,
@@ -148,14 +186,16 @@ impl Watch {
                         order.filled.lots(),
                         order.initial.lots()
                     );
-                    self.note(order.updated_at, &text);
+                    self.note(order.updated_at, format_args!("{text}"));
                     let Some(client) = order.client_order_index else { continue };
                     let first = *self.clients.entry((order.owner, client)).or_insert(order.order_index);
-                    self.must(first == order.order_index, || format!("client order index {client} twice"));
+                    self.must(Invariant::OnceOnly, first == order.order_index, || {
+                        format!("client order index {client} twice")
+                    });
                 }
                 ExchangeEvent::Trade(row) => {
                     let trade = &row.trade;
-                    let ours = |account: AccountIndex| [LONG, SHORT].contains(&account);
+                    let ours = |account| self.is_ours(account);
                     let both = ours(trade.ask_account) && ours(trade.bid_account);
                     if ours(trade.ask_account) || ours(trade.bid_account) {
                         let text = format!(
@@ -165,9 +205,11 @@ impl Watch {
                             trade.bid_account,
                             trade.size.lots()
                         );
-                        self.note(trade.timestamp, &text);
+                        self.note(trade.timestamp, format_args!("{text}"));
                     }
-                    self.must(!(both && trade.kind == TradeKind::Trade), || "own accounts traded".to_owned());
+                    self.must(Invariant::NotOurselves, !(both && trade.kind == TradeKind::Trade), || {
+                        "own accounts traded".to_owned()
+                    });
                 }
                 _ => {}
             }
@@ -183,28 +225,13 @@ impl Watch {
         view: &View,
         venue: &Exchange,
     ) {
-        let kind = match entry {
-            Entry::Intent(intent) => format!("intent {}", purpose(&intent.purpose)),
-            Entry::Settled { outcome, .. } => match outcome {
-                Outcome::Executed => "settled executed".to_owned(),
-                Outcome::Failed { code, .. } => format!("settled failed {code:?}"),
-                Outcome::Dead { code, .. } => format!("settled dead {code:?}"),
-            },
-            Entry::Order { status, .. } => format!("order {status:?}"),
-            Entry::Step { to, .. } => {
-                let text = format!("{to:?}");
-                format!("step {}", text.split(['{', '\"']).next().unwrap_or_default())
-            }
-            other => other.kind().to_owned(),
-        };
-        *self.kinds.entry(kind).or_default() += 1;
         match entry {
             Entry::Intent(intent) => {
                 let text = format!(
                     "intent {} {:?} {:?} nonce {} {:?}",
                     intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
                 );
-                self.note(now, &text);
+                self.note(now, format_args!("{text}"));
                 self.journaled.insert(intent.tx_info.clone());
                 self.messages(intent, pair);
                 self.intent(intent, pair, view, venue);
@@ -212,20 +239,20 @@ impl Watch {
             Entry::Emergency { .. } => {
                 self.emergencies += 1;
                 self.told = true;
-                self.note(now, &format!("{entry:?}"));
+                self.note(now, format_args!("{entry:?}"));
             }
             Entry::Alert { .. } => {
                 self.alerts += 1;
-                self.must(self.alerts < 200, || "endless alerts".to_owned());
-                self.note(now, &format!("{entry:?}"));
+                self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
+                self.note(now, format_args!("{entry:?}"));
             }
-            Entry::Checked(_) => self.note(now, "checked"),
+            Entry::Checked(_) => self.note(now, format_args!("checked")),
             Entry::Step { to: Step::Withdraw, .. } => {
                 let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
                 self.withdrawal_waited |= spent >= self.spec.plan.risk.max_messages_per_minute as usize;
-                self.note(now, &format!("{entry:?}"));
+                self.note(now, format_args!("{entry:?}"));
             }
-            other => self.note(now, &format!("{other:?}")),
+            other => self.note(now, format_args!("{other:?}")),
         }
         if let Entry::Settled { intent, leg, outcome, .. } = entry {
             self.settled(*intent, *leg, outcome, pair);
@@ -237,9 +264,13 @@ impl Watch {
         let Some(intent) = pair.leg(leg).unsettled.get(&id) else { return };
         let executed = self.executed.contains_key(&intent.hash);
         match outcome {
-            Outcome::Executed => self.must(executed, || format!("intent {} was not executed", id.0)),
+            Outcome::Executed => {
+                self.must(Invariant::OnceOnly, executed, || format!("intent {} was not executed", id.0))
+            }
             Outcome::Failed { .. } | Outcome::Dead { .. } => {
-                self.must(!executed, || format!("intent {} was executed, yet {outcome:?}", id.0));
+                self.must(Invariant::OnceOnly, !executed, || {
+                    format!("intent {} was executed, yet {outcome:?}", id.0)
+                });
             }
         }
     }
@@ -259,7 +290,7 @@ impl Watch {
             Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) => false,
             Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => false,
         };
-        self.must(within || reduces, || {
+        self.must(Invariant::MessageBudget, within || reduces, || {
             format!("intent {} is number {sent} within a minute, and the plan allows {budget}", intent.id.0)
         });
     }
@@ -271,21 +302,25 @@ impl Watch {
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
             let held = venue.account(intent.account).expect("own account");
             let flat = held.positions.iter().all(|row| row.position.is_flat());
-            self.must(flat && pair.is_flat(), || "a withdrawal from an account that is not flat".to_owned());
+            self.must(Invariant::FlatWithdrawal, flat && pair.is_flat(), || {
+                "a withdrawal from an account that is not flat".to_owned()
+            });
             let once = !matches!(
                 pair.leg(intent.leg).withdrawal,
                 Some(LegWithdrawal::Sent { .. } | LegWithdrawal::Seen { .. })
             );
-            self.must(once, || "a second withdrawal".to_owned());
+            self.must(Invariant::OnceOnly, once, || "a second withdrawal".to_owned());
         }
     }
 
     fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
         let range = Price::MIN.ticks()..=Price::MAX.ticks();
-        self.must(terms.size > Size::ZERO && range.contains(&terms.price.ticks()), || {
-            "off the grid".to_owned()
-        });
-        self.must(terms.reduce_only || !pair.only_reduces(), || {
+        self.must(
+            Invariant::WholeTicks,
+            terms.size > Size::ZERO && range.contains(&terms.price.ticks()),
+            || "off the grid".to_owned(),
+        );
+        self.must(Invariant::OnlyReduces, terms.reduce_only || !pair.only_reduces(), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
@@ -293,7 +328,9 @@ impl Watch {
             self.limits(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
-            let Some(mark) = view.mark() else { self.fail("an immediate order without a mark price") };
+            let Some(mark) = view.mark() else {
+                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
+            };
             let hedge = &self.spec.plan.hedge;
             let bps =
                 if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
@@ -302,51 +339,69 @@ impl Watch {
                 Side::Buy => terms.price <= bound,
                 Side::Sell => terms.price >= bound,
             };
-            self.must(inside, || format!("intent {} is beyond its slippage bound", intent.id.0));
+            self.must(Invariant::BoundedPrices, inside, || {
+                format!("intent {} is beyond its slippage bound", intent.id.0)
+            });
             let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
-            self.must(!other, || format!("intent {} while another one of its leg is out", intent.id.0));
+            self.must(Invariant::OnceOnly, !other, || {
+                format!("intent {} while another one of its leg is out", intent.id.0)
+            });
             let twice = intent.purpose == Purpose::Hedge
                 && LegSide::BOTH.iter().any(|side| {
                     pair.leg(*side).live_orders().any(|(_, order)| order.purpose == Purpose::Hedge)
                 });
-            self.must(!twice, || format!("intent {} is a second hedge (R-32)", intent.id.0));
+            self.must(Invariant::OnceOnly, !twice, || {
+                format!("intent {} is a second hedge (R-32)", intent.id.0)
+            });
         }
-        self.must(!terms.reduce_only || terms.size <= leg.position.size(), || {
+        self.must(Invariant::OnlyReduces, !terms.reduce_only || terms.size <= leg.position.size(), || {
             format!("intent {} reduces more than there is", intent.id.0)
         });
         if let Some(checked) = pair.checked.as_ref().filter(|_| !terms.reduce_only) {
             let held = leg.position.size().plus(leg.pending(terms.side)).plus(terms.size);
-            self.must(held <= checked.size, || {
+            self.must(Invariant::ExposureCapped, held <= checked.size, || {
                 format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
             });
         }
         let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
         let fresh =
             intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
-        self.must(fresh, || "a client order index twice".to_owned());
+        self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
     }
 
     /// 5. and 7.: an entry stays within the plan's collar and its limits in USDC.
     fn limits(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
         let risk = &self.spec.plan.risk;
-        let Some(mark) = view.mark() else { self.fail("an entry without a mark price") };
-        let Some(checked) = &pair.checked else { self.fail("an entry before the check") };
+        let Some(mark) = view.mark() else {
+            return self.fail(Invariant::FreshData, "an entry without a mark price");
+        };
+        let Some(checked) = &pair.checked else {
+            return self.fail(Invariant::FreshData, "an entry before the check");
+        };
         let apart = i128::from((terms.price.ticks() - mark.ticks()).abs()) * 10_000;
         let collar = i128::from(mark.ticks()) * i128::from(risk.max_price_deviation_bps);
-        self.must(apart <= collar, || format!("intent {} is beyond the collar around {mark:?}", intent.id.0));
+        self.must(Invariant::BoundedPrices, apart <= collar, || {
+            format!("intent {} is beyond the collar around {mark:?}", intent.id.0)
+        });
         let worth = |size| Usdc::notional(size, terms.price, &checked.market);
         let held = pair.leg(intent.leg).position.size();
         let order = worth(terms.size);
-        self.must(order <= risk.max_order, || format!("intent {} is worth {order} USDC", intent.id.0));
+        self.must(Invariant::ExposureCapped, order <= risk.max_order, || {
+            format!("intent {} is worth {order} USDC", intent.id.0)
+        });
         let position = worth(held.plus(terms.size));
-        self.must(position <= risk.max_position, || format!("intent {} makes {position} USDC", intent.id.0));
+        self.must(Invariant::ExposureCapped, position <= risk.max_position, || {
+            format!("intent {} makes {position} USDC", intent.id.0)
+        });
         let other = pair.leg(intent.leg.other());
         let both = position.plus(worth(other.position.size()));
-        self.must(both <= risk.max_exposure, || format!("intent {} makes {both} USDC in all", intent.id.0));
+        self.must(Invariant::ExposureCapped, both <= risk.max_exposure, || {
+            format!("intent {} makes {both} USDC in all", intent.id.0)
+        });
     }
 
-    /// The state after an entry.
-    pub(crate) fn state(&mut self, pair: &Pair) {
+    /// The state that a process had when it ended.
+    pub(crate) fn left_behind(&mut self, pair: &Pair) {
         self.last_state = format!("{pair:?}");
     }
 
@@ -354,7 +409,7 @@ impl Watch {
     pub(crate) fn folded(&self, pair: &Pair) {
         if !self.last_state.is_empty() {
             let folded = format!("{pair:?}");
-            self.must(folded == self.last_state, || {
+            self.must(Invariant::OneFold, folded == self.last_state, || {
                 format!("the journal folds to another state\n{folded}\n{}", self.last_state)
             });
         }
@@ -369,7 +424,7 @@ impl Watch {
             let record = venue.account(account).expect("own account");
             record.positions.iter().find(|row| row.market == market).map_or(0, |row| row.position.lots())
         };
-        let (long, short) = (held(LONG), held(SHORT));
+        let [long, short] = LegSide::BOTH.map(|side| held(self.spec.leg(side).account));
         if (long + short).abs() <= checked.tolerance.lots() {
             self.venue_naked = Duration::ZERO;
             self.told = false;
@@ -378,7 +433,7 @@ impl Watch {
         self.venue_naked += passed;
         let told = self.told || life.is_some_and(|life| life.pair.effort.emergency);
         let limit = self.spec.plan.hedge.max_naked + NOTICE;
-        self.must(told || self.venue_naked <= limit, || {
+        self.must(Invariant::NakedIsTold, told || self.venue_naked <= limit, || {
             format!("naked by {} lots for {:?}, and nobody was told", long + short, self.venue_naked)
         });
     }
@@ -390,7 +445,7 @@ impl Watch {
         self.folded(&fold(&entries).expect("the journal folds"));
         let Some(checked) = &pair.checked else { return };
         let code = pair.end().map(|end| end.code);
-        self.must(code != Some(25) || self.foreign, || "nobody else signed".to_owned());
+        self.must(Invariant::FourEnds, code != Some(25) || self.foreign, || "nobody else signed".to_owned());
         // Orders that a stop leaves by policy may fill while nobody is there.
         if code == Some(25) || self.foreign || (code.is_none() && pair.has_live_orders()) {
             return;
@@ -401,25 +456,31 @@ impl Watch {
             let row = record.positions.iter().find(|row| row.market == checked.market.id);
             let held = row.map_or(0, |row| row.position.lots());
             let leg = pair.leg(side);
-            self.must(held == leg.position.lots(), || {
+            self.must(Invariant::JournalAgrees, held == leg.position.lots(), || {
                 format!("{} leg: the venue has {held} lots, the journal {}", side.name(), leg.position.lots())
             });
             let open = venue.active_orders(account, Some(checked.market.id)).len();
             if code.is_some() {
-                self.must(held == 0, || format!("{} leg ends with {held} lots", side.name()));
-                self.must(open == 0, || format!("{} leg ends with {open} orders open", side.name()));
+                self.must(Invariant::FourEnds, held == 0, || {
+                    format!("{} leg ends with {held} lots", side.name())
+                });
+                self.must(Invariant::FourEnds, open == 0, || {
+                    format!("{} leg ends with {open} orders open", side.name())
+                });
             } else {
                 let known = leg.live_orders().count();
-                self.must(open == known, || {
+                self.must(Invariant::JournalAgrees, open == known, || {
                     format!("{} leg: {open} orders open, {known} known", side.name())
                 });
             }
             self.money(side, pair, &record.collateral, row.map_or(0, |row| row.funding_paid), venue);
         }
         if code.is_none() {
-            self.must(!pair.is_naked(), || "stopped while naked".to_owned());
+            self.must(Invariant::FourEnds, !pair.is_naked(), || "stopped while naked".to_owned());
         }
-        self.must(venue.conservation().residue() == 0, || "the exchange made or lost money".to_owned());
+        self.must(Invariant::MoneyConserved, venue.conservation().residue() == 0, || {
+            "the exchange made or lost money".to_owned()
+        });
     }
 
     /// 9. Fills add up to the balance, to the last unit.
@@ -437,13 +498,8 @@ impl Watch {
             .sum();
         let fees = i128::try_from((leg.fees * Decimal::new(1_000_000_000_000, 0)).trunc()).expect("a fee");
         let expected = e12(leg.baseline.collateral) + e12(leg.cash) - fees - withdrawn - funding;
-        self.must(expected == *collateral, || {
+        self.must(Invariant::FillsAddUp, expected == *collateral, || {
             format!("{} leg: the fills make {expected}, the venue has {collateral}", side.name())
         });
     }
-}
-
-fn purpose(purpose: &Purpose) -> String {
-    let text = format!("{purpose:?}");
-    text.split('(').next().unwrap_or_default().to_owned()
 }

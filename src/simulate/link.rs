@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lighter_plan::engine::{IntentId, LegSide, PairSpec, SendResult, StopMode};
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp};
-use lighter_plan::paper::exchange::{ApiError, Exchange, ExchangeEvent, TradeFilter};
-use lighter_plan::rt::SplitMix64;
-use lighter_plan::signing::Signature;
-use lighter_plan::tx::{Attributes, CancelAllOrders, Envelope, Tx};
-use lighter_plan::venue::{Feed, Notice, NoticeKind, VenueEvent};
+use crate::engine::{IntentId, LegSide, PairSpec, SendResult, StopMode};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp};
+use crate::paper::exchange::{ApiError, Exchange, ExchangeEvent, TradeFilter};
+use crate::rt::SplitMix64;
+use crate::signing::Signature;
+use crate::tx::{Attributes, CancelAllOrders, Envelope, Tx};
+use crate::venue::{Feed, Notice, NoticeKind, VenueEvent};
 
 use super::host::Input;
-use super::scenario::{LONG, Rates, SHORT, Scenario, Streams};
+use super::scenario::{Rates, Scenario, Streams};
 use super::venue::{book_top, margin_view, market_data, position_views, tx_view};
 
 /// A transaction on its way.
@@ -58,21 +58,29 @@ pub(crate) struct Link {
     rates: Rates,
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
-    /// Sendings that a test decides on: intents in order of their first sending.
-    pub(crate) fates: BTreeMap<IntentId, Fate>,
+    fates: BTreeMap<IntentId, Fate>,
 }
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
+    /// It arrives and is answered.
     Clean,
+    /// It never arrives; no answer.
     Lost,
+    /// It arrives; no answer.
     ReplyLost,
+    /// It arrives long after it was given up.
     Late,
+    /// It arrives twice.
     Twice,
+    /// It never left.
     NotSent,
+    /// A 5xx: it arrived, or it did not.
     ServerError,
+    /// Accepted, and never heard of again.
     BlackHole,
+    /// Refused for a reason that passes.
     Refused,
 }
 
@@ -93,7 +101,7 @@ impl Link {
                 Feed::Notices(a),
             ]
         };
-        let feeds = [account(LONG), account(SHORT)].concat();
+        let feeds = LegSide::BOTH.map(|side| account(scenario.spec.leg(side).account)).concat();
         let feeds = feeds.into_iter().chain([Feed::Book(market), Feed::Stats(market)]);
         let fresh = Stream { last_due: start, ..Stream::default() };
         Self {
@@ -103,7 +111,7 @@ impl Link {
             rates: scenario.rates,
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
-            fates: BTreeMap::new(),
+            fates: scenario.fates.clone(),
         }
     }
 

@@ -1,86 +1,107 @@
 //! What a run is made of: a plan, a market around it, and what goes wrong, all from one seed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lighter_plan::engine::{PairSpec, StopMode};
-use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, MarginMode, Market, Price, Rounding, TimeInForce, Usdc,
-};
-use lighter_plan::paper::exchange::WithdrawBehaviour;
-use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide, WorldSpec};
-use lighter_plan::plan::{
+use crate::engine::{IntentId, PairSpec, StopMode};
+use crate::model::{AccountIndex, ApiKeyIndex, MarginMode, Market, Price, Rounding, TimeInForce, Usdc};
+use crate::paper::exchange::WithdrawBehaviour;
+use crate::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide, WorldSpec};
+use crate::plan::{
     HedgePlan, HedgePreference, KeySource, LegPlan, OnEntryTimeout, OnLiquidation, OnStop, PairPlan,
     PegReference, PlacePlan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan,
     WithdrawRoute, WithdrawWhen,
 };
-use lighter_plan::rt::SplitMix64;
+use crate::rt::SplitMix64;
 use rust_decimal::Decimal;
 
+use super::link::Fate;
 use super::venue::Opening;
 
-pub(crate) const LONG: AccountIndex = AccountIndex::new(1001);
-pub(crate) const SHORT: AccountIndex = AccountIndex::new(1002);
-pub(crate) const SYMBOL: &str = "SOL";
+/// The long leg's account in scenarios that no plan was given for.
+pub const LONG: AccountIndex = AccountIndex::new(1001);
+/// The short leg's.
+pub const SHORT: AccountIndex = AccountIndex::new(1002);
+/// Their market.
+pub const SYMBOL: &str = "SOL";
 
 /// How often, of a thousand, something goes wrong while faults last.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rates {
+pub struct Rates {
     /// A request never arrives; no answer.
-    pub(crate) lost: u64,
+    pub lost: u64,
     /// It arrives; no answer.
-    pub(crate) reply_lost: u64,
+    pub reply_lost: u64,
     /// It arrives long after it was given up.
-    pub(crate) late: u64,
+    pub late: u64,
     /// It arrives twice.
-    pub(crate) twice: u64,
+    pub twice: u64,
     /// It never left (no connection, rate limit).
-    pub(crate) not_sent: u64,
+    pub not_sent: u64,
     /// A 5xx: it arrived, or it did not.
-    pub(crate) server_error: u64,
+    pub server_error: u64,
     /// Accepted, and never heard of again.
-    pub(crate) black_hole: u64,
+    pub black_hole: u64,
     /// Refused for a reason that passes.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// A frame comes seconds late.
-    pub(crate) slow_frame: u64,
+    pub slow_frame: u64,
     /// A frame comes twice.
-    pub(crate) frame_twice: u64,
+    pub frame_twice: u64,
     /// A read is not answered.
-    pub(crate) read: u64,
+    pub read: u64,
 }
 
 /// Which streams an outage takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Streams {
+pub enum Streams {
+    /// All of them.
     All,
+    /// Book and prices.
     Market,
+    /// One account's.
     Account(AccountIndex),
 }
 
 /// One run.
 #[derive(Clone, Debug)]
-pub(crate) struct Scenario {
-    pub(crate) seed: u64,
-    pub(crate) name: String,
-    pub(crate) market: Market,
-    pub(crate) spec: PairSpec,
-    pub(crate) retry: RetryPlan,
-    pub(crate) world: WorldSpec,
-    pub(crate) accounts: Vec<Opening>,
-    pub(crate) rates: Rates,
+pub struct Scenario {
+    /// Of the world, the link and the reads.
+    pub seed: u64,
+    /// What is special about it.
+    pub name: String,
+    /// The market's rules.
+    pub market: Market,
+    /// The pair.
+    pub spec: PairSpec,
+    /// When bytes go out again.
+    pub retry: RetryPlan,
+    /// Prices, makers, takers and what a script does.
+    pub world: WorldSpec,
+    /// The accounts of both legs, long leg first.
+    pub accounts: Vec<Opening>,
+    /// How often something goes wrong.
+    pub rates: Rates,
     /// No faults from here on, counted from the start.
-    pub(crate) faults_until: Duration,
-    pub(crate) tx_lag_ms: u64,
+    pub faults_until: Duration,
+    /// How far the look-up of transactions lags behind the sequencer.
+    pub tx_lag_ms: u64,
     /// Kill points at which the process dies, counted over its lives; and how long it stays down.
-    pub(crate) crashes: Vec<(u32, Duration)>,
-    pub(crate) outages: Vec<(Duration, Duration, Streams)>,
-    pub(crate) stop: Option<(Duration, StopMode)>,
+    pub crashes: Vec<(u32, Duration)>,
+    /// Streams that fall silent: when, for how long, which.
+    pub outages: Vec<(Duration, Duration, Streams)>,
+    /// When an operator stops it, and how.
+    pub stop: Option<(Duration, StopMode)>,
     /// After a stop that was carried out, the run goes on.
-    pub(crate) resume_after: Option<Duration>,
+    pub resume_after: Option<Duration>,
     /// Somebody else signs with the long leg's key.
-    pub(crate) foreign_at: Option<Duration>,
+    pub foreign_at: Option<Duration>,
+    /// What becomes of these intents' sendings, every repetition included; the rates decide on all others.
+    pub fates: BTreeMap<IntentId, Fate>,
     /// The run must have ended by then.
-    pub(crate) end_by: Duration,
+    pub end_by: Duration,
+    /// Whether the run keeps a trace; without one it is much faster.
+    pub traced: bool,
 }
 
 const fn secs(seconds: u64) -> Duration {
@@ -100,7 +121,7 @@ fn chance(rng: &mut SplitMix64, percent: u64) -> bool {
 }
 
 /// Returns the price `bps` above mark, on the grid.
-pub(crate) fn near(market: &Market, bps: i64) -> Decimal {
+pub fn near(market: &Market, bps: i64) -> Decimal {
     let mark = market.mark_price.expect("a listed price");
     let price = mark * Decimal::new(10_000 + bps, 4);
     Price::rounded(price, market, Rounding::Down).expect("a price").to_decimal(market)
@@ -108,7 +129,7 @@ pub(crate) fn near(market: &Market, bps: i64) -> Decimal {
 
 impl Scenario {
     /// A run in which nothing goes wrong, in a market that stands still with makers and takers of the world.
-    pub(crate) fn calm(seed: u64) -> Self {
+    pub fn calm(seed: u64) -> Self {
         let market = Market::example();
         let spec = PairSpec {
             run: format!("run-{seed}").parse().expect("a name"),
@@ -143,12 +164,14 @@ impl Scenario {
             stop: None,
             resume_after: None,
             foreign_at: None,
+            fates: BTreeMap::new(),
             end_by: secs(1_200),
+            traced: true,
         }
     }
 
     /// A run with everything that `seed` says.
-    pub(crate) fn random(seed: u64) -> Self {
+    pub fn random(seed: u64) -> Self {
         let mut rng = SplitMix64::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(17));
         let mut run = Self::calm(seed);
         run.vary_plan(&mut rng);
@@ -158,7 +181,7 @@ impl Scenario {
     }
 
     /// Adds faults, crashes and a stop.
-    pub(crate) fn disturb(&mut self, rng: &mut SplitMix64) {
+    pub fn disturb(&mut self, rng: &mut SplitMix64) {
         self.vary_faults(rng);
         self.vary_crashes(rng);
     }

@@ -6,21 +6,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use lighter_plan::engine::Memory;
-use lighter_plan::engine::outlook::{self, Outlook, Read};
-use lighter_plan::engine::reads::{self, CheckError, CheckInput, Tiers};
-use lighter_plan::engine::{
+use crate::engine::Memory;
+use crate::engine::outlook::{self, Outlook, Read};
+use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
+use crate::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, SendResult, Step,
     decide, fold,
 };
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
-use lighter_plan::signing::Signature;
-use lighter_plan::tx::Envelope;
-use lighter_plan::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
+use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::signing::Signature;
+use crate::tx::Envelope;
+use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
 use super::link::{Bytes, Item, Link};
 use super::scenario::Scenario;
 use super::venue::{Direct, PUBLIC_KEY, public_hex};
+use super::violation::{Invariant, Violation};
 use super::watch::Watch;
 
 /// As in the driver.
@@ -63,24 +64,30 @@ pub(crate) struct Life {
 }
 
 /// One run, over any number of lives.
-pub(crate) struct Run {
-    pub(crate) scenario: Scenario,
-    pub(crate) direct: Direct,
-    pub(crate) link: Link,
-    pub(crate) start: Timestamp,
-    pub(crate) now: Timestamp,
-    pub(crate) life: Option<Life>,
-    pub(crate) lives: u32,
-    /// The journal, as text.
-    pub(crate) journal: Vec<String>,
-    pub(crate) watch: Watch,
-    kill_points: u32,
+pub struct Run {
+    /// What it plays.
+    pub scenario: Scenario,
+    direct: Direct,
+    link: Link,
+    start: Timestamp,
+    now: Timestamp,
+    life: Option<Life>,
+    /// How many processes it took.
+    pub lives: u32,
+    /// The journal: one entry a row, as JSON.
+    pub journal: Vec<String>,
+    /// What was seen.
+    pub watch: Watch,
+    /// Points passed at which the process may die.
+    pub kill_points: u32,
+    crashes: u32,
     /// The state of a run that ended or stopped.
-    pub(crate) outcome: Option<Pair>,
+    pub outcome: Option<Pair>,
 }
 
 impl Run {
-    pub(crate) fn new(scenario: Scenario) -> Self {
+    /// Makes a run that has not begun.
+    pub fn new(scenario: Scenario) -> Self {
         let direct =
             Direct::open(scenario.market.clone(), scenario.world.clone(), scenario.seed, &scenario.accounts);
         let start = direct.lock().exchange.now();
@@ -102,6 +109,7 @@ impl Run {
             journal: Vec::new(),
             watch,
             kill_points: 0,
+            crashes: 0,
             outcome: None,
         };
         run.schedule();
@@ -123,23 +131,30 @@ impl Run {
         self.link.push(start.after(self.scenario.faults_until), Item::Quiet);
     }
 
-    /// Runs to the end and checks everything on the way; returns the last state.
-    pub(crate) fn go(mut self) -> Self {
-        while self.outcome.is_none() {
+    /// Runs to the end and checks everything on the way.
+    ///
+    /// # Errors
+    ///
+    /// What did not hold first.
+    pub fn go(mut self) -> Result<Self, Box<Violation>> {
+        while self.outcome.is_none() && !self.watch.is_broken() {
             self.turn();
             if self.now > self.start.after(self.scenario.end_by) {
                 let step = self.life.as_ref().map(|life| format!("{:?}", life.pair.step));
-                self.watch.fail(&format!("the run does not end; step {step:?}"));
+                self.watch.fail(Invariant::ComesToRest, format!("the run does not end; step {step:?}"));
             }
         }
         // What is still on its way must do no harm any more.
-        while self.link.has_bytes() {
+        while self.link.has_bytes() && !self.watch.is_broken() {
             self.turn();
         }
-        let pair = self.outcome.take().expect("the loop ended");
-        self.watch.finish(&pair, &self.journal, &self.direct.lock().exchange);
-        self.outcome = Some(pair);
-        self
+        if let Some(pair) = &self.outcome {
+            self.watch.finish(pair, &self.journal, &self.direct.lock().exchange);
+        }
+        match self.watch.violation() {
+            Some(violation) => Err(Box::new(violation)),
+            None => Ok(self),
+        }
     }
 
     fn turn(&mut self) {
@@ -232,9 +247,13 @@ impl Run {
     }
 
     fn crash(&mut self) {
-        let (_, down) = self.scenario.crashes.remove(0);
-        self.watch.note(self.now, &format!("crash, back in {down:?}"));
-        self.life = None;
+        if self.watch.is_broken() {
+            return;
+        }
+        let down = self.next_crash().map_or(Duration::ZERO, |(_, down)| down);
+        self.crashes += 1;
+        self.watch.note(self.now, format_args!("crash, back in {down:?}"));
+        self.leave();
         self.link.process_is_gone();
         self.link.push(self.now.after(down), Item::Restart);
     }
@@ -242,10 +261,19 @@ impl Run {
     /// Every point at which the process may die.
     fn kill_point(&mut self) -> Result<(), Died> {
         self.kill_points += 1;
-        match self.scenario.crashes.first() {
-            Some((at, _)) if *at <= self.kill_points => Err(Died),
-            _ => Ok(()),
-        }
+        let dies = self.next_crash().is_some_and(|(at, _)| at <= self.kill_points);
+        if dies || self.watch.is_broken() { Err(Died) } else { Ok(()) }
+    }
+
+    fn next_crash(&self) -> Option<(u32, Duration)> {
+        self.scenario.crashes.get(self.crashes as usize).copied()
+    }
+
+    /// The process is gone, and its state with it.
+    fn leave(&mut self) -> Option<Pair> {
+        let pair = self.life.take()?.pair;
+        self.watch.left_behind(&pair);
+        Some(pair)
     }
 
     /// A new process: state is what the journal holds, and nothing else is known.
@@ -274,7 +302,7 @@ impl Run {
             wake: self.now.after(Duration::from_secs(1)),
             drawdown_told: false,
         });
-        self.watch.note(self.now, &format!("life {}", self.lives));
+        self.watch.note(self.now, format_args!("life {}", self.lives));
         self.link.process_starts(self.now);
         if resumed {
             self.step(Event::Resumed)?;
@@ -288,9 +316,8 @@ impl Run {
         if life.pair.end().is_none() && !life.pair.stopped {
             return;
         }
-        let pair = life.pair.clone();
-        self.watch.note(self.now, &format!("ended: {:?}", pair.end()));
-        self.life = None;
+        let Some(pair) = self.leave() else { return };
+        self.watch.note(self.now, format_args!("ended: {:?}", pair.end()));
         self.link.process_is_gone();
         let again = self.scenario.resume_after.take().filter(|_| pair.end().is_none());
         match again {
@@ -514,7 +541,8 @@ impl Run {
                 None => return Ok(()),
             }
         }
-        self.watch.fail("decisions do not come to rest");
+        self.watch.fail(Invariant::ComesToRest, "decisions do not come to rest");
+        Err(Died)
     }
 
     fn refresh(&mut self) {
@@ -571,7 +599,6 @@ impl Run {
             let life = self.life.as_mut().expect("the process lives");
             self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
             life.pair.evolve(entry).expect("an entry fits the state");
-            self.watch.state(&life.pair);
         }
         intents
     }
@@ -611,8 +638,8 @@ impl Run {
             Effect::Check => self.start_check(),
             Effect::Reconcile(side) => self.reconcile(*side, false),
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
-            Effect::AskFastTerms(_) => self.watch.fail("no plan here takes the fast route"),
-            Effect::Pull(_) => self.watch.fail("there is no other pair"),
+            Effect::AskFastTerms(_) => self.watch.fail(Invariant::NoPanic, "the fast route is not simulated"),
+            Effect::Pull(_) => self.watch.fail(Invariant::NotOurselves, "there is no other pair"),
         }
     }
 
