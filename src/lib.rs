@@ -18,5 +18,6 @@ pub mod plan;
 pub mod report;
 pub mod rt;
 pub mod signing;
+pub mod simulate;
 pub mod tx;
 pub mod venue;

@@ -23,11 +23,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paper", &["tx", "signing", "model", "rt", "venue"]),
     ("engine", &["graph", "journal", "lint", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     ("report", &["engine", "journal", "graph", "model", "plan", "rt"]),
+    ("simulate", &["engine", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     (
         "cli",
         &[
             "engine", "graph", "journal", "lint", "lsp", "model", "paper", "plan", "report", "rt", "signing",
-            "tx", "venue",
+            "simulate", "tx", "venue",
         ],
     ),
 ];

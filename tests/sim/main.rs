@@ -1,20 +1,15 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
 mod draft;
-mod host;
-mod link;
 mod named;
 mod plans;
-mod scenario;
-mod venue;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use host::Run;
-use scenario::Scenario;
+use lighter_plan::engine::{Entry, Outcome};
+use lighter_plan::simulate::{Run, Scenario};
 
 /// Runs of the default test run.
 const SEEDS: u64 = 150;
@@ -23,11 +18,16 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Plays a scenario in which every invariant must hold.
+fn sound(scenario: Scenario) -> Run {
+    Run::new(scenario).go().unwrap_or_else(|violation| panic!("{violation}"))
+}
+
 /// `LIGHTER_PLAN_SEEDS=N` runs N seeds, `LIGHTER_PLAN_SEED=S` the one seed S.
 #[test]
 fn seeds() {
     if let Some(seed) = number("LIGHTER_PLAN_SEED") {
-        let run = Run::new(Scenario::random(seed)).go();
+        let run = sound(Scenario::random(seed));
         eprintln!("{}", run.watch.trace());
         return;
     }
@@ -43,7 +43,7 @@ fn seeds() {
                     if seed > seeds {
                         return;
                     }
-                    let run = AssertUnwindSafe(|| Run::new(Scenario::random(seed)).go());
+                    let run = AssertUnwindSafe(|| sound(Scenario::random(seed)));
                     match catch_unwind(run) {
                         Ok(run) => count(&mut counts.lock().expect("no one panics with it"), &run),
                         Err(_) => failures.lock().expect("no one panics with it").push(seed),
@@ -68,8 +68,9 @@ fn count(counts: &mut BTreeMap<String, u32>, run: &Run) {
     for key in [format!("{} ends with {code}", run.scenario.name), format!("end {code} {why}")] {
         *counts.entry(key).or_default() += 1;
     }
-    for (kind, times) in &run.watch.kinds {
-        *counts.entry(format!("entry {kind}")).or_default() += times;
+    for row in run.journal() {
+        let entry = serde_json::from_str(row).expect("an entry reads back");
+        *counts.entry(format!("entry {}", kind(&entry))).or_default() += 1;
     }
     *counts.entry("lives".to_owned()).or_default() += run.lives;
 }
@@ -77,8 +78,28 @@ fn count(counts: &mut BTreeMap<String, u32>, run: &Run) {
 /// Nothing goes wrong: the pair enters, holds, leaves and withdraws.
 #[test]
 fn a_calm_run_ends_with_0() {
-    let run = Run::new(Scenario::calm(1)).go();
+    let run = sound(Scenario::calm(1));
     let pair = run.outcome.expect("it ended");
     assert_eq!(pair.end().map(|end| end.code), Some(0), "{:?}", pair.end());
     assert_eq!(run.watch.emergencies, 0);
+}
+
+fn kind(entry: &Entry) -> String {
+    match entry {
+        Entry::Intent(intent) => {
+            let text = format!("{:?}", intent.purpose);
+            format!("intent {}", text.split('(').next().unwrap_or_default())
+        }
+        Entry::Settled { outcome, .. } => match outcome {
+            Outcome::Executed => "settled executed".to_owned(),
+            Outcome::Failed { code, .. } => format!("settled failed {code:?}"),
+            Outcome::Dead { code, .. } => format!("settled dead {code:?}"),
+        },
+        Entry::Order { status, .. } => format!("order {status:?}"),
+        Entry::Step { to, .. } => {
+            let text = format!("{to:?}");
+            format!("step {}", text.split(['{', '\"']).next().unwrap_or_default())
+        }
+        other => other.kind().to_owned(),
+    }
 }

@@ -5,21 +5,18 @@ use std::time::Duration;
 use lighter_plan::engine::IntentId;
 use lighter_plan::engine::PairEnd;
 use lighter_plan::model::Timestamp;
+use lighter_plan::simulate::{Fate, Scenario};
 
-use super::host::Run;
-use super::link::Fate;
-use super::scenario::Scenario;
+use super::sound;
 
 /// The entry intents of a calm run: after one leverage transaction per leg.
 const ENTRIES: [IntentId; 2] = [IntentId(3), IntentId(4)];
 
 /// Runs with the given fates of the two entry sendings, every repetition included, and returns how it ended.
 fn with_fates(seed: u64, fates: [Fate; 2]) -> PairEnd {
-    let mut run = Run::new(Scenario::calm(seed));
-    for (id, fate) in ENTRIES.into_iter().zip(fates) {
-        run.link.fates.insert(id, fate);
-    }
-    let run = run.go();
+    let mut scenario = Scenario::calm(seed);
+    scenario.fates = ENTRIES.into_iter().zip(fates).collect();
+    let run = sound(scenario);
     let pair = run.outcome.as_ref().expect("it ended");
     assert!(pair.placed_at > Some(Timestamp::default()), "{fates:?}: nothing was placed");
     pair.end().expect("nobody asked it to stop").clone()
@@ -67,7 +64,7 @@ fn r_02_a_crash_at_every_point() {
         scenario.name = format!("crash at point {point}");
         let down = Duration::from_millis(u64::from(point) * 37 % 4_000);
         scenario.crashes = vec![(point, down)];
-        let pair = Run::new(scenario).go().outcome.expect("it ended");
+        let pair = sound(scenario).outcome.expect("it ended");
         // The market moves on while nobody is there: the entry may come too late or be refused.
         let fine = pair.end().is_some_and(|end| [0, 22, 28].contains(&end.code));
         assert!(fine, "crash at point {point}: {:?}", pair.end());
@@ -79,6 +76,6 @@ fn r_02_a_crash_at_every_point() {
 #[test]
 fn seeds_that_found_a_bug() {
     for seed in [142, 169, 381, 382, 511] {
-        Run::new(Scenario::random(seed)).go();
+        sound(Scenario::random(seed));
     }
 }

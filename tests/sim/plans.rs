@@ -18,13 +18,12 @@ use lighter_plan::model::{find_market, snapshot_markets};
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, WorldSpec};
 use lighter_plan::plan::{LoadOptions, MissedPlace, MissedWithdraw, Plan, SourceFile};
 use lighter_plan::rt::{SplitMix64, in_parallel};
+use lighter_plan::simulate::{LONG, SHORT, Scenario, near};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::draft::{Draft, drafts};
-use super::host::Run;
-use super::number;
-use super::scenario::{LONG, SHORT, Scenario};
+use super::{number, sound};
 
 /// Plans of the default test run.
 const PLANS: u64 = 300;
@@ -194,7 +193,7 @@ fn play(plan: &Plan, index: usize, seed: u64) -> End {
     let calm = seed.is_multiple_of(2);
     let scenario = scenario(plan, index, seed, calm);
     let name = format!("{} ends with", scenario.name);
-    let run = Run::new(scenario).go();
+    let run = sound(scenario);
     let pair = run.outcome.as_ref().expect("it ended");
     let withdrawal_waited = run.watch.withdrawal_waited;
     let Some(end) = pair.end() else { return End { words: format!("{name} 21 stopped"), withdrawal_waited } };
@@ -337,7 +336,7 @@ fn walk(scenario: &Scenario, rng: &mut SplitMix64) -> ScriptEntry {
         market: Some(scenario.market.symbol.clone()),
         every: None,
         action: Action::MoveTo {
-            price: super::scenario::near(&scenario.market, far),
+            price: near(&scenario.market, far),
             over: Span(Duration::from_secs(rng.below(16))),
         },
     }

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lighter_plan::engine::{IntentId, LegSide, PairSpec, SendResult, StopMode};
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp};
-use lighter_plan::paper::exchange::{ApiError, Exchange, ExchangeEvent, TradeFilter};
-use lighter_plan::rt::SplitMix64;
-use lighter_plan::signing::Signature;
-use lighter_plan::tx::{Attributes, CancelAllOrders, Envelope, Tx};
-use lighter_plan::venue::{Feed, Notice, NoticeKind, VenueEvent};
+use crate::engine::{IntentId, LegSide, PairSpec, SendResult, StopMode};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp};
+use crate::paper::exchange::{ApiError, Exchange, ExchangeEvent, TradeFilter};
+use crate::rt::SplitMix64;
+use crate::signing::Signature;
+use crate::tx::{Attributes, CancelAllOrders, Envelope, Tx};
+use crate::venue::{Feed, Notice, NoticeKind, VenueEvent};
 
 use super::host::Input;
-use super::scenario::{LONG, Rates, SHORT, Scenario, Streams};
+use super::scenario::{Rates, Scenario, Streams};
 use super::venue::{book_top, margin_view, market_data, position_views, tx_view};
 
 /// A transaction on its way.
@@ -40,8 +40,19 @@ pub(crate) enum Item {
     Outage(Streams, Duration),
     Stop(StopMode),
     Foreign,
+    Suspend(Duration),
     /// Faults end.
     Quiet,
+}
+
+impl Item {
+    /// Returns whether it waits for a machine that sleeps.
+    pub(crate) const fn is_for_the_machine(&self) -> bool {
+        match self {
+            Self::Restart | Self::Input(..) | Self::Frame(..) | Self::Stop(_) | Self::Connect(_) => true,
+            Self::Arrive(_) | Self::Outage(..) | Self::Foreign | Self::Suspend(_) | Self::Quiet => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -58,22 +69,60 @@ pub(crate) struct Link {
     rates: Rates,
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
-    /// Sendings that a test decides on: intents in order of their first sending.
-    pub(crate) fates: BTreeMap<IntentId, Fate>,
+    fates: BTreeMap<IntentId, Fate>,
 }
 
 /// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It arrives and is answered.
     Clean,
+    /// It never arrives; no answer.
     Lost,
+    /// It arrives; no answer.
     ReplyLost,
+    /// It arrives long after it was given up.
     Late,
+    /// It arrives twice.
     Twice,
+    /// It never left.
     NotSent,
+    /// A 5xx: it arrived, or it did not.
     ServerError,
+    /// Accepted, and never heard of again.
     BlackHole,
+    /// Refused for a reason that passes.
     Refused,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Clean,
+        Self::Lost,
+        Self::ReplyLost,
+        Self::Late,
+        Self::Twice,
+        Self::NotSent,
+        Self::ServerError,
+        Self::BlackHole,
+        Self::Refused,
+    ];
+
+    /// Returns its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Lost => "lost",
+            Self::ReplyLost => "reply-lost",
+            Self::Late => "late",
+            Self::Twice => "twice",
+            Self::NotSent => "not-sent",
+            Self::ServerError => "server-error",
+            Self::BlackHole => "black-hole",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 const fn ms(value: u64) -> Duration {
@@ -93,7 +142,7 @@ impl Link {
                 Feed::Notices(a),
             ]
         };
-        let feeds = [account(LONG), account(SHORT)].concat();
+        let feeds = LegSide::BOTH.map(|side| account(scenario.spec.leg(side).account)).concat();
         let feeds = feeds.into_iter().chain([Feed::Book(market), Feed::Stats(market)]);
         let fresh = Stream { last_due: start, ..Stream::default() };
         Self {
@@ -103,7 +152,7 @@ impl Link {
             rates: scenario.rates,
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
-            fates: BTreeMap::new(),
+            fates: scenario.fates.clone(),
         }
     }
 

@@ -6,26 +6,36 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use lighter_plan::engine::Memory;
-use lighter_plan::engine::outlook::{self, Outlook, Read};
-use lighter_plan::engine::reads::{self, CheckError, CheckInput, Tiers};
-use lighter_plan::engine::{
-    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, SendResult, Step,
-    decide, fold,
-};
-use lighter_plan::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
-use lighter_plan::signing::Signature;
-use lighter_plan::tx::Envelope;
-use lighter_plan::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
+use sha2::{Digest as _, Sha256};
 
+use crate::engine::Memory;
+use crate::engine::outlook::{self, Outlook, Read};
+use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
+use crate::engine::{
+    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
+    SendResult, Step, decide, fold,
+};
+use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::signing::Signature;
+use crate::tx::Envelope;
+use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
+
+use super::disk::{Disk, Written};
 use super::link::{Bytes, Item, Link};
 use super::scenario::Scenario;
 use super::venue::{Direct, PUBLIC_KEY, public_hex};
+use super::violation::{Invariant, Violation};
 use super::watch::Watch;
 
 /// As in the driver.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
+/// As the session has it: the limit, and the second that the venue does not tell.
+const SKEW_MAX_MS: i64 = 6_000;
+/// How long an operator takes to set a clock.
+const CLOCK_SET: Duration = Duration::from_secs(20);
+/// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
+const FULL: &str = "the disk is full: nothing new starts";
 
 /// What reaches the pair's task.
 pub(crate) enum Input {
@@ -37,8 +47,8 @@ pub(crate) enum Input {
     Answered((LegSide, ApiKeyIndex), IntentId, SendResult),
 }
 
-/// The process died.
-pub(crate) struct Died;
+/// The process is gone, and comes back after so long.
+pub(crate) struct Died(Duration);
 
 #[derive(Default)]
 struct Slot {
@@ -60,27 +70,41 @@ pub(crate) struct Life {
     tasks: Vec<Task>,
     wake: Timestamp,
     drawdown_told: bool,
+    /// By how much the process's clock is ahead of the venue's, in ms.
+    skew_ms: i64,
 }
 
 /// One run, over any number of lives.
-pub(crate) struct Run {
-    pub(crate) scenario: Scenario,
-    pub(crate) direct: Direct,
-    pub(crate) link: Link,
-    pub(crate) start: Timestamp,
-    pub(crate) now: Timestamp,
-    pub(crate) life: Option<Life>,
-    pub(crate) lives: u32,
-    /// The journal, as text.
-    pub(crate) journal: Vec<String>,
-    pub(crate) watch: Watch,
-    kill_points: u32,
+pub struct Run {
+    /// What it plays.
+    pub scenario: Scenario,
+    direct: Direct,
+    link: Link,
+    start: Timestamp,
+    now: Timestamp,
+    life: Option<Life>,
+    /// How many processes it took.
+    pub lives: u32,
+    disk: Disk,
+    commits: u32,
+    /// The machine sleeps until then.
+    asleep_until: Timestamp,
+    /// The machine's clock was set right then; jumps before count no more.
+    clock_set: Option<Timestamp>,
+    /// What was seen.
+    pub watch: Watch,
+    /// Points passed at which the process may die.
+    pub kill_points: u32,
+    crashes: u32,
+    /// For every kill point the intents in doubt there, once somebody asked for it.
+    pub doubts: Option<Vec<Vec<IntentId>>>,
     /// The state of a run that ended or stopped.
-    pub(crate) outcome: Option<Pair>,
+    pub outcome: Option<Pair>,
 }
 
 impl Run {
-    pub(crate) fn new(scenario: Scenario) -> Self {
+    /// Makes a run that has not begun.
+    pub fn new(scenario: Scenario) -> Self {
         let direct =
             Direct::open(scenario.market.clone(), scenario.world.clone(), scenario.seed, &scenario.accounts);
         let start = direct.lock().exchange.now();
@@ -88,6 +112,7 @@ impl Run {
             let mut shared = direct.lock();
             shared.read_faults = scenario.rates.read;
             shared.tx_lag_ms = scenario.tx_lag_ms;
+            shared.pace = scenario.pace;
         }
         let link = Link::new(&scenario, start);
         let watch = Watch::new(&scenario);
@@ -99,9 +124,14 @@ impl Run {
             now: start,
             life: None,
             lives: 0,
-            journal: Vec::new(),
+            disk: Disk::default(),
+            commits: 0,
+            asleep_until: start,
+            clock_set: None,
             watch,
             kill_points: 0,
+            crashes: 0,
+            doubts: None,
             outcome: None,
         };
         run.schedule();
@@ -120,32 +150,46 @@ impl Run {
         if let Some(at) = self.scenario.foreign_at {
             self.link.push(start.after(at), Item::Foreign);
         }
+        for (at, lasts) in self.scenario.suspends.clone() {
+            self.link.push(start.after(at), Item::Suspend(lasts));
+        }
         self.link.push(start.after(self.scenario.faults_until), Item::Quiet);
     }
 
-    /// Runs to the end and checks everything on the way; returns the last state.
-    pub(crate) fn go(mut self) -> Self {
-        while self.outcome.is_none() {
+    /// Runs to the end and checks everything on the way.
+    ///
+    /// # Errors
+    ///
+    /// What did not hold first.
+    pub fn go(mut self) -> Result<Self, Box<Violation>> {
+        while self.outcome.is_none() && !self.watch.is_broken() {
             self.turn();
             if self.now > self.start.after(self.scenario.end_by) {
                 let step = self.life.as_ref().map(|life| format!("{:?}", life.pair.step));
-                self.watch.fail(&format!("the run does not end; step {step:?}"));
+                self.watch.fail(Invariant::ComesToRest, format!("the run does not end; step {step:?}"));
             }
         }
         // What is still on its way must do no harm any more.
-        while self.link.has_bytes() {
+        while self.link.has_bytes() && !self.watch.is_broken() {
             self.turn();
         }
-        let pair = self.outcome.take().expect("the loop ended");
-        self.watch.finish(&pair, &self.journal, &self.direct.lock().exchange);
-        self.outcome = Some(pair);
-        self
+        if let Some(pair) = &self.outcome {
+            match self.disk.entries() {
+                Ok(entries) => self.watch.finish(pair, &entries, &self.direct.lock().exchange),
+                Err(error) => self.watch.fail(Invariant::OneFold, error.to_string()),
+            }
+        }
+        match self.watch.violation() {
+            Some(violation) => Err(Box::new(violation)),
+            None => Ok(self),
+        }
     }
 
     fn turn(&mut self) {
         let next = {
             let shared = self.direct.lock();
-            let wake = self.life.as_ref().map(|life| life.wake);
+            let wake = self.life.as_ref().map(|life| self.venue_time(life.wake, life.skew_ms));
+            let wake = wake.map(|wake| wake.max(self.asleep_until));
             [Some(shared.next_due()), shared.wakes.first().copied(), self.link.next_due(), wake]
                 .into_iter()
                 .flatten()
@@ -164,23 +208,39 @@ impl Run {
         };
         self.watch.venue_events(&events);
         self.link.publish(next, &events, &self.direct.lock().exchange, self.life.is_some());
-        if self.work().is_err() {
-            self.crash();
+        if let Err(Died(down)) = self.work() {
+            self.crash(down);
         }
-        self.watch.look(self.now, &self.direct.lock().exchange, self.life.as_ref());
+        let awake = self.life.as_ref().filter(|_| self.asleep_until <= self.now);
+        self.watch.look(self.now, &self.direct.lock().exchange, awake);
+    }
+
+    /// The time of the process's clock.
+    fn clock(&self) -> Timestamp {
+        let skew = self.life.as_ref().map_or(0, |life| life.skew_ms);
+        Timestamp::from_millis(self.now.as_millis() + skew)
+    }
+
+    /// When the process's clock shows `at`.
+    const fn venue_time(&self, at: Timestamp, skew_ms: i64) -> Timestamp {
+        Timestamp::from_millis(at.as_millis() - skew_ms)
     }
 
     fn work(&mut self) -> Result<(), Died> {
         while let Some(item) = self.link.pop(self.now) {
             self.item(item)?;
         }
+        if self.asleep_until > self.now {
+            return Ok(());
+        }
         self.poll()?;
-        let due = self.life.as_ref().is_some_and(|life| life.wake <= self.now);
+        let now = self.clock();
+        let due = self.life.as_ref().is_some_and(|life| life.wake <= now);
         if due {
             self.step(Event::Tick)?;
             if let Some(life) = &mut self.life {
                 // The driver waits a second when nothing asks for less, and never spins.
-                life.wake = life.wake.max(self.now.after(Duration::from_millis(1)));
+                life.wake = life.wake.max(now.after(Duration::from_millis(1)));
             }
         }
         self.settle_end();
@@ -188,6 +248,10 @@ impl Run {
     }
 
     fn item(&mut self, item: Item) -> Result<(), Died> {
+        if self.asleep_until > self.now && item.is_for_the_machine() {
+            self.link.push(self.asleep_until, item);
+            return Ok(());
+        }
         match item {
             Item::Restart => self.restart(),
             Item::Input(life, input) if life == self.lives && self.life.is_some() => self.take(*input),
@@ -222,6 +286,11 @@ impl Run {
                 self.watch.foreign_hand();
                 Ok(())
             }
+            Item::Suspend(lasts) => {
+                self.watch.note(self.now, format_args!("the machine sleeps for {lasts:?}"));
+                self.asleep_until = self.now.after(lasts);
+                Ok(())
+            }
             Item::Quiet => {
                 self.link.quiet();
                 let mut shared = self.direct.lock();
@@ -231,10 +300,12 @@ impl Run {
         }
     }
 
-    fn crash(&mut self) {
-        let (_, down) = self.scenario.crashes.remove(0);
-        self.watch.note(self.now, &format!("crash, back in {down:?}"));
-        self.life = None;
+    fn crash(&mut self, down: Duration) {
+        if self.watch.is_broken() {
+            return;
+        }
+        self.watch.note(self.now, format_args!("the process is gone, back in {down:?}"));
+        self.leave();
         self.link.process_is_gone();
         self.link.push(self.now.after(down), Item::Restart);
     }
@@ -242,19 +313,91 @@ impl Run {
     /// Every point at which the process may die.
     fn kill_point(&mut self) -> Result<(), Died> {
         self.kill_points += 1;
-        match self.scenario.crashes.first() {
-            Some((at, _)) if *at <= self.kill_points => Err(Died),
-            _ => Ok(()),
+        if self.watch.is_broken() {
+            return Err(Died(Duration::ZERO));
         }
+        match self.scenario.crashes.get(self.crashes as usize) {
+            Some((at, down)) if *at <= self.kill_points => {
+                self.crashes += 1;
+                Err(Died(*down))
+            }
+            _ => {
+                self.note_doubt();
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps which intents are in doubt at this point, where somebody wants to know.
+    fn note_doubt(&mut self) {
+        let (Some(doubts), Some(life)) = (&mut self.doubts, &self.life) else { return };
+        let unsettled = |side| life.pair.leg(side).unsettled.keys().copied();
+        doubts.push(LegSide::BOTH.into_iter().flat_map(unsettled).collect());
+    }
+
+    /// Keeps for every kill point which intents are in doubt there.
+    #[must_use]
+    pub fn with_doubts(mut self) -> Self {
+        self.doubts = Some(Vec::new());
+        self
+    }
+
+    /// Returns the rows of the journal, each an entry as JSON.
+    pub fn journal(&self) -> impl Iterator<Item = &str> {
+        self.disk.rows()
+    }
+
+    /// Returns a hash over the journal's bytes, the trace and the exchange: equal for equal runs.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(self.disk.bytes())
+            .chain_update(self.watch.trace())
+            .chain_update(self.direct.lock().exchange.state_hash())
+            .finalize()
+            .into()
+    }
+
+    /// The process is gone, and its state with it.
+    fn leave(&mut self) -> Option<Pair> {
+        let pair = self.life.take()?.pair;
+        self.watch.left_behind(&pair);
+        Some(pair)
+    }
+
+    /// Holds the machine's clock against the venue's, as a session does when it opens: beyond 6 s it refuses, and an
+    /// operator sets the clock; beyond one it corrects it, to within the half second that the venue's whole ones leave.
+    fn start_clock(&mut self) -> Option<i64> {
+        let since = self.clock_set;
+        let seen = |at: Duration| {
+            let at = self.start.after(at);
+            at <= self.now && since.is_none_or(|since| at > since)
+        };
+        let jumps = self.scenario.clock_jumps.iter().filter(|(at, _)| seen(*at)).map(|(_, by)| by);
+        let wrong = jumps.sum::<i64>() + if since.is_none() { self.scenario.skew_ms } else { 0 };
+        if wrong.abs() > SKEW_MAX_MS {
+            self.watch.note(self.now, format_args!("the clock is wrong by {wrong} ms: no start"));
+            self.clock_set = Some(self.now);
+            self.link.push(self.now.after(CLOCK_SET), Item::Restart);
+            return None;
+        }
+        Some(if wrong.abs() > 1_000 { wrong % 500 } else { wrong })
     }
 
     /// A new process: state is what the journal holds, and nothing else is known.
     fn restart(&mut self) -> Result<(), Died> {
+        let Some(skew_ms) = self.start_clock() else { return Ok(()) };
         self.lives += 1;
-        let entries: Vec<Entry> =
-            self.journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
-        let pair = fold(&entries).expect("the journal folds");
+        self.disk.reopen();
+        let entries = self.disk.entries().expect("an entry reads back");
+        let pair = match fold(&entries) {
+            Ok(pair) => pair,
+            Err(error) => {
+                self.watch.fail(Invariant::OneFold, error.to_string());
+                return Ok(());
+            }
+        };
         self.watch.folded(&pair);
+        let now = Timestamp::from_millis(self.now.as_millis() + skew_ms);
         let resumed = !entries.is_empty();
         let seed = self.scenario.seed ^ u64::from(self.lives);
         let mut memory = Memory::new(self.scenario.retry, seed);
@@ -264,17 +407,18 @@ impl Run {
         let market = self.direct.lock().exchange.markets()[0].clone();
         self.life = Some(Life {
             pair,
-            outlook: Outlook::new(market.id, resumed, self.now),
+            outlook: Outlook::new(market.id, resumed, now),
             market,
             book: None,
             data: None,
             memory,
             slots: BTreeMap::new(),
             tasks: Vec::new(),
-            wake: self.now.after(Duration::from_secs(1)),
+            wake: now.after(Duration::from_secs(1)),
             drawdown_told: false,
+            skew_ms,
         });
-        self.watch.note(self.now, &format!("life {}", self.lives));
+        self.watch.note(self.now, format_args!("life {}", self.lives));
         self.link.process_starts(self.now);
         if resumed {
             self.step(Event::Resumed)?;
@@ -288,9 +432,8 @@ impl Run {
         if life.pair.end().is_none() && !life.pair.stopped {
             return;
         }
-        let pair = life.pair.clone();
-        self.watch.note(self.now, &format!("ended: {:?}", pair.end()));
-        self.life = None;
+        let Some(pair) = self.leave() else { return };
+        self.watch.note(self.now, format_args!("ended: {:?}", pair.end()));
         self.link.process_is_gone();
         let again = self.scenario.resume_after.take().filter(|_| pair.end().is_none());
         match again {
@@ -325,7 +468,7 @@ impl Run {
     fn take(&mut self, input: Input) -> Result<(), Died> {
         match input {
             Input::Event(event) => {
-                let now = self.now;
+                let now = self.clock();
                 self.life().outlook.heard(&event, now);
                 if let Event::Sent(id, side, result) = &*event {
                     self.sent(*id, *side, result);
@@ -383,7 +526,7 @@ impl Run {
     }
 
     fn resend(&mut self, id: IntentId, side: LegSide) -> Result<(), Died> {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let Some(intent) = life.pair.leg(side).unsettled.get(&id).cloned() else { return Ok(()) };
         if now >= intent.deadline || !life.memory.is_wanted(id) {
@@ -431,7 +574,7 @@ impl Run {
     }
 
     fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
-        let now = self.now;
+        let now = self.clock();
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true),
             VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
@@ -454,6 +597,7 @@ impl Run {
                 Some(Event::Tick)
             }
             VenueEvent::Book(_, book) => {
+                self.watch.market_heard(now);
                 self.life().book = Some(book);
                 None
             }
@@ -490,7 +634,7 @@ impl Run {
             | Feed::Notices(account) => account,
         };
         let Some(side) = self.side_of(account) else { return Ok(()) };
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         if life.outlook.stream(&life.pair, side, feed, is_up, now) {
             self.reconcile(side, true);
@@ -514,11 +658,12 @@ impl Run {
                 None => return Ok(()),
             }
         }
-        self.watch.fail("decisions do not come to rest");
+        self.watch.fail(Invariant::ComesToRest, "decisions do not come to rest");
+        Err(Died(Duration::ZERO))
     }
 
     fn refresh(&mut self) {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let due = life.outlook.refresh(&life.pair, now, ANSWER_LAG);
         life.outlook.view.book.clone_from(&life.book);
@@ -542,7 +687,7 @@ impl Run {
 
     fn carry_out(&mut self, decision: Decision) -> Result<bool, Died> {
         self.kill_point()?;
-        let intents = self.record(&decision);
+        let intents = self.record(&decision)?;
         self.kill_point()?;
         for intent in &intents {
             self.dispatch(intent);
@@ -551,33 +696,64 @@ impl Run {
         for effect in &decision.effects {
             self.effect(effect);
         }
-        let later = self.now.after(Duration::from_secs(1));
+        let later = self.clock().after(Duration::from_secs(1));
         self.life().wake = decision.wake.unwrap_or(later);
         Ok(!decision.entries.is_empty() || !intents.is_empty())
     }
 
-    fn record(&mut self, decision: &Decision) -> Vec<Intent> {
+    fn record(&mut self, decision: &Decision) -> Result<Vec<Intent>, Died> {
+        if decision.entries.is_empty() && decision.proposals.is_empty() {
+            return Ok(Vec::new());
+        }
         let life = self.life.as_ref().expect("the process lives");
         let mut next = life.pair.clone();
         for entry in &decision.entries {
             next.evolve(entry).expect("a decision fits its state");
         }
-        let intents = self.sign(&next, &decision.proposals);
+        let mut intents = self.sign(&next, &decision.proposals);
+        if self.is_disk_full() && intents.iter().any(|intent| intent.purpose == Purpose::Entry) {
+            self.watch.note(self.now, format_args!("{FULL}"));
+            intents.clear();
+        }
         let mut entries = decision.entries.clone();
         entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
+        if entries.is_empty() {
+            return Ok(intents);
+        }
+        self.commits += 1;
+        let due = self.scenario.disk.iter().find(|(commit, ..)| *commit == self.commits).copied();
+        let written = self.disk.commit(&entries, due.map(|(_, fault, _)| fault));
+        if written != Written::Gone(false) {
+            self.apply(&entries);
+        }
+        match (written, due) {
+            (Written::Gone(_), Some((_, fault, down))) => {
+                self.watch.note(self.now, format_args!("journal: {fault:?}"));
+                Err(Died(down))
+            }
+            _ => Ok(intents),
+        }
+    }
+
+    /// What is durable is state.
+    fn apply(&mut self, entries: &[Entry]) {
         let now = self.now;
-        for entry in &entries {
-            self.journal.push(serde_json::to_string(entry).expect("an entry is JSON"));
+        for entry in entries {
             let life = self.life.as_mut().expect("the process lives");
             self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
             life.pair.evolve(entry).expect("an entry fits the state");
-            self.watch.state(&life.pair);
         }
-        intents
+    }
+
+    fn is_disk_full(&self) -> bool {
+        self.scenario.disk_full.is_some_and(|(at, lasts)| {
+            let from = self.start.after(at);
+            from <= self.now && self.now < from.after(lasts)
+        })
     }
 
     fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
-        let (at, mut intents) = (self.now, Vec::new());
+        let (at, mut intents) = (self.clock(), Vec::new());
         for proposal in proposals {
             let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
             let deadline = at.after(proposal.ttl);
@@ -611,17 +787,17 @@ impl Run {
             Effect::Check => self.start_check(),
             Effect::Reconcile(side) => self.reconcile(*side, false),
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
-            Effect::AskFastTerms(_) => self.watch.fail("no plan here takes the fast route"),
-            Effect::Pull(_) => self.watch.fail("there is no other pair"),
+            Effect::AskFastTerms(_) => self.watch.fail(Invariant::NoPanic, "the fast route is not simulated"),
+            Effect::Pull(_) => self.watch.fail(Invariant::NotOurselves, "there is no other pair"),
         }
     }
 
     fn start_check(&mut self) {
-        let now = self.now;
+        let now = self.clock();
         if !self.life().outlook.may_check(now) {
             return;
         }
-        let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.now);
+        let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.clock());
         let keys = LegSide::BOTH.map(|side| {
             let leg = spec.leg(side);
             let slots = [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten();
@@ -642,12 +818,13 @@ impl Run {
     }
 
     fn reconcile(&mut self, side: LegSide, at_once: bool) {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let Some(input) = life.outlook.reconcile(&life.pair, side, at_once, now) else { return };
         let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
+        let skew_ms = self.life().skew_ms;
         self.life().tasks.push(Box::pin(async move {
-            let now = || venue.lock().exchange.now();
+            let now = || Timestamp::from_millis(venue.lock().exchange.now().as_millis() + skew_ms);
             match reads::snapshot(&venue, now, account, &input).await {
                 Ok(snapshot) => Input::Event(Box::new(Event::Snapshot(side, Box::new(snapshot)))),
                 Err(_) => Input::ReadFailed(Read::Snapshot(side)),
@@ -656,7 +833,7 @@ impl Run {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        let now = self.now;
+        let now = self.clock();
         if !self.life().outlook.may_poll(side, now) {
             return;
         }

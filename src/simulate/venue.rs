@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
-use lighter_plan::model::{
+use crate::model::{
     AccountIndex, AccountView, ApiKeyIndex, ApiKeyView, BookTop, MarginView, Market, MarketId, Nonce, Order,
     PositionView, Timestamp, Trade, TxHash, Usdc, Withdrawal,
 };
-use lighter_plan::paper::exchange::{
+use crate::paper::exchange::{
     AccountRecord, Exchange, ExchangeConfig, Tier, TradeFilter, TxOutcome, TxRecord,
 };
-use lighter_plan::paper::world::{Pace, World, WorldSpec};
-use lighter_plan::rt::SplitMix64;
-use lighter_plan::tx::SignedTx;
-use lighter_plan::venue::{
+use crate::paper::world::{Pace, World, WorldSpec};
+use crate::rt::SplitMix64;
+use crate::tx::SignedTx;
+use crate::venue::{
     Accepted, Class, FastTerms, Limits, MarketData, Subscription, TxStatus, TxView, Venue, VenueError,
     VenueEvent,
 };
 use rust_decimal::Decimal;
 
 /// An account that a run opens: index, owner, key slots, money.
-pub(crate) type Opening = (AccountIndex, String, Vec<ApiKeyIndex>, Usdc);
+pub type Opening = (AccountIndex, String, Vec<ApiKeyIndex>, Usdc);
 
 /// The public key of every slot; signatures are not checked.
 pub(crate) const PUBLIC_KEY: [u8; 40] = [7; 40];
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) read_faults: u64,
     /// Slowest answer, in ms.
     pub(crate) slowest_ms: i64,
+    pub(crate) pace: Pace,
     /// How far the look-up of transactions lags behind the sequencer, in ms.
     pub(crate) tx_lag_ms: u64,
 }
@@ -49,7 +50,7 @@ impl Shared {
         while self.world.next_step() <= to {
             let at = self.world.next_step();
             self.exchange.advance(at);
-            self.world.step(&mut self.exchange, Pace::Fine);
+            self.world.step(&mut self.exchange, self.pace);
         }
         self.exchange.advance(to);
     }
@@ -88,6 +89,7 @@ impl Direct {
             wakes: BTreeSet::new(),
             read_faults: 0,
             slowest_ms: 150,
+            pace: Pace::Fine,
             tx_lag_ms: 0,
         })))
     }
@@ -198,7 +200,7 @@ impl Venue for Direct {
 
     async fn withdrawals(&self, account: AccountIndex) -> Result<Vec<Withdrawal>, VenueError> {
         self.request("withdraw/history").await?;
-        let view = |row: lighter_plan::paper::exchange::WithdrawalRecord| Withdrawal {
+        let view = |row: crate::paper::exchange::WithdrawalRecord| Withdrawal {
             id: row.id.to_string(),
             amount: row.amount,
             at: row.at,
@@ -250,7 +252,7 @@ pub(crate) fn margin_view(record: &AccountRecord) -> MarginView {
 
 pub(crate) fn position_views(record: &AccountRecord) -> Vec<PositionView> {
     let whole = |value: i128| Usdc::from_micros(i64::try_from(value).expect("an amount of this world"));
-    let view = |row: &lighter_plan::paper::exchange::PositionRecord| PositionView {
+    let view = |row: &crate::paper::exchange::PositionRecord| PositionView {
         market: row.market,
         position: row.position,
         avg_entry_price: Decimal::ZERO,

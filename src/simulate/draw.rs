@@ -1,91 +1,20 @@
-//! What a run is made of: a plan, a market around it, and what goes wrong, all from one seed.
+//! What a seed draws: a plan, a market, and what goes wrong.
 
 use std::time::Duration;
 
-use lighter_plan::engine::{PairSpec, StopMode};
-use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, MarginMode, Market, Price, Rounding, TimeInForce, Usdc,
-};
-use lighter_plan::paper::exchange::WithdrawBehaviour;
-use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide, WorldSpec};
-use lighter_plan::plan::{
-    HedgePlan, HedgePreference, KeySource, LegPlan, OnEntryTimeout, OnLiquidation, OnStop, PairPlan,
-    PegReference, PlacePlan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan,
-    WithdrawRoute, WithdrawWhen,
-};
-use lighter_plan::rt::SplitMix64;
 use rust_decimal::Decimal;
 
-use super::venue::Opening;
-
-pub(crate) const LONG: AccountIndex = AccountIndex::new(1001);
-pub(crate) const SHORT: AccountIndex = AccountIndex::new(1002);
-pub(crate) const SYMBOL: &str = "SOL";
-
-/// How often, of a thousand, something goes wrong while faults last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rates {
-    /// A request never arrives; no answer.
-    pub(crate) lost: u64,
-    /// It arrives; no answer.
-    pub(crate) reply_lost: u64,
-    /// It arrives long after it was given up.
-    pub(crate) late: u64,
-    /// It arrives twice.
-    pub(crate) twice: u64,
-    /// It never left (no connection, rate limit).
-    pub(crate) not_sent: u64,
-    /// A 5xx: it arrived, or it did not.
-    pub(crate) server_error: u64,
-    /// Accepted, and never heard of again.
-    pub(crate) black_hole: u64,
-    /// Refused for a reason that passes.
-    pub(crate) refused: u64,
-    /// A frame comes seconds late.
-    pub(crate) slow_frame: u64,
-    /// A frame comes twice.
-    pub(crate) frame_twice: u64,
-    /// A read is not answered.
-    pub(crate) read: u64,
-}
-
-/// Which streams an outage takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Streams {
-    All,
-    Market,
-    Account(AccountIndex),
-}
-
-/// One run.
-#[derive(Clone, Debug)]
-pub(crate) struct Scenario {
-    pub(crate) seed: u64,
-    pub(crate) name: String,
-    pub(crate) market: Market,
-    pub(crate) spec: PairSpec,
-    pub(crate) retry: RetryPlan,
-    pub(crate) world: WorldSpec,
-    pub(crate) accounts: Vec<Opening>,
-    pub(crate) rates: Rates,
-    /// No faults from here on, counted from the start.
-    pub(crate) faults_until: Duration,
-    pub(crate) tx_lag_ms: u64,
-    /// Kill points at which the process dies, counted over its lives; and how long it stays down.
-    pub(crate) crashes: Vec<(u32, Duration)>,
-    pub(crate) outages: Vec<(Duration, Duration, Streams)>,
-    pub(crate) stop: Option<(Duration, StopMode)>,
-    /// After a stop that was carried out, the run goes on.
-    pub(crate) resume_after: Option<Duration>,
-    /// Somebody else signs with the long leg's key.
-    pub(crate) foreign_at: Option<Duration>,
-    /// The run must have ended by then.
-    pub(crate) end_by: Duration,
-}
-
-const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
+use super::disk::DiskFault;
+use super::fault::{Fault, Faults};
+use super::scenario::{Rates, Scenario, Streams, near, secs};
+use crate::engine::StopMode;
+use crate::model::{ApiKeyIndex, TimeInForce, Usdc};
+use crate::paper::exchange::WithdrawBehaviour;
+use crate::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
+use crate::plan::{
+    HedgePreference, OnEntryTimeout, OnLiquidation, OnStop, PegReference, PriceSpec, SizeSpec, WithdrawWhen,
+};
+use crate::rt::SplitMix64;
 
 fn random(rng: &mut SplitMix64, low: u64, high: u64) -> u64 {
     low + rng.below(high - low + 1)
@@ -99,57 +28,15 @@ fn chance(rng: &mut SplitMix64, percent: u64) -> bool {
     rng.below(100) < percent
 }
 
-/// Returns the price `bps` above mark, on the grid.
-pub(crate) fn near(market: &Market, bps: i64) -> Decimal {
-    let mark = market.mark_price.expect("a listed price");
-    let price = mark * Decimal::new(10_000 + bps, 4);
-    Price::rounded(price, market, Rounding::Down).expect("a price").to_decimal(market)
+/// Returns the source of what a seed draws.
+pub(super) const fn seeded(seed: u64) -> SplitMix64 {
+    SplitMix64::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(17))
 }
 
 impl Scenario {
-    /// A run in which nothing goes wrong, in a market that stands still with makers and takers of the world.
-    pub(crate) fn calm(seed: u64) -> Self {
-        let market = Market::example();
-        let spec = PairSpec {
-            run: format!("run-{seed}").parse().expect("a name"),
-            plan: pair(&market),
-            on_stop: OnStop::CancelOpen,
-            own_accounts: [LONG, SHORT].into_iter().collect(),
-            shares_market: false,
-            legs: 2,
-            streams_within: Duration::from_secs(600),
-            restart_missed_entry: false,
-            continue_missed_withdrawal: false,
-        };
-        let open = |account: AccountIndex, owner: &str| {
-            (account, owner.to_owned(), vec![ApiKeyIndex::new(4), ApiKeyIndex::new(5)], Usdc::whole(2_000))
-        };
-        Self {
-            seed,
-            name: "calm".to_owned(),
-            market,
-            spec,
-            retry: RetryPlan { initial: Duration::from_millis(250), max: secs(10), budget: secs(120) },
-            world: WorldSpec { withdrawal_delay: None, claim_delay: None, ..WorldSpec::default() },
-            accounts: vec![
-                open(LONG, "0x00000000000000000000000000000000000000b1"),
-                open(SHORT, "0x00000000000000000000000000000000000000b2"),
-            ],
-            rates: Rates::default(),
-            faults_until: Duration::ZERO,
-            tx_lag_ms: 0,
-            crashes: Vec::new(),
-            outages: Vec::new(),
-            stop: None,
-            resume_after: None,
-            foreign_at: None,
-            end_by: secs(1_200),
-        }
-    }
-
     /// A run with everything that `seed` says.
-    pub(crate) fn random(seed: u64) -> Self {
-        let mut rng = SplitMix64::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(17));
+    pub fn random(seed: u64) -> Self {
+        let mut rng = seeded(seed);
         let mut run = Self::calm(seed);
         run.vary_plan(&mut rng);
         run.vary_market(&mut rng);
@@ -158,9 +45,62 @@ impl Scenario {
     }
 
     /// Adds faults, crashes and a stop.
-    pub(crate) fn disturb(&mut self, rng: &mut SplitMix64) {
+    pub fn disturb(&mut self, rng: &mut SplitMix64) {
         self.vary_faults(rng);
         self.vary_crashes(rng);
+        // A source of their own, so that what was drawn before they existed stays as it was.
+        let rng = &mut SplitMix64::new(self.seed ^ 0xd15c);
+        self.vary_disk(rng);
+        self.vary_clock(rng);
+    }
+
+    /// Takes away what is not among `faults`.
+    pub fn keep(&mut self, faults: &Faults) {
+        let rates = [
+            (&mut self.rates.lost, Fault::Lost),
+            (&mut self.rates.reply_lost, Fault::ReplyLost),
+            (&mut self.rates.late, Fault::Late),
+            (&mut self.rates.twice, Fault::Twice),
+            (&mut self.rates.not_sent, Fault::NotSent),
+            (&mut self.rates.server_error, Fault::ServerError),
+            (&mut self.rates.black_hole, Fault::BlackHole),
+            (&mut self.rates.refused, Fault::Refused),
+            (&mut self.rates.slow_frame, Fault::SlowFrames),
+            (&mut self.rates.frame_twice, Fault::DoubleFrames),
+            (&mut self.rates.read, Fault::Reads),
+            (&mut self.tx_lag_ms, Fault::TxLag),
+        ];
+        for (rate, fault) in rates {
+            if !faults.has(fault) {
+                *rate = 0;
+            }
+        }
+        self.disk.retain(|(_, fault, _)| {
+            faults.has(match fault {
+                DiskFault::TornWrite => Fault::TornWrite,
+                DiskFault::LostTail => Fault::LostTail,
+                DiskFault::FailedWrite => Fault::FailedWrite,
+                DiskFault::FailedSyncKept | DiskFault::FailedSyncLost => Fault::FailedSync,
+            })
+        });
+        self.disk_full = self.disk_full.filter(|_| faults.has(Fault::DiskFull));
+        self.foreign_at = self.foreign_at.filter(|_| faults.has(Fault::ForeignHand));
+        self.stop = self.stop.filter(|_| faults.has(Fault::Stops));
+        if !faults.has(Fault::Crashes) {
+            self.crashes.clear();
+        }
+        if !faults.has(Fault::Outages) {
+            self.outages.clear();
+        }
+        if !faults.has(Fault::Skew) {
+            self.skew_ms = 0;
+        }
+        if !faults.has(Fault::ClockJump) {
+            self.clock_jumps.clear();
+        }
+        if !faults.has(Fault::Suspend) {
+            self.suspends.clear();
+        }
     }
 
     fn vary_plan(&mut self, rng: &mut SplitMix64) {
@@ -209,7 +149,7 @@ impl Scenario {
 
     fn vary_market(&mut self, rng: &mut SplitMix64) {
         let mut spec = MarketSpec {
-            market: SYMBOL.to_owned(),
+            market: self.market.symbol.clone(),
             price: None,
             volatility_bps: Some(u32::try_from(random(rng, 2, 18)).unwrap_or(10)),
             depth_percent: None,
@@ -260,6 +200,46 @@ impl Scenario {
         self.world.markets = vec![spec];
     }
 
+    /// Adds to an operator's own world something that his plan has to bear.
+    pub(super) fn add_market_event(&mut self, rng: &mut SplitMix64) {
+        let (at, over) = (random_secs(rng, 3, 60), random_secs(rng, 0, 15));
+        let sign = if chance(rng, 50) { 1 } else { -1 };
+        match rng.below(8) {
+            0 => {
+                let far = sign * i64::try_from(random(rng, 20, 400)).unwrap_or(100);
+                let price = near(&self.market, far);
+                self.script(at, Action::MoveTo { price, over: Span(over) });
+            }
+            1 => {
+                let percent = u32::try_from(random(rng, 1, 10)).unwrap_or(5);
+                self.script(at, Action::Depth { percent });
+                self.script(at + random_secs(rng, 10, 90), Action::Depth { percent: 100 });
+            }
+            2 => {
+                self.script(at, Action::PauseMakers {});
+                self.script(at + random_secs(rng, 5, 40), Action::ResumeMakers {});
+            }
+            3 => {
+                self.script(at, Action::Halt {});
+                self.script(at + random_secs(rng, 5, 30), Action::Unhalt {});
+            }
+            4 => {
+                let side = if sign > 0 { TakerSide::Buy } else { TakerSide::Sell };
+                self.script(at, Action::PauseTakers {});
+                let lots = i64::try_from(random(rng, 100, 400_000)).unwrap_or(100);
+                let size = Decimal::new(lots, self.market.size_decimals);
+                self.script(at, Action::Take { side, size, limit: None });
+            }
+            5 => {
+                let behaviour =
+                    [WithdrawBehaviour::Stuck, WithdrawBehaviour::Fail, WithdrawBehaviour::Unclaimed]
+                        [usize::try_from(rng.below(3)).unwrap_or(0)];
+                self.script(Duration::ZERO, Action::Withdrawals { behaviour });
+            }
+            _ => {}
+        }
+    }
+
     /// High leverage on a small balance, and a price that goes where it hurts.
     fn weak_account(&mut self, rng: &mut SplitMix64, at: Duration, over: Duration) {
         self.name = "liquidation".to_owned();
@@ -274,7 +254,8 @@ impl Scenario {
         plan.sell = PriceSpec::Fixed(near(&self.market, 2));
         plan.watch.entry_deadline = secs(40);
         plan.watch.max_hold = secs(60);
-        let account = if chance(rng, 50) { LONG } else { SHORT };
+        let account =
+            if chance(rng, 50) { self.spec.plan.long.account } else { self.spec.plan.short.account };
         let at = at + secs(20);
         self.script(at, Action::Liquidate { account, over: Span(over) });
         if chance(rng, 30) {
@@ -285,7 +266,7 @@ impl Scenario {
     fn script(&mut self, at: Duration, action: Action) {
         self.world.script.push(ScriptEntry {
             at: Span(at),
-            market: Some(SYMBOL.to_owned()),
+            market: Some(self.market.symbol.clone()),
             every: None,
             action,
         });
@@ -310,8 +291,12 @@ impl Scenario {
         };
         self.faults_until = random_secs(rng, 30, 150);
         for _ in 0..rng.below(4) {
-            let streams = [Streams::All, Streams::Market, Streams::Account(LONG), Streams::Account(SHORT)]
-                [usize::try_from(rng.below(4)).unwrap_or(0)];
+            let streams = [
+                Streams::All,
+                Streams::Market,
+                Streams::Account(self.spec.plan.long.account),
+                Streams::Account(self.spec.plan.short.account),
+            ][usize::try_from(rng.below(4)).unwrap_or(0)];
             let (at, lasts) = (random_secs(rng, 0, 90), random_secs(rng, 1, 30));
             self.outages.push((at, lasts, streams));
         }
@@ -335,60 +320,36 @@ impl Scenario {
             self.resume_after = chance(rng, 60).then(|| random_secs(rng, 1, 30));
         }
     }
-}
 
-fn leg(account: AccountIndex) -> LegPlan {
-    let (api_key_index, key) = (ApiKeyIndex::new(4), KeySource::Paper);
-    LegPlan { account, api_key_index, key, guard_key_index: None, l1_key: None }
-}
+    fn vary_disk(&mut self, rng: &mut SplitMix64) {
+        if chance(rng, 15) {
+            let kinds = [
+                DiskFault::TornWrite,
+                DiskFault::LostTail,
+                DiskFault::FailedWrite,
+                DiskFault::FailedSyncKept,
+                DiskFault::FailedSyncLost,
+            ];
+            let kind = kinds[usize::try_from(rng.below(5)).unwrap_or(0)];
+            let commit = u32::try_from(random(rng, 1, 40)).unwrap_or(1);
+            self.disk.push((commit, kind, random_secs(rng, 1, 30)));
+        }
+        if chance(rng, 6) {
+            self.disk_full = Some((random_secs(rng, 0, 60), random_secs(rng, 5, 60)));
+        }
+    }
 
-fn pair(market: &Market) -> PairPlan {
-    PairPlan {
-        id: "alpha".parse().expect("a name"),
-        market: SYMBOL.to_owned(),
-        size: SizeSpec::Base(Decimal::new(2_500, 3)),
-        leverage: 5,
-        margin_mode: MarginMode::Cross,
-        buy: PriceSpec::Fixed(near(market, -6)),
-        sell: PriceSpec::Fixed(near(market, 6)),
-        minimum_usdc: Usdc::whole(500),
-        long: leg(LONG),
-        short: leg(SHORT),
-        place: PlacePlan { time_in_force: TimeInForce::PostOnly, expires_in: secs(600) },
-        watch: WatchPlan {
-            entry_deadline: secs(30),
-            on_entry_timeout: OnEntryTimeout::Hedge,
-            max_hold: secs(10),
-            take_profit: None,
-            stop_loss: None,
-        },
-        hedge: HedgePlan {
-            wait: secs(5),
-            max_naked: secs(20),
-            max_naked_loss: Usdc::whole(15),
-            prefer: HedgePreference::Complete,
-            attempts: 5,
-            max_slippage_bps: 50,
-            emergency_slippage_bps: 200,
-            dust: Usdc::whole(1),
-            on_liquidation: OnLiquidation::Flatten,
-        },
-        risk: RiskPlan {
-            max_order: Usdc::whole(12_000),
-            max_position: Usdc::whole(12_000),
-            max_exposure: Usdc::whole(30_000),
-            max_price_deviation_bps: 200,
-            max_drawdown: Usdc::whole(5_000),
-            min_liquidation_distance_pct: Decimal::new(5, 1),
-            max_messages_per_minute: 40,
-            max_loss_if_venue_down: Usdc::whole(5_000),
-            volatility_pct: 100,
-        },
-        withdraw: WithdrawPlan {
-            when: WithdrawWhen::OnExit,
-            route: WithdrawRoute::Secure,
-            keep: Usdc::ZERO,
-            verify_within: secs(300),
-        },
+    fn vary_clock(&mut self, rng: &mut SplitMix64) {
+        if chance(rng, 25) {
+            self.skew_ms = rng.between(-900, 900);
+        }
+        if chance(rng, 8) {
+            let by = [600_000, 5_000, 1_500, 700][usize::try_from(rng.below(4)).unwrap_or(0)];
+            let by = if chance(rng, 50) { by } else { -by };
+            self.clock_jumps.push((random_secs(rng, 0, 60), by));
+        }
+        if chance(rng, 8) {
+            self.suspends.push((random_secs(rng, 1, 60), random_secs(rng, 2, 90)));
+        }
     }
 }

@@ -1,0 +1,624 @@
+//! What must hold at every moment, whatever goes wrong (DESIGN §8).
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use crate::engine::{
+    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, Step,
+    View, fold,
+};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, MarketId, Nonce, OrderIndex, Price, Side, Size, Timestamp,
+    TradeKind, TxHash, Usdc, WithdrawStatus,
+};
+use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome, WithdrawalRecord};
+use rust_decimal::Decimal;
+
+use super::host::Life;
+use super::scenario::Scenario;
+use super::violation::{Invariant, Violation};
+
+/// How long a leg that counts as in sync may have another position than the venue: news and one more read.
+const BELIEF: Duration = Duration::from_secs(60);
+/// How old a market may be that an entry is decided on: a stream that falls silent is noticed within 3 s, and its last
+/// frame may have been 4 s on its way.
+const MARKET_AGE: Duration = Duration::from_secs(12);
+/// More sendings than this in one run are a loop.
+const SENDINGS_MAX: u32 = 1_500;
+/// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
+const NOTICE: Duration = Duration::from_secs(15);
+
+/// Watches one run from outside: what the engine writes, what the venue does.
+pub struct Watch {
+    spec: PairSpec,
+    /// The first thing that did not hold; what follows from it is not looked at.
+    breach: OnceCell<(Invariant, String)>,
+    name: String,
+    seed: u64,
+    trace: VecDeque<String>,
+    /// Lines of it that are kept.
+    lines: usize,
+    /// Digests of the signed bytes that the journal holds.
+    journaled: BTreeSet<u64>,
+    executed: BTreeMap<TxHash, u32>,
+    nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
+    clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
+    sendings: u32,
+    /// When the process last heard of the market, by its clock.
+    market_heard: Timestamp,
+    /// When the intents of the last minute were signed.
+    minute: VecDeque<Timestamp>,
+    foreign: bool,
+    last_state: Option<Box<Pair>>,
+    /// The market that the run trades in.
+    market: MarketId,
+    /// What the venue holds of both legs, in lots.
+    held: [i64; 2],
+    /// Whether that may have changed since it was read.
+    moved: bool,
+    /// In lots, once the check has settled it.
+    tolerance: Option<i64>,
+    /// For how long the legs differ.
+    naked: Duration,
+    /// For how long of that a process was there and nobody was told.
+    untold: Duration,
+    told: bool,
+    /// For how long a leg in sync has another position than the venue.
+    wrong: [Duration; 2],
+    /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
+    pub worst_naked: Duration,
+    looked_at: Option<Timestamp>,
+    /// What both accounts have more at the end than at the check, in 10⁻¹² USDC; less is a loss.
+    pub result: i128,
+    /// Whether the minute's messages were spent when the pair began to withdraw.
+    pub withdrawal_waited: bool,
+    /// Emergencies told.
+    pub emergencies: u32,
+    /// Alerts told.
+    pub alerts: u32,
+}
+
+impl Watch {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self {
+            spec: scenario.spec.clone(),
+            breach: OnceCell::new(),
+            name: scenario.name.clone(),
+            seed: scenario.seed,
+            trace: VecDeque::new(),
+            lines: scenario.trace,
+            journaled: BTreeSet::new(),
+            executed: BTreeMap::new(),
+            nonces: BTreeSet::new(),
+            clients: BTreeMap::new(),
+            sendings: 0,
+            market_heard: Timestamp::default(),
+            minute: VecDeque::new(),
+            foreign: false,
+            last_state: None,
+            market: scenario.market.id,
+            held: [0; 2],
+            moved: true,
+            tolerance: None,
+            naked: Duration::ZERO,
+            untold: Duration::ZERO,
+            told: false,
+            wrong: [Duration::ZERO; 2],
+            worst_naked: Duration::ZERO,
+            looked_at: None,
+            result: 0,
+            withdrawal_waited: false,
+            emergencies: 0,
+            alerts: 0,
+        }
+    }
+
+    /// Notes that an invariant does not hold. The host stops at its next point.
+    pub(crate) fn fail(&self, invariant: Invariant, what: impl Into<String>) {
+        // Only the first counts.
+        let _ = self.breach.set((invariant, what.into()));
+    }
+
+    /// Returns whether something did not hold.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.breach.get().is_some()
+    }
+
+    /// Returns what did not hold.
+    pub(crate) fn violation(&self) -> Option<Violation> {
+        self.breach.get().map(|(invariant, what)| Violation {
+            invariant: *invariant,
+            seed: self.seed,
+            scenario: self.name.clone(),
+            what: what.clone(),
+            trace: self.trace(),
+        })
+    }
+
+    /// Returns what happened last, line by line.
+    pub fn trace(&self) -> String {
+        let rows: Vec<_> = self.trace.iter().map(String::as_str).collect();
+        rows.join("\n")
+    }
+
+    fn must(&self, invariant: Invariant, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(invariant, what());
+        }
+    }
+
+    /// Adds a line to the trace of a run that keeps one.
+    pub(crate) fn note(&mut self, now: Timestamp, text: fmt::Arguments<'_>) {
+        if self.lines == 0 {
+            return;
+        }
+        if self.trace.len() >= self.lines {
+            self.trace.pop_front();
+        }
+        let at = now.to_string();
+        self.trace.push_back(format!("{} {text}", at.get(11..23).unwrap_or(&at)));
+    }
+
+    /// Makes a line for the trace; an empty one when none is kept.
+    fn text(&self, line: impl FnOnce() -> String) -> String {
+        if self.lines == 0 { String::new() } else { line() }
+    }
+
+    fn is_ours(&self, account: AccountIndex) -> bool {
+        LegSide::BOTH.iter().any(|side| self.spec.leg(*side).account == account)
+    }
+
+    pub(crate) const fn foreign_hand(&mut self) {
+        self.foreign = true;
+    }
+
+    /// 1. No byte leaves before its intent is durable.
+    pub(crate) fn sent(&mut self, now: Timestamp, intent: &Intent) {
+        self.note(now, format_args!("  send {} {:?} {:?}", intent.id.0, intent.leg, intent.purpose));
+        self.must(Invariant::IntentFirst, self.journaled.contains(&digest(&intent.tx_info)), || {
+            "bytes left without an intent".to_owned()
+        });
+        self.sendings += 1;
+        self.must(Invariant::ComesToRest, self.sendings < SENDINGS_MAX, || "endless sending".to_owned());
+    }
+
+    pub(crate) fn bytes_arrive(&self, tx_info: &str) {
+        self.must(Invariant::IntentFirst, self.journaled.contains(&digest(tx_info)), || {
+            "bytes arrived without an intent".to_owned()
+        });
+    }
+
+    /// 2. and 3.: what the venue did.
+    pub(crate) fn venue_events(&mut self, events: &[ExchangeEvent]) {
+        for event in events {
+            match event {
+                ExchangeEvent::Tx(row) if self.is_ours(row.account) => {
+                    let Some(at) = row.executed_at else { continue };
+                    self.note(
+                        at,
+                        format_args!("    venue {} nonce {} {:?}", row.account, row.nonce, row.outcome),
+                    );
+                    let used = !matches!(row.outcome, TxOutcome::Failed { nonce_used: false, .. });
+                    let key = (row.account, row.api_key_index, row.nonce);
+                    if used {
+                        let first = self.nonces.insert(key);
+                        self.must(Invariant::OnceOnly, first, || format!("nonce {key:?} executed twice"));
+                    }
+                    if row.outcome == TxOutcome::Executed {
+                        let times = self.executed.entry(row.hash).or_default();
+                        *times += 1;
+                        let once = *times == 1;
+                        self.must(Invariant::OnceOnly, once, || format!("{} executed twice", row.hash));
+                    }
+                }
+                ExchangeEvent::Order(order) if self.is_ours(order.owner) => {
+                    let text = self.text(|| {
+                        format!(
+                            "    venue {} order {:?} {} {:?} filled {} of {}",
+                            order.owner,
+                            order.client_order_index.map(ClientOrderIndex::get),
+                            order.side,
+                            order.status,
+                            order.filled.lots(),
+                            order.initial.lots()
+                        )
+                    });
+                    self.note(order.updated_at, format_args!("{text}"));
+                    let Some(client) = order.client_order_index else { continue };
+                    let first = *self.clients.entry((order.owner, client)).or_insert(order.order_index);
+                    self.must(Invariant::OnceOnly, first == order.order_index, || {
+                        format!("client order index {client} twice")
+                    });
+                }
+                ExchangeEvent::Trade(row) => {
+                    let trade = &row.trade;
+                    let [ask, bid] = [trade.ask_account, trade.bid_account].map(|a| self.is_ours(a));
+                    self.moved |= ask || bid;
+                    if ask || bid {
+                        let text = self.text(|| {
+                            format!(
+                                "    venue trade {:?} ask {} bid {} {} lots",
+                                trade.kind,
+                                trade.ask_account,
+                                trade.bid_account,
+                                trade.size.lots()
+                            )
+                        });
+                        self.note(trade.timestamp, format_args!("{text}"));
+                    }
+                    self.must(
+                        Invariant::NotOurselves,
+                        !(ask && bid && trade.kind == TradeKind::Trade),
+                        || "own accounts traded".to_owned(),
+                    );
+                }
+                ExchangeEvent::Account(account) => self.moved |= self.is_ours(*account),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every entry, before it is applied.
+    pub(crate) fn entry(
+        &mut self,
+        now: Timestamp,
+        entry: &Entry,
+        pair: &Pair,
+        view: &View,
+        venue: &Exchange,
+    ) {
+        match entry {
+            Entry::Intent(intent) => {
+                let text = self.text(|| {
+                    format!(
+                        "intent {} {:?} {:?} nonce {} {:?}",
+                        intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
+                    )
+                });
+                self.note(now, format_args!("{text}"));
+                self.journaled.insert(digest(&intent.tx_info));
+                self.messages(intent, pair);
+                self.intent(intent, pair, view, venue);
+            }
+            Entry::Emergency { .. } => {
+                self.emergencies += 1;
+                self.told = true;
+                self.note(now, format_args!("{entry:?}"));
+            }
+            Entry::Alert { .. } => {
+                self.alerts += 1;
+                self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
+                self.note(now, format_args!("{entry:?}"));
+            }
+            Entry::Checked(checked) => {
+                self.tolerance = Some(checked.tolerance.lots());
+                self.note(now, format_args!("checked"));
+            }
+            Entry::Step { to: Step::Withdraw, .. } => {
+                let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
+                self.withdrawal_waited |= spent >= self.spec.plan.risk.max_messages_per_minute as usize;
+                self.note(now, format_args!("{entry:?}"));
+            }
+            other => self.note(now, format_args!("{other:?}")),
+        }
+        if let Entry::Settled { intent, leg, outcome, .. } = entry {
+            self.settled(*intent, *leg, outcome, pair);
+        }
+    }
+
+    /// What counts as dead was not executed, and what counts as executed was.
+    fn settled(&self, id: IntentId, leg: LegSide, outcome: &Outcome, pair: &Pair) {
+        let Some(intent) = pair.leg(leg).unsettled.get(&id) else { return };
+        let executed = self.executed.contains_key(&intent.hash);
+        match outcome {
+            Outcome::Executed => {
+                self.must(Invariant::OnceOnly, executed, || format!("intent {} was not executed", id.0))
+            }
+            Outcome::Failed { .. } | Outcome::Dead { .. } => {
+                self.must(Invariant::OnceOnly, !executed, || {
+                    format!("intent {} was executed, yet {outcome:?}", id.0)
+                });
+            }
+        }
+    }
+
+    /// 14. No more transactions in a minute than the plan allows, but for those that take risk away.
+    fn messages(&mut self, intent: &Intent, pair: &Pair) {
+        while self.minute.front().is_some_and(|at| intent.at.since(*at) >= Duration::from_secs(60)) {
+            self.minute.pop_front();
+        }
+        self.minute.push_back(intent.at);
+        let (sent, budget) = (self.minute.len(), self.spec.plan.risk.max_messages_per_minute);
+        let within = u32::try_from(sent).is_ok_and(|sent| sent <= budget);
+        let reduces = match intent.purpose {
+            Purpose::Hedge | Purpose::Exit | Purpose::ClearDeadMan => true,
+            // In the watch, a cancel begins to move a quote.
+            Purpose::Cancel(_) => !matches!(pair.step, Step::Watch),
+            Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) => false,
+            Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => false,
+        };
+        self.must(Invariant::MessageBudget, within || reduces, || {
+            format!("intent {} is number {sent} within a minute, and the plan allows {budget}", intent.id.0)
+        });
+    }
+
+    fn intent(&self, intent: &Intent, pair: &Pair, view: &View, venue: &Exchange) {
+        if let Some(terms) = &intent.order {
+            self.order(intent, terms, pair, view);
+        }
+        if matches!(intent.purpose, Purpose::Withdraw(_)) {
+            let held = venue.account(intent.account).expect("own account");
+            let flat = held.positions.iter().all(|row| row.position.is_flat());
+            self.must(Invariant::FlatWithdrawal, flat && pair.is_flat(), || {
+                "a withdrawal from an account that is not flat".to_owned()
+            });
+            let once = !matches!(
+                pair.leg(intent.leg).withdrawal,
+                Some(LegWithdrawal::Sent { .. } | LegWithdrawal::Seen { .. })
+            );
+            self.must(Invariant::OnceOnly, once, || "a second withdrawal".to_owned());
+        }
+    }
+
+    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        let range = Price::MIN.ticks()..=Price::MAX.ticks();
+        self.must(
+            Invariant::WholeTicks,
+            terms.size > Size::ZERO && range.contains(&terms.price.ticks()),
+            || "off the grid".to_owned(),
+        );
+        self.must(Invariant::OnlyReduces, terms.reduce_only || !pair.only_reduces(), || {
+            format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
+        });
+        let leg = pair.leg(intent.leg);
+        if matches!(intent.purpose, Purpose::Entry) {
+            self.limits(intent, terms, pair, view);
+            self.fresh(intent, view);
+        }
+        if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
+            let Some(mark) = view.mark() else {
+                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
+            };
+            let hedge = &self.spec.plan.hedge;
+            let bps =
+                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
+            let bound = mark.worsened(terms.side, bps);
+            let inside = match terms.side {
+                Side::Buy => terms.price <= bound,
+                Side::Sell => terms.price >= bound,
+            };
+            self.must(Invariant::BoundedPrices, inside, || {
+                format!("intent {} is beyond its slippage bound", intent.id.0)
+            });
+            let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
+            self.must(Invariant::OnceOnly, !other, || {
+                format!("intent {} while another one of its leg is out", intent.id.0)
+            });
+            let twice = intent.purpose == Purpose::Hedge
+                && LegSide::BOTH.iter().any(|side| {
+                    pair.leg(*side).live_orders().any(|(_, order)| order.purpose == Purpose::Hedge)
+                });
+            self.must(Invariant::OnceOnly, !twice, || {
+                format!("intent {} is a second hedge (R-32)", intent.id.0)
+            });
+        }
+        self.must(Invariant::OnlyReduces, !terms.reduce_only || terms.size <= leg.position.size(), || {
+            format!("intent {} reduces more than there is", intent.id.0)
+        });
+        if let Some(checked) = pair.checked.as_ref().filter(|_| !terms.reduce_only) {
+            let held = leg.position.size().plus(leg.pending(terms.side)).plus(terms.size);
+            self.must(Invariant::ExposureCapped, held <= checked.size, || {
+                format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
+            });
+        }
+        let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
+        let fresh =
+            intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
+        self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
+    }
+
+    /// 15. What adds risk is decided with both legs in sync, their streams up, and a book and prices of this moment.
+    fn fresh(&self, intent: &Intent, view: &View) {
+        for side in LegSide::BOTH {
+            let leg = view.leg(side);
+            let sees = leg.synced && leg.live;
+            // A leg whose quote moves alone needs no other.
+            self.must(Invariant::FreshData, sees || side != intent.leg, || {
+                format!("intent {} adds risk while the {} leg is out of sight", intent.id.0, side.name())
+            });
+        }
+        let age = view.now.since(self.market_heard);
+        self.must(Invariant::FreshData, view.book.is_some() && age <= MARKET_AGE, || {
+            format!("intent {} adds risk on a market of {age:?} ago", intent.id.0)
+        });
+    }
+
+    /// Something of the market reached the process.
+    pub(crate) const fn market_heard(&mut self, now: Timestamp) {
+        self.market_heard = now;
+    }
+
+    /// 5. and 7.: an entry stays within the plan's collar and its limits in USDC.
+    fn limits(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        let risk = &self.spec.plan.risk;
+        let Some(mark) = view.mark() else {
+            return self.fail(Invariant::FreshData, "an entry without a mark price");
+        };
+        let Some(checked) = &pair.checked else {
+            return self.fail(Invariant::FreshData, "an entry before the check");
+        };
+        let apart = i128::from((terms.price.ticks() - mark.ticks()).abs()) * 10_000;
+        let collar = i128::from(mark.ticks()) * i128::from(risk.max_price_deviation_bps);
+        self.must(Invariant::BoundedPrices, apart <= collar, || {
+            format!("intent {} is beyond the collar around {mark:?}", intent.id.0)
+        });
+        let worth = |size| Usdc::notional(size, terms.price, &checked.market);
+        let held = pair.leg(intent.leg).position.size();
+        let order = worth(terms.size);
+        self.must(Invariant::ExposureCapped, order <= risk.max_order, || {
+            format!("intent {} is worth {order} USDC", intent.id.0)
+        });
+        let position = worth(held.plus(terms.size));
+        self.must(Invariant::ExposureCapped, position <= risk.max_position, || {
+            format!("intent {} makes {position} USDC", intent.id.0)
+        });
+        let other = pair.leg(intent.leg.other());
+        let both = position.plus(worth(other.position.size()));
+        self.must(Invariant::ExposureCapped, both <= risk.max_exposure, || {
+            format!("intent {} makes {both} USDC in all", intent.id.0)
+        });
+    }
+
+    /// The state that a process had when it ended.
+    pub(crate) fn left_behind(&mut self, pair: &Pair) {
+        self.last_state = Some(Box::new(pair.clone()));
+    }
+
+    /// 12. Folding the journal again gives the same state.
+    pub(crate) fn folded(&self, pair: &Pair) {
+        if let Some(last) = &self.last_state {
+            self.must(Invariant::OneFold, pair == last.as_ref(), || {
+                format!("the journal folds to another state\n{pair:?}\n{last:?}")
+            });
+        }
+    }
+
+    /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
+    /// that could tell; and what the process believes for long is true.
+    pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
+        let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
+        if std::mem::take(&mut self.moved) {
+            self.read_positions(venue);
+        }
+        let Some(tolerance) = self.tolerance else { return };
+        let [long, short] = self.held;
+        let naked = (long + short).abs() > tolerance;
+        self.naked = if naked { self.naked + passed } else { Duration::ZERO };
+        self.worst_naked = self.worst_naked.max(self.naked);
+        if !naked {
+            (self.untold, self.told) = (Duration::ZERO, false);
+        }
+        let Some(life) = life else { return };
+        self.believed(passed, life);
+        if !naked {
+            return;
+        }
+        self.untold += passed;
+        let told = self.told || life.pair.effort.emergency;
+        let limit = self.spec.plan.hedge.max_naked + NOTICE;
+        self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
+            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.untold)
+        });
+    }
+
+    fn read_positions(&mut self, venue: &Exchange) {
+        let held = |side: LegSide| {
+            let record = venue.account(self.spec.leg(side).account).expect("own account");
+            record.positions.iter().find(|row| row.market == self.market).map_or(0, |row| row.position.lots())
+        };
+        self.held = LegSide::BOTH.map(held);
+    }
+
+    /// 8. A leg that counts as in sync has the venue's position, but for the moments that news takes.
+    fn believed(&mut self, passed: Duration, life: &Life) {
+        for (index, side) in LegSide::BOTH.into_iter().enumerate() {
+            let ours = life.pair.leg(side).position.lots();
+            let wrong = life.outlook.view.leg(side).synced && ours != self.held[index];
+            self.wrong[index] = if wrong { self.wrong[index] + passed } else { Duration::ZERO };
+            self.must(Invariant::JournalAgrees, self.wrong[index] <= BELIEF, || {
+                let (name, theirs) = (side.name(), self.held[index]);
+                format!("the {name} leg counts as in sync with {ours} lots, and the venue has {theirs}")
+            });
+        }
+    }
+
+    /// 8., 9., 11., 12. at the end.
+    pub(crate) fn finish(&mut self, pair: &Pair, entries: &[Entry], venue: &Exchange) {
+        match fold(entries) {
+            Ok(folded) => self.folded(&folded),
+            Err(error) => self.fail(Invariant::OneFold, error.to_string()),
+        }
+        self.read_positions(venue);
+        self.result = LegSide::BOTH.iter().filter_map(|side| self.gained(*side, pair, venue)).sum();
+        let Some(checked) = &pair.checked else { return };
+        let code = pair.end().map(|end| end.code);
+        self.must(Invariant::FourEnds, code != Some(25) || self.foreign, || "nobody else signed".to_owned());
+        // Orders that a stop leaves by policy may fill while nobody is there.
+        if code == Some(25) || self.foreign || (code.is_none() && pair.has_live_orders()) {
+            return;
+        }
+        for side in LegSide::BOTH {
+            let account = self.spec.leg(side).account;
+            let record = venue.account(account).expect("own account");
+            let row = record.positions.iter().find(|row| row.market == checked.market.id);
+            let held = row.map_or(0, |row| row.position.lots());
+            let leg = pair.leg(side);
+            self.must(Invariant::JournalAgrees, held == leg.position.lots(), || {
+                format!("{} leg: the venue has {held} lots, the journal {}", side.name(), leg.position.lots())
+            });
+            let open = venue.active_orders(account, Some(checked.market.id)).len();
+            if code.is_some() {
+                self.must(Invariant::FourEnds, held == 0, || {
+                    format!("{} leg ends with {held} lots", side.name())
+                });
+                self.must(Invariant::FourEnds, open == 0, || {
+                    format!("{} leg ends with {open} orders open", side.name())
+                });
+            } else {
+                let known = leg.live_orders().count();
+                self.must(Invariant::JournalAgrees, open == known, || {
+                    format!("{} leg: {open} orders open, {known} known", side.name())
+                });
+            }
+            self.money(side, pair, &record.collateral, row.map_or(0, |row| row.funding_paid), venue);
+        }
+        if code.is_none() {
+            self.must(Invariant::FourEnds, !pair.is_naked(), || "stopped while naked".to_owned());
+        }
+        self.must(Invariant::MoneyConserved, venue.conservation().residue() == 0, || {
+            "the exchange made or lost money".to_owned()
+        });
+    }
+
+    /// What a leg's account has more than at the check, positions at mark and withdrawals included, in 10⁻¹² USDC.
+    fn gained(&self, side: LegSide, pair: &Pair, venue: &Exchange) -> Option<i128> {
+        pair.checked.as_ref()?;
+        let account = self.spec.leg(side).account;
+        let before = i128::from(pair.leg(side).baseline.collateral.micros()) * 1_000_000;
+        Some(venue.account(account)?.total_value + self.withdrawn(side, venue) - before)
+    }
+
+    /// What left a leg's account, in 10⁻¹² USDC.
+    fn withdrawn(&self, side: LegSide, venue: &Exchange) -> i128 {
+        let rows = venue.withdrawals(self.spec.leg(side).account);
+        let gone = |row: &&WithdrawalRecord| {
+            !matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded)
+        };
+        rows.iter().filter(gone).map(|row| i128::from(row.amount.micros()) * 1_000_000).sum()
+    }
+
+    /// 9. Fills add up to the balance, to the last unit.
+    fn money(&self, side: LegSide, pair: &Pair, collateral: &i128, funding: i128, venue: &Exchange) {
+        let leg = pair.leg(side);
+        if !leg.position.is_flat() {
+            return;
+        }
+        let e12 = |amount: Usdc| i128::from(amount.micros()) * 1_000_000;
+        let withdrawn = self.withdrawn(side, venue);
+        let fees = i128::try_from((leg.fees * Decimal::new(1_000_000_000_000, 0)).trunc()).expect("a fee");
+        let expected = e12(leg.baseline.collateral) + e12(leg.cash) - fees - withdrawn - funding;
+        self.must(Invariant::FillsAddUp, expected == *collateral, || {
+            format!("{} leg: the fills make {expected}, the venue has {collateral}", side.name())
+        });
+    }
+}
+
+/// The same for the same bytes, within one build of the program.
+fn digest(bytes: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
