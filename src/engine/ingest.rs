@@ -3,7 +3,7 @@
 use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
-use super::work::{READ_LAG, Work};
+use super::work::{ALERT_AGAIN, READ_LAG, Work};
 use crate::model::{
     AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
     WithdrawStatus, Withdrawal,
@@ -65,9 +65,28 @@ fn leave(work: &mut Work<'_>, reason: &ExitReason) {
 }
 
 fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
-    if work.pair.leg(side).unsettled.contains_key(&id) {
+    if let Some(intent) = work.pair.leg(side).unsettled.get(&id) {
+        let reduces = matches!(intent.purpose, Purpose::Hedge | Purpose::Exit);
         let at = work.now();
+        if reduces {
+            refused(work, side, &outcome);
+        }
         work.record(Entry::Settled { intent: id, leg: side, outcome, at });
+    }
+}
+
+/// A hedge that the venue will not take is told, because it may go on for hours; told again at most every minute.
+fn refused(work: &mut Work<'_>, side: LegSide, outcome: &Outcome) {
+    let why = match outcome {
+        Outcome::Executed | Outcome::Dead { code: None | Some(INVALID_NONCE), .. } => return,
+        Outcome::Dead { code: Some(code), proof } => format!("{code}: {proof}"),
+        Outcome::Failed { code, message } => {
+            code.map_or_else(|| message.clone(), |code| format!("{code}: {message}"))
+        }
+    };
+    if work.pair.last_alert.is_none_or(|last| work.now() >= last.after(ALERT_AGAIN)) {
+        let text = format!("the venue refused an order that closes or hedges the {} leg ({why})", side.name());
+        work.alert("hedge", text);
     }
 }
 

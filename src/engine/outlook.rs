@@ -94,7 +94,11 @@ impl Outlook {
             }
             Event::Snapshot(side, snapshot) => self.snapshot(*side, snapshot, now),
             Event::Pull(_) => self.view.keep_clear_until = Some(now.after(KEEP_CLEAR + self.view.lag)),
-            Event::Withdrawals(side, ..) => self.read_ended(Read::Withdrawals(*side)),
+            Event::Withdrawals(side, ..) => {
+                // As old as the question: the answer may have waited while the machine slept.
+                self.leg(*side).withdrawals_at = self.read_at.get(&Read::Withdrawals(*side)).copied();
+                self.read_ended(Read::Withdrawals(*side));
+            }
             Event::FastTerms(side, terms) => {
                 self.leg(*side).fast_terms = Some(*terms);
                 self.read_ended(Read::FastTerms(*side));

@@ -20,6 +20,9 @@ const TTL_PLACE: Duration = Duration::from_secs(30);
 const TTL_WITHDRAW: Duration = Duration::from_secs(599);
 /// What the plan's message budget counts over.
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often something that goes on being wrong is told again.
+pub(crate) const ALERT_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long after a deadline the read side may still lag behind an execution.
 pub(crate) const READ_LAG: Duration = Duration::from_secs(3);
 

@@ -1,8 +1,10 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
+mod catalogue;
 mod draft;
 mod named;
 mod plans;
+mod played;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lighter_plan::engine::{Entry, Outcome};
 use lighter_plan::simulate::{Run, Scenario};
+use played::{Played, played};
 
 /// Runs of the default test run.
 const SEEDS: u64 = 150;

@@ -6,14 +6,12 @@ use super::{Flow, close};
 use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
-use crate::engine::work::Work;
+use crate::engine::work::{ALERT_AGAIN, Work};
 use crate::plan::OnStop;
 
 /// How long an outcome, a fill or a position may be missing before it is asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often an emergency that goes on is told again.
-const ALERT_AGAIN: Duration = Duration::from_secs(60);
 /// How old what is known of a leg with something at stake may get before it is read again, streams or not: a channel
 /// can be subscribed and silent.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);

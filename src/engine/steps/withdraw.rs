@@ -22,6 +22,8 @@ const MINIMUM: Usdc = Usdc::whole(1);
 const FAST_MINIMUM: Usdc = Usdc::whole(4);
 /// How often the history is read.
 const POLL: Duration = Duration::from_secs(10);
+/// How long a venue that does not answer is asked once more after the time to verify.
+const LAST_LOOK: Duration = Duration::from_secs(60);
 /// Refusals before the withdrawal is handed over.
 const REFUSALS_MAX: u32 = 3;
 
@@ -171,7 +173,7 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
             Some(PairEnd { code: codes::FAILED_FLAT, summary })
         }
         LegWithdrawal::Sent { amount, .. } | LegWithdrawal::Seen { amount, .. }
-            if work.now() >= deadline(work)
+            if given_up(work, side)
                 && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
         {
             let summary =
@@ -180,6 +182,14 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
         }
         _ => None,
     }
+}
+
+/// Returns whether the time to verify is over, and the venue was asked after it: a machine that slept past the deadline
+/// (F-14) would call a withdrawal unconfirmed that has long arrived.
+fn given_up(work: &Work<'_>, side: LegSide) -> bool {
+    let due = deadline(work);
+    let asked = work.view.leg(side).withdrawals_at.is_some_and(|at| at >= due);
+    work.now() >= due && (asked || work.now() >= due.after(LAST_LOOK))
 }
 
 fn deadline(work: &Work<'_>) -> Timestamp {
