@@ -3,6 +3,8 @@
 mod draft;
 mod named;
 mod plans;
+mod regressions;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
