@@ -351,8 +351,11 @@ impl Watch {
         }
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
             let held = venue.account(intent.account).expect("own account");
-            let flat = held.positions.iter().all(|row| row.position.is_flat());
-            self.must(Invariant::FlatWithdrawal, flat && pair.is_flat(), || {
+            // What is within the tolerance is dust and counts as flat; its margin stays.
+            let dust = pair.checked.as_ref().map_or(0, |checked| checked.tolerance.lots());
+            let flat = held.positions.iter().all(|row| row.position.lots().abs() <= dust);
+            let ours = LegSide::BOTH.iter().all(|side| pair.leg(*side).position.lots().abs() <= dust);
+            self.must(Invariant::FlatWithdrawal, flat && ours, || {
                 "a withdrawal from an account that is not flat".to_owned()
             });
             let once = !matches!(
@@ -491,7 +494,7 @@ impl Watch {
         }
     }
 
-    /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
+    /// By the venue's own positions (invariants 4 and 8): nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
         let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
