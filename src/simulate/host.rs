@@ -735,7 +735,11 @@ impl Run {
             self.effect(effect);
         }
         let later = self.clock().after(Duration::from_secs(1));
-        self.life().wake = decision.wake.unwrap_or(later);
+        let life = self.life();
+        life.wake = match decision.wake {
+            Some(wake) if life.outlook.is_blind() => wake.min(later),
+            wake => wake.unwrap_or(later),
+        };
         Ok(!decision.entries.is_empty() || !intents.is_empty())
     }
 
