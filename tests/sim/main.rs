@@ -5,6 +5,8 @@ mod draft;
 mod named;
 mod plans;
 mod played;
+mod regressions;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
