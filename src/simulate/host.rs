@@ -14,13 +14,14 @@ use crate::engine::{
     decide, fold,
 };
 use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::rt::Mutant;
 use crate::signing::Signature;
 use crate::tx::Envelope;
 use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
 use super::link::{Bytes, Item, Link};
 use super::scenario::Scenario;
-use super::venue::{Direct, PUBLIC_KEY, public_hex};
+use super::venue::{Direct, PUBLIC_KEY, SECRET_BYTE, public_hex};
 use super::violation::{Invariant, Violation};
 use super::watch::Watch;
 
@@ -36,6 +37,24 @@ pub(crate) enum Input {
     Resend(IntentId, LegSide),
     /// The sender of a slot has its answer.
     Answered((LegSide, ApiKeyIndex), IntentId, SendResult),
+}
+
+/// Returns whether a planted bug keeps `entry` out of the journal.
+fn is_lost(entry: &Entry) -> bool {
+    match entry {
+        Entry::Intent(_) => Mutant::CommitSkipped.is_planted(),
+        Entry::Settled { .. } => Mutant::EntryNotWritten.is_planted(),
+        _ => false,
+    }
+}
+
+/// The same purpose under a new deadline, so with a new hash and a new signature: what nobody may do on doubt.
+fn signed_anew(mut intent: Intent, now: Timestamp) -> Intent {
+    let old = format!("\"ExpiredAt\":{}", intent.deadline.as_millis());
+    intent.deadline = now.after(Duration::from_secs(8));
+    let new = format!("\"ExpiredAt\":{}", intent.deadline.as_millis());
+    intent.tx_info = intent.tx_info.replace(&old, &new);
+    intent
 }
 
 /// The process died.
@@ -81,6 +100,10 @@ pub struct Run {
     /// Points passed at which the process may die.
     pub kill_points: u32,
     crashes: u32,
+    /// How long the journal was before its last commit.
+    committed: usize,
+    /// A second process on the same run, which the lock is there to prevent.
+    rival: Option<Life>,
     /// The state of a run that ended or stopped.
     pub outcome: Option<Pair>,
 }
@@ -110,6 +133,8 @@ impl Run {
             watch,
             kill_points: 0,
             crashes: 0,
+            committed: 0,
+            rival: None,
             outcome: None,
         };
         run.schedule();
@@ -127,6 +152,9 @@ impl Run {
         }
         if let Some(at) = self.scenario.foreign_at {
             self.link.push(start.after(at), Item::Foreign);
+        }
+        if let Some(at) = self.scenario.rival_at {
+            self.link.push(start.after(at), Item::Rival);
         }
         self.link.push(start.after(self.scenario.faults_until), Item::Quiet);
     }
@@ -198,8 +226,35 @@ impl Run {
                 life.wake = life.wake.max(self.now.after(Duration::from_millis(1)));
             }
         }
+        self.rival()?;
         self.settle_end();
         Ok(())
+    }
+
+    /// What a process does that found no lock in its way: it reads, and acts when its time comes.
+    fn rival(&mut self) -> Result<(), Died> {
+        if self.rival.is_none() || self.life.is_none() {
+            return Ok(());
+        }
+        std::mem::swap(&mut self.life, &mut self.rival);
+        let polled = self.poll();
+        let due = self.life.as_ref().is_some_and(|life| life.wake <= self.now);
+        let done = if due && polled.is_ok() { self.step(Event::Tick) } else { polled };
+        std::mem::swap(&mut self.life, &mut self.rival);
+        done
+    }
+
+    /// Somebody resumes a run that is up: the lock turns him away.
+    fn second_process(&mut self) -> Result<(), Died> {
+        if self.life.is_none() || !Mutant::LockDropped.is_planted() {
+            return Ok(());
+        }
+        let Some(pair) = self.read_back() else { return Err(Died) };
+        self.rival = Some(self.begin(pair, true));
+        std::mem::swap(&mut self.life, &mut self.rival);
+        let resumed = self.step(Event::Resumed);
+        std::mem::swap(&mut self.life, &mut self.rival);
+        resumed
     }
 
     fn item(&mut self, item: Item) -> Result<(), Died> {
@@ -237,6 +292,7 @@ impl Run {
                 self.watch.foreign_hand();
                 Ok(())
             }
+            Item::Rival => self.second_process(),
             Item::Quiet => {
                 self.link.quiet();
                 let mut shared = self.direct.lock();
@@ -252,6 +308,9 @@ impl Run {
         }
         let down = self.next_crash().map_or(Duration::ZERO, |(_, down)| down);
         self.crashes += 1;
+        if Mutant::CommitNotSynced.is_planted() {
+            self.journal.truncate(self.committed);
+        }
         self.watch.note(self.now, format_args!("crash, back in {down:?}"));
         self.leave();
         self.link.process_is_gone();
@@ -272,6 +331,8 @@ impl Run {
     /// The process is gone, and its state with it.
     fn leave(&mut self) -> Option<Pair> {
         let pair = self.life.take()?.pair;
+        self.rival = None;
+        self.watch.streams_gone();
         self.watch.left_behind(&pair);
         Some(pair)
     }
@@ -279,18 +340,38 @@ impl Run {
     /// A new process: state is what the journal holds, and nothing else is known.
     fn restart(&mut self) -> Result<(), Died> {
         self.lives += 1;
+        let Some(pair) = self.read_back() else { return Err(Died) };
+        self.watch.folded(&pair);
+        let resumed = !self.journal.is_empty();
+        self.life = Some(self.begin(pair, resumed));
+        self.watch.note(self.now, format_args!("life {}", self.lives));
+        self.link.process_starts(self.now);
+        if resumed {
+            self.step(Event::Resumed)?;
+        }
+        self.step(Event::Tick)
+    }
+
+    /// Folds the journal, as every process does first.
+    fn read_back(&self) -> Option<Pair> {
         let entries: Vec<Entry> =
             self.journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
-        let pair = fold(&entries).expect("the journal folds");
-        self.watch.folded(&pair);
-        let resumed = !entries.is_empty();
+        let folded = fold(&entries);
+        if let Err(error) = &folded {
+            self.watch.fail(Invariant::OneFold, error.to_string());
+        }
+        folded.ok()
+    }
+
+    /// A process at its beginning.
+    fn begin(&self, pair: Pair, resumed: bool) -> Life {
         let seed = self.scenario.seed ^ u64::from(self.lives);
         let mut memory = Memory::new(self.scenario.retry, seed);
         for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
             memory.found(*id);
         }
         let market = self.direct.lock().exchange.markets()[0].clone();
-        self.life = Some(Life {
+        Life {
             pair,
             outlook: Outlook::new(market.id, resumed, self.now),
             market,
@@ -301,13 +382,7 @@ impl Run {
             tasks: Vec::new(),
             wake: self.now.after(Duration::from_secs(1)),
             drawdown_told: false,
-        });
-        self.watch.note(self.now, format_args!("life {}", self.lives));
-        self.link.process_starts(self.now);
-        if resumed {
-            self.step(Event::Resumed)?;
         }
-        self.step(Event::Tick)
     }
 
     /// The driver's loop ends with the pair.
@@ -359,13 +434,15 @@ impl Run {
                 }
                 let looked = match &*event {
                     Event::Snapshot(side, snapshot) => {
-                        Some((*side, outlook::lost(&self.life().pair, *side, snapshot)))
+                        let read = snapshot.account.position(self.life().market.id);
+                        let lots = read.map_or(0, |row| row.position.lots());
+                        Some((*side, outlook::lost(&self.life().pair, *side, snapshot), lots))
                     }
                     _ => None,
                 };
                 self.step(*event)?;
                 match looked {
-                    Some((side, lost)) => self.after_snapshot(side, &lost),
+                    Some((side, lost, lots)) => self.after_snapshot(side, &lost, lots),
                     None => Ok(()),
                 }
             }
@@ -386,9 +463,12 @@ impl Run {
         }
     }
 
-    fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), Died> {
+    fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId], lots: i64) -> Result<(), Died> {
         let life = self.life();
         let again = life.outlook.looked(&life.pair, side);
+        let (synced, ours) = (life.outlook.view.leg(side).synced, life.pair.leg(side).position.lots());
+        self.watch.reconciled(side, synced, ours, lots);
+        let life = self.life();
         lost.iter().for_each(|id| life.memory.lost(*id));
         let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
         if again {
@@ -421,7 +501,7 @@ impl Run {
                 SendResult::NotSent { reason: "nothing that adds risk starts".to_owned(), in_doubt: false };
             return self.step(Event::Sent(id, side, result));
         }
-        self.dispatch(&intent);
+        self.dispatch(&if Mutant::SignedAnew.is_planted() { signed_anew(intent, now) } else { intent });
         Ok(())
     }
 
@@ -459,6 +539,7 @@ impl Run {
 
     fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
         let now = self.now;
+        self.watch.heard(&event);
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true),
             VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
@@ -497,6 +578,7 @@ impl Run {
 
     fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), Died> {
         let account = match feed {
+            Feed::Book(_) | Feed::Stats(_) if Mutant::StaleKept.is_planted() => return Ok(()),
             Feed::Book(_) => {
                 if !is_up {
                     self.life().book = None;
@@ -594,8 +676,13 @@ impl Run {
         let mut entries = decision.entries.clone();
         entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
         let now = self.now;
+        self.committed = self.journal.len();
         for entry in &entries {
-            self.journal.push(serde_json::to_string(entry).expect("an entry is JSON"));
+            if !is_lost(entry) {
+                let row = serde_json::to_string(entry).expect("an entry is JSON");
+                self.watch.written(entry, &row);
+                self.journal.push(row);
+            }
             let life = self.life.as_mut().expect("the process lives");
             self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
             life.pair.evolve(entry).expect("an entry fits the state");
@@ -605,6 +692,7 @@ impl Run {
 
     fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
         let (at, mut intents) = (self.now, Vec::new());
+        let signature = if Mutant::KeyInBytes.is_planted() { [SECRET_BYTE; 80] } else { [0; 80] };
         for proposal in proposals {
             let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
             let deadline = at.after(proposal.ttl);
@@ -626,7 +714,7 @@ impl Run {
                 deadline,
                 at,
                 tx_type: envelope.tx_type(),
-                tx_info: envelope.to_json(&Signature::from_bytes(&[0; 80]), None),
+                tx_info: envelope.to_json(&Signature::from_bytes(&signature), None),
                 hash: envelope.tx_hash(304),
             });
         }

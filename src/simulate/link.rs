@@ -40,6 +40,8 @@ pub(crate) enum Item {
     Outage(Streams, Duration),
     Stop(StopMode),
     Foreign,
+    /// A second process is started.
+    Rival,
     /// Faults end.
     Quiet,
 }

@@ -3,6 +3,7 @@
 
 mod host;
 mod link;
+mod opinion;
 mod scenario;
 mod venue;
 mod violation;

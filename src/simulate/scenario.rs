@@ -96,6 +96,8 @@ pub struct Scenario {
     pub resume_after: Option<Duration>,
     /// Somebody else signs with the long leg's key.
     pub foreign_at: Option<Duration>,
+    /// Somebody starts a second process on the run.
+    pub rival_at: Option<Duration>,
     /// What becomes of these intents' sendings, every repetition included; the rates decide on all others.
     pub fates: BTreeMap<IntentId, Fate>,
     /// The run must have ended by then.
@@ -164,6 +166,7 @@ impl Scenario {
             stop: None,
             resume_after: None,
             foreign_at: None,
+            rival_at: None,
             fates: BTreeMap::new(),
             end_by: secs(1_200),
             traced: true,
@@ -357,6 +360,7 @@ impl Scenario {
             self.stop = Some((random_secs(rng, 1, 70), mode));
             self.resume_after = chance(rng, 60).then(|| random_secs(rng, 1, 30));
         }
+        self.rival_at = chance(rng, 10).then(|| random_secs(rng, 1, 70));
     }
 }
 

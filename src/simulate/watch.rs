@@ -14,9 +14,11 @@ use crate::model::{
     TxHash, Usdc, WithdrawStatus,
 };
 use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome};
+use crate::venue::{Feed, VenueEvent};
 use rust_decimal::Decimal;
 
 use super::host::Life;
+use super::opinion;
 use super::scenario::Scenario;
 use super::violation::{Invariant, Violation};
 
@@ -49,6 +51,8 @@ pub struct Watch {
     venue_naked: Duration,
     told: bool,
     looked_at: Option<Timestamp>,
+    /// Streams of which the last word was not that they are down.
+    up: BTreeSet<Feed>,
     /// Whether the minute's messages were spent when the pair began to withdraw.
     pub withdrawal_waited: bool,
     /// Emergencies told.
@@ -77,6 +81,7 @@ impl Watch {
             venue_naked: Duration::ZERO,
             told: false,
             looked_at: None,
+            up: BTreeSet::new(),
             withdrawal_waited: false,
             emergencies: 0,
             alerts: 0,
@@ -232,7 +237,6 @@ impl Watch {
                     intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
                 );
                 self.note(now, format_args!("{text}"));
-                self.journaled.insert(intent.tx_info.clone());
                 self.messages(intent, pair);
                 self.intent(intent, pair, view, venue);
             }
@@ -246,7 +250,11 @@ impl Watch {
                 self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
                 self.note(now, format_args!("{entry:?}"));
             }
-            Entry::Checked(_) => self.note(now, format_args!("checked")),
+            Entry::Checked(checked) => {
+                self.note(now, format_args!("checked"));
+                let mark = venue.stats(checked.market.id).and_then(|stats| stats.mark);
+                self.hear(opinion::checked(&self.spec, checked, mark));
+            }
             Entry::Step { to: Step::Withdraw, .. } => {
                 let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
                 self.withdrawal_waited |= spent >= self.spec.plan.risk.max_messages_per_minute as usize;
@@ -320,7 +328,10 @@ impl Watch {
             terms.size > Size::ZERO && range.contains(&terms.price.ticks()),
             || "off the grid".to_owned(),
         );
-        self.must(Invariant::OnlyReduces, terms.reduce_only || !pair.only_reduces(), || {
+        self.hear(opinion::meets_own(pair, intent, terms));
+        self.hear(opinion::wire(intent, terms));
+        self.hear(opinion::fresh(intent, terms, &self.up));
+        self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
@@ -358,7 +369,7 @@ impl Watch {
             format!("intent {} reduces more than there is", intent.id.0)
         });
         if let Some(checked) = pair.checked.as_ref().filter(|_| !terms.reduce_only) {
-            let held = leg.position.size().plus(leg.pending(terms.side)).plus(terms.size);
+            let held = leg.position.size().plus(opinion::pending(leg, terms.side)).plus(terms.size);
             self.must(Invariant::ExposureCapped, held <= checked.size, || {
                 format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
             });
@@ -398,6 +409,43 @@ impl Watch {
         self.must(Invariant::ExposureCapped, both <= risk.max_exposure, || {
             format!("intent {} makes {both} USDC in all", intent.id.0)
         });
+    }
+
+    /// 8. A leg counts as in sync only when the position that was read is the one that its fills make.
+    pub(crate) fn reconciled(&self, side: LegSide, synced: bool, ours: i64, read: i64) {
+        self.must(Invariant::JournalAgrees, !synced || ours == read, || {
+            format!("{} leg is in sync with {ours} lots by its fills and {read} by the venue", side.name())
+        });
+    }
+
+    /// 13. A row that the journal holds.
+    pub(crate) fn written(&mut self, entry: &Entry, row: &str) {
+        if let Entry::Intent(intent) = entry {
+            self.journaled.insert(intent.tx_info.clone());
+        }
+        self.hear(opinion::secret(row));
+    }
+
+    /// Notes what streams say of themselves.
+    pub(crate) fn heard(&mut self, event: &VenueEvent) {
+        match event {
+            VenueEvent::Down(feed, _) => self.up.remove(feed),
+            VenueEvent::Up(feed) => self.up.insert(*feed),
+            VenueEvent::Book(market, _) => self.up.insert(Feed::Book(*market)),
+            VenueEvent::Stats(market, _) => self.up.insert(Feed::Stats(*market)),
+            _ => return,
+        };
+    }
+
+    /// Notes that a process is gone with all its connections.
+    pub(crate) fn streams_gone(&mut self) {
+        self.up.clear();
+    }
+
+    fn hear(&self, finding: Option<(Invariant, String)>) {
+        if let Some((invariant, what)) = finding {
+            self.fail(invariant, what);
+        }
     }
 
     /// The state that a process had when it ended.
@@ -442,10 +490,14 @@ impl Watch {
     pub(crate) fn finish(&self, pair: &Pair, journal: &[String], venue: &Exchange) {
         let entries: Vec<Entry> =
             journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
-        self.folded(&fold(&entries).expect("the journal folds"));
+        match fold(&entries) {
+            Ok(pair) => self.folded(&pair),
+            Err(error) => self.fail(Invariant::OneFold, error.to_string()),
+        }
         let Some(checked) = &pair.checked else { return };
         let code = pair.end().map(|end| end.code);
         self.must(Invariant::FourEnds, code != Some(25) || self.foreign, || "nobody else signed".to_owned());
+        self.hear(opinion::handed_over(pair));
         // Orders that a stop leaves by policy may fill while nobody is there.
         if code == Some(25) || self.foreign || (code.is_none() && pair.has_live_orders()) {
             return;
