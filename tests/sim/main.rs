@@ -1,6 +1,10 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
+#[cfg(feature = "mutants")]
+mod cases;
 mod draft;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod named;
 mod plans;
 
