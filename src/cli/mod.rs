@@ -34,6 +34,7 @@ mod runs;
 mod schema;
 mod session;
 mod settle;
+mod simulate;
 mod status;
 mod stop;
 mod stored;
@@ -106,6 +107,7 @@ enum Command {
     Rules(rules::Rules),
     Schema(schema::Schema),
     Plan(plan::PlanCommand),
+    Simulate(simulate::SimulateArgs),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
     Stop(stop::StopArgs),
@@ -132,6 +134,7 @@ impl Command {
             Self::Rules(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Simulate(args) => args.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
             Self::Stop(args) => args.run(context),

@@ -40,7 +40,7 @@ pub enum OrderState {
 }
 
 /// One own order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnOrder {
     /// Why it was sent.
     pub purpose: Purpose,
@@ -125,7 +125,7 @@ impl LegWithdrawal {
 }
 
 /// One account of the pair.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leg {
     /// Next nonce of each key slot.
     pub nonces: BTreeMap<ApiKeyIndex, Nonce>,
@@ -203,7 +203,7 @@ impl Leg {
 }
 
 /// How long the legs differed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Naked {
     /// Since when they differ now.
     pub since: Option<Timestamp>,
@@ -216,7 +216,7 @@ pub struct Naked {
 }
 
 /// How the present hedge or exit goes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effort {
     /// Orders that brought nothing since the last progress.
     pub fruitless: u32,
@@ -229,7 +229,7 @@ pub struct Effort {
 }
 
 /// A pair.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// Where it stands.
     pub step: Step,

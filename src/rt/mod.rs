@@ -10,4 +10,4 @@ pub use clock::{Anchor, Clock, real_sleep, real_timeout};
 pub use kill::kill_point;
 pub use mutant::Mutant;
 pub use random::{SplitMix64, random_bytes, random_u64};
-pub use tasks::{Cancel, Tasks, detach, in_parallel, spawn_thread};
+pub use tasks::{Cancel, Tasks, detach, in_parallel, in_parallel_on, processors, spawn_thread};

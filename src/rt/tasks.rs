@@ -83,8 +83,21 @@ pub fn spawn_thread(name: &'static str, body: impl FnOnce() + Send + 'static) ->
 ///
 /// When `work` panics.
 pub fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = processors.min(count);
+    in_parallel_on(processors(), count, work)
+}
+
+/// Returns how many processors this process may use.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// As [`in_parallel`], on as many threads as are asked for.
+///
+/// # Panics
+///
+/// When `work` panics.
+pub fn in_parallel_on<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads.min(count);
     if threads < 2 {
         return (0..count).map(work).collect();
     }

@@ -6,12 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::engine::Memory;
 use crate::engine::outlook::{self, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
 use crate::engine::{
-    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, SendResult, Step,
-    decide, fold,
+    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
+    SendResult, Step, decide, fold,
 };
 use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use crate::rt::Mutant;
@@ -19,15 +21,23 @@ use crate::signing::Signature;
 use crate::tx::Envelope;
 use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
+use super::disk::{Disk, Written};
 use super::link::{Bytes, Item, Link};
+use super::sabotage;
 use super::scenario::Scenario;
-use super::venue::{Direct, PUBLIC_KEY, SECRET_BYTE, public_hex};
+use super::venue::{Direct, PUBLIC_KEY, public_hex};
 use super::violation::{Invariant, Violation};
 use super::watch::Watch;
 
 /// As in the driver.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
+/// As the session has it: the limit, and the second that the venue does not tell.
+const SKEW_MAX_MS: i64 = 6_000;
+/// How long an operator takes to set a clock.
+const CLOCK_SET: Duration = Duration::from_secs(20);
+/// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
+const FULL: &str = "the disk is full: nothing new starts";
 
 /// What reaches the pair's task.
 pub(crate) enum Input {
@@ -39,26 +49,8 @@ pub(crate) enum Input {
     Answered((LegSide, ApiKeyIndex), IntentId, SendResult),
 }
 
-/// Returns whether a planted bug keeps `entry` out of the journal.
-fn is_lost(entry: &Entry) -> bool {
-    match entry {
-        Entry::Intent(_) => Mutant::CommitSkipped.is_planted(),
-        Entry::Settled { .. } => Mutant::EntryNotWritten.is_planted(),
-        _ => false,
-    }
-}
-
-/// The same purpose under a new deadline, so with a new hash and a new signature: what nobody may do on doubt.
-fn signed_anew(mut intent: Intent, now: Timestamp) -> Intent {
-    let old = format!("\"ExpiredAt\":{}", intent.deadline.as_millis());
-    intent.deadline = now.after(Duration::from_secs(8));
-    let new = format!("\"ExpiredAt\":{}", intent.deadline.as_millis());
-    intent.tx_info = intent.tx_info.replace(&old, &new);
-    intent
-}
-
-/// The process died.
-pub(crate) struct Died;
+/// The process is gone, and comes back after so long.
+pub(crate) struct Died(pub(super) Duration);
 
 #[derive(Default)]
 struct Slot {
@@ -78,8 +70,10 @@ pub(crate) struct Life {
     memory: Memory,
     slots: BTreeMap<(LegSide, ApiKeyIndex), Slot>,
     tasks: Vec<Task>,
-    wake: Timestamp,
+    pub(super) wake: Timestamp,
     drawdown_told: bool,
+    /// By how much the process's clock is ahead of the venue's, in ms.
+    skew_ms: i64,
 }
 
 /// One run, over any number of lives.
@@ -89,21 +83,25 @@ pub struct Run {
     direct: Direct,
     link: Link,
     start: Timestamp,
-    now: Timestamp,
-    life: Option<Life>,
+    pub(super) now: Timestamp,
+    pub(super) life: Option<Life>,
     /// How many processes it took.
     pub lives: u32,
-    /// The journal: one entry a row, as JSON.
-    pub journal: Vec<String>,
+    disk: Disk,
+    commits: u32,
+    /// The machine sleeps until then.
+    asleep_until: Timestamp,
+    /// The machine's clock was set right then; jumps before count no more.
+    clock_set: Option<Timestamp>,
     /// What was seen.
     pub watch: Watch,
     /// Points passed at which the process may die.
     pub kill_points: u32,
     crashes: u32,
-    /// How long the journal was before its last commit.
-    committed: usize,
     /// A second process on the same run, which the lock is there to prevent.
-    rival: Option<Life>,
+    pub(super) rival: Option<Life>,
+    /// For every kill point the intents in doubt there, once somebody asked for it.
+    pub doubts: Option<Vec<Vec<IntentId>>>,
     /// The state of a run that ended or stopped.
     pub outcome: Option<Pair>,
 }
@@ -118,6 +116,7 @@ impl Run {
             let mut shared = direct.lock();
             shared.read_faults = scenario.rates.read;
             shared.tx_lag_ms = scenario.tx_lag_ms;
+            shared.pace = scenario.pace;
         }
         let link = Link::new(&scenario, start);
         let watch = Watch::new(&scenario);
@@ -129,12 +128,15 @@ impl Run {
             now: start,
             life: None,
             lives: 0,
-            journal: Vec::new(),
+            disk: Disk::default(),
+            commits: 0,
+            asleep_until: start,
+            clock_set: None,
             watch,
             kill_points: 0,
             crashes: 0,
-            committed: 0,
             rival: None,
+            doubts: None,
             outcome: None,
         };
         run.schedule();
@@ -155,6 +157,9 @@ impl Run {
         }
         if let Some(at) = self.scenario.rival_at {
             self.link.push(start.after(at), Item::Rival);
+        }
+        for (at, lasts) in self.scenario.suspends.clone() {
+            self.link.push(start.after(at), Item::Suspend(lasts));
         }
         self.link.push(start.after(self.scenario.faults_until), Item::Quiet);
     }
@@ -177,7 +182,13 @@ impl Run {
             self.turn();
         }
         if let Some(pair) = &self.outcome {
-            self.watch.finish(pair, &self.journal, &self.direct.lock().exchange);
+            match self.disk.entries() {
+                Ok(entries) => {
+                    self.watch.read_through(self.disk.rows());
+                    self.watch.finish(pair, &entries, &self.direct.lock().exchange);
+                }
+                Err(error) => self.watch.fail(Invariant::OneFold, error.to_string()),
+            }
         }
         match self.watch.violation() {
             Some(violation) => Err(Box::new(violation)),
@@ -188,7 +199,8 @@ impl Run {
     fn turn(&mut self) {
         let next = {
             let shared = self.direct.lock();
-            let wake = self.life.as_ref().map(|life| life.wake);
+            let wake = self.life.as_ref().map(|life| self.venue_time(life.wake, life.skew_ms));
+            let wake = wake.map(|wake| wake.max(self.asleep_until));
             [Some(shared.next_due()), shared.wakes.first().copied(), self.link.next_due(), wake]
                 .into_iter()
                 .flatten()
@@ -207,23 +219,39 @@ impl Run {
         };
         self.watch.venue_events(&events);
         self.link.publish(next, &events, &self.direct.lock().exchange, self.life.is_some());
-        if self.work().is_err() {
-            self.crash();
+        if let Err(Died(down)) = self.work() {
+            self.crash(down);
         }
-        self.watch.look(self.now, &self.direct.lock().exchange, self.life.as_ref());
+        let awake = self.life.as_ref().filter(|_| self.asleep_until <= self.now);
+        self.watch.look(self.now, &self.direct.lock().exchange, awake);
+    }
+
+    /// The time of the process's clock.
+    fn clock(&self) -> Timestamp {
+        let skew = self.life.as_ref().map_or(0, |life| life.skew_ms);
+        Timestamp::from_millis(self.now.as_millis() + skew)
+    }
+
+    /// When the process's clock shows `at`.
+    const fn venue_time(&self, at: Timestamp, skew_ms: i64) -> Timestamp {
+        Timestamp::from_millis(at.as_millis() - skew_ms)
     }
 
     fn work(&mut self) -> Result<(), Died> {
         while let Some(item) = self.link.pop(self.now) {
             self.item(item)?;
         }
+        if self.asleep_until > self.now {
+            return Ok(());
+        }
         self.poll()?;
-        let due = self.life.as_ref().is_some_and(|life| life.wake <= self.now);
+        let now = self.clock();
+        let due = self.life.as_ref().is_some_and(|life| life.wake <= now);
         if due {
             self.step(Event::Tick)?;
             if let Some(life) = &mut self.life {
                 // The driver waits a second when nothing asks for less, and never spins.
-                life.wake = life.wake.max(self.now.after(Duration::from_millis(1)));
+                life.wake = life.wake.max(now.after(Duration::from_millis(1)));
             }
         }
         self.rival()?;
@@ -231,33 +259,11 @@ impl Run {
         Ok(())
     }
 
-    /// What a process does that found no lock in its way: it reads, and acts when its time comes.
-    fn rival(&mut self) -> Result<(), Died> {
-        if self.rival.is_none() || self.life.is_none() {
-            return Ok(());
-        }
-        std::mem::swap(&mut self.life, &mut self.rival);
-        let polled = self.poll();
-        let due = self.life.as_ref().is_some_and(|life| life.wake <= self.now);
-        let done = if due && polled.is_ok() { self.step(Event::Tick) } else { polled };
-        std::mem::swap(&mut self.life, &mut self.rival);
-        done
-    }
-
-    /// Somebody resumes a run that is up: the lock turns him away.
-    fn second_process(&mut self) -> Result<(), Died> {
-        if self.life.is_none() || !Mutant::LockDropped.is_planted() {
-            return Ok(());
-        }
-        let Some(pair) = self.read_back() else { return Err(Died) };
-        self.rival = Some(self.begin(pair, true));
-        std::mem::swap(&mut self.life, &mut self.rival);
-        let resumed = self.step(Event::Resumed);
-        std::mem::swap(&mut self.life, &mut self.rival);
-        resumed
-    }
-
     fn item(&mut self, item: Item) -> Result<(), Died> {
+        if self.asleep_until > self.now && item.is_for_the_machine() {
+            self.link.push(self.asleep_until, item);
+            return Ok(());
+        }
         match item {
             Item::Restart => self.restart(),
             Item::Input(life, input) if life == self.lives && self.life.is_some() => self.take(*input),
@@ -293,6 +299,11 @@ impl Run {
                 Ok(())
             }
             Item::Rival => self.second_process(),
+            Item::Suspend(lasts) => {
+                self.watch.note(self.now, format_args!("the machine sleeps for {lasts:?}"));
+                self.asleep_until = self.now.after(lasts);
+                Ok(())
+            }
             Item::Quiet => {
                 self.link.quiet();
                 let mut shared = self.direct.lock();
@@ -302,16 +313,11 @@ impl Run {
         }
     }
 
-    fn crash(&mut self) {
+    fn crash(&mut self, down: Duration) {
         if self.watch.is_broken() {
             return;
         }
-        let down = self.next_crash().map_or(Duration::ZERO, |(_, down)| down);
-        self.crashes += 1;
-        if Mutant::CommitNotSynced.is_planted() {
-            self.journal.truncate(self.committed);
-        }
-        self.watch.note(self.now, format_args!("crash, back in {down:?}"));
+        self.watch.note(self.now, format_args!("the process is gone, back in {down:?}"));
         self.leave();
         self.link.process_is_gone();
         self.link.push(self.now.after(down), Item::Restart);
@@ -320,12 +326,48 @@ impl Run {
     /// Every point at which the process may die.
     fn kill_point(&mut self) -> Result<(), Died> {
         self.kill_points += 1;
-        let dies = self.next_crash().is_some_and(|(at, _)| at <= self.kill_points);
-        if dies || self.watch.is_broken() { Err(Died) } else { Ok(()) }
+        if self.watch.is_broken() {
+            return Err(Died(Duration::ZERO));
+        }
+        match self.scenario.crashes.get(self.crashes as usize) {
+            Some((at, down)) if *at <= self.kill_points => {
+                self.crashes += 1;
+                Err(Died(*down))
+            }
+            _ => {
+                self.note_doubt();
+                Ok(())
+            }
+        }
     }
 
-    fn next_crash(&self) -> Option<(u32, Duration)> {
-        self.scenario.crashes.get(self.crashes as usize).copied()
+    /// Keeps which intents are in doubt at this point, where somebody wants to know.
+    fn note_doubt(&mut self) {
+        let (Some(doubts), Some(life)) = (&mut self.doubts, &self.life) else { return };
+        let unsettled = |side| life.pair.leg(side).unsettled.keys().copied();
+        doubts.push(LegSide::BOTH.into_iter().flat_map(unsettled).collect());
+    }
+
+    /// Keeps for every kill point which intents are in doubt there.
+    #[must_use]
+    pub fn with_doubts(mut self) -> Self {
+        self.doubts = Some(Vec::new());
+        self
+    }
+
+    /// Returns the rows of the journal, each an entry as JSON.
+    pub fn journal(&self) -> impl Iterator<Item = &str> {
+        self.disk.rows()
+    }
+
+    /// Returns a hash over the journal's bytes, the trace and the exchange: equal for equal runs.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(self.disk.bytes())
+            .chain_update(self.watch.trace())
+            .chain_update(self.direct.lock().exchange.state_hash())
+            .finalize()
+            .into()
     }
 
     /// The process is gone, and its state with it.
@@ -337,13 +379,33 @@ impl Run {
         Some(pair)
     }
 
+    /// Holds the machine's clock against the venue's, as a session does when it opens: beyond 6 s it refuses, and an
+    /// operator sets the clock; beyond one it corrects it, to within the half second that the venue's whole ones leave.
+    fn start_clock(&mut self) -> Option<i64> {
+        let since = self.clock_set;
+        let seen = |at: Duration| {
+            let at = self.start.after(at);
+            at <= self.now && since.is_none_or(|since| at > since)
+        };
+        let jumps = self.scenario.clock_jumps.iter().filter(|(at, _)| seen(*at)).map(|(_, by)| by);
+        let wrong = jumps.sum::<i64>() + if since.is_none() { self.scenario.skew_ms } else { 0 };
+        if wrong.abs() > SKEW_MAX_MS {
+            self.watch.note(self.now, format_args!("the clock is wrong by {wrong} ms: no start"));
+            self.clock_set = Some(self.now);
+            self.link.push(self.now.after(CLOCK_SET), Item::Restart);
+            return None;
+        }
+        Some(if wrong.abs() > 1_000 { wrong % 500 } else { wrong })
+    }
+
     /// A new process: state is what the journal holds, and nothing else is known.
     fn restart(&mut self) -> Result<(), Died> {
+        let Some(skew_ms) = self.start_clock() else { return Ok(()) };
         self.lives += 1;
-        let Some(pair) = self.read_back() else { return Err(Died) };
+        let Some(pair) = self.read_back() else { return Ok(()) };
         self.watch.folded(&pair);
-        let resumed = !self.journal.is_empty();
-        self.life = Some(self.begin(pair, resumed));
+        let resumed = self.disk.rows().next().is_some();
+        self.life = Some(self.begin(pair, resumed, skew_ms));
         self.watch.note(self.now, format_args!("life {}", self.lives));
         self.link.process_starts(self.now);
         if resumed {
@@ -353,9 +415,9 @@ impl Run {
     }
 
     /// Folds the journal, as every process does first.
-    fn read_back(&self) -> Option<Pair> {
-        let entries: Vec<Entry> =
-            self.journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
+    pub(super) fn read_back(&mut self) -> Option<Pair> {
+        self.disk.reopen();
+        let entries = self.disk.entries().expect("an entry reads back");
         let folded = fold(&entries);
         if let Err(error) = &folded {
             self.watch.fail(Invariant::OneFold, error.to_string());
@@ -364,7 +426,8 @@ impl Run {
     }
 
     /// A process at its beginning.
-    fn begin(&self, pair: Pair, resumed: bool) -> Life {
+    pub(super) fn begin(&self, pair: Pair, resumed: bool, skew_ms: i64) -> Life {
+        let now = Timestamp::from_millis(self.now.as_millis() + skew_ms);
         let seed = self.scenario.seed ^ u64::from(self.lives);
         let mut memory = Memory::new(self.scenario.retry, seed);
         for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
@@ -373,15 +436,16 @@ impl Run {
         let market = self.direct.lock().exchange.markets()[0].clone();
         Life {
             pair,
-            outlook: Outlook::new(market.id, resumed, self.now),
+            outlook: Outlook::new(market.id, resumed, now),
             market,
             book: None,
             data: None,
             memory,
             slots: BTreeMap::new(),
             tasks: Vec::new(),
-            wake: self.now.after(Duration::from_secs(1)),
+            wake: now.after(Duration::from_secs(1)),
             drawdown_told: false,
+            skew_ms,
         }
     }
 
@@ -405,7 +469,7 @@ impl Run {
         self.life.as_mut().expect("the process lives")
     }
 
-    fn poll(&mut self) -> Result<(), Died> {
+    pub(super) fn poll(&mut self) -> Result<(), Died> {
         let Some(life) = &mut self.life else { return Ok(()) };
         let mut ready = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
@@ -427,7 +491,7 @@ impl Run {
     fn take(&mut self, input: Input) -> Result<(), Died> {
         match input {
             Input::Event(event) => {
-                let now = self.now;
+                let now = self.clock();
                 self.life().outlook.heard(&event, now);
                 if let Event::Sent(id, side, result) = &*event {
                     self.sent(*id, *side, result);
@@ -490,7 +554,7 @@ impl Run {
     }
 
     fn resend(&mut self, id: IntentId, side: LegSide) -> Result<(), Died> {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let Some(intent) = life.pair.leg(side).unsettled.get(&id).cloned() else { return Ok(()) };
         if now >= intent.deadline || !life.memory.is_wanted(id) {
@@ -501,7 +565,7 @@ impl Run {
                 SendResult::NotSent { reason: "nothing that adds risk starts".to_owned(), in_doubt: false };
             return self.step(Event::Sent(id, side, result));
         }
-        self.dispatch(&if Mutant::SignedAnew.is_planted() { signed_anew(intent, now) } else { intent });
+        self.dispatch(&sabotage::same_bytes(intent, now));
         Ok(())
     }
 
@@ -538,7 +602,7 @@ impl Run {
     }
 
     fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
-        let now = self.now;
+        let now = self.clock();
         self.watch.heard(&event);
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true),
@@ -562,6 +626,7 @@ impl Run {
                 Some(Event::Tick)
             }
             VenueEvent::Book(_, book) => {
+                self.watch.market_heard(now);
                 self.life().book = Some(book);
                 None
             }
@@ -599,7 +664,7 @@ impl Run {
             | Feed::Notices(account) => account,
         };
         let Some(side) = self.side_of(account) else { return Ok(()) };
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         if life.outlook.stream(&life.pair, side, feed, is_up, now) {
             self.reconcile(side, true);
@@ -608,7 +673,7 @@ impl Run {
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.
-    fn step(&mut self, event: Event) -> Result<(), Died> {
+    pub(super) fn step(&mut self, event: Event) -> Result<(), Died> {
         let mut event = event;
         for _ in 0..DECISIONS_MAX {
             self.refresh();
@@ -624,11 +689,11 @@ impl Run {
             }
         }
         self.watch.fail(Invariant::ComesToRest, "decisions do not come to rest");
-        Err(Died)
+        Err(Died(Duration::ZERO))
     }
 
     fn refresh(&mut self) {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let due = life.outlook.refresh(&life.pair, now, ANSWER_LAG);
         life.outlook.view.book.clone_from(&life.book);
@@ -652,7 +717,7 @@ impl Run {
 
     fn carry_out(&mut self, decision: Decision) -> Result<bool, Died> {
         self.kill_point()?;
-        let intents = self.record(&decision);
+        let intents = self.record(&decision)?;
         self.kill_point()?;
         for intent in &intents {
             self.dispatch(intent);
@@ -661,38 +726,68 @@ impl Run {
         for effect in &decision.effects {
             self.effect(effect);
         }
-        let later = self.now.after(Duration::from_secs(1));
+        let later = self.clock().after(Duration::from_secs(1));
         self.life().wake = decision.wake.unwrap_or(later);
         Ok(!decision.entries.is_empty() || !intents.is_empty())
     }
 
-    fn record(&mut self, decision: &Decision) -> Vec<Intent> {
+    fn record(&mut self, decision: &Decision) -> Result<Vec<Intent>, Died> {
+        if decision.entries.is_empty() && decision.proposals.is_empty() {
+            return Ok(Vec::new());
+        }
         let life = self.life.as_ref().expect("the process lives");
         let mut next = life.pair.clone();
         for entry in &decision.entries {
             next.evolve(entry).expect("a decision fits its state");
         }
-        let intents = self.sign(&next, &decision.proposals);
+        let mut intents = self.sign(&next, &decision.proposals);
+        if self.is_disk_full() && intents.iter().any(|intent| intent.purpose == Purpose::Entry) {
+            self.watch.note(self.now, format_args!("{FULL}"));
+            intents.clear();
+        }
         let mut entries = decision.entries.clone();
         entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
-        let now = self.now;
-        self.committed = self.journal.len();
-        for entry in &entries {
-            if !is_lost(entry) {
-                let row = serde_json::to_string(entry).expect("an entry is JSON");
-                self.watch.written(entry, &row);
-                self.journal.push(row);
+        if entries.is_empty() {
+            return Ok(intents);
+        }
+        self.commits += 1;
+        let due = self.scenario.disk.iter().find(|(commit, ..)| *commit == self.commits).copied();
+        let kept = sabotage::kept(&entries);
+        let written = self.disk.commit(&kept, due.map(|(_, fault, _)| fault));
+        if written != Written::Gone(false) {
+            self.apply(&entries);
+        }
+        match (written, due) {
+            (Written::Gone(_), Some((_, fault, down))) => {
+                self.watch.note(self.now, format_args!("journal: {fault:?}"));
+                Err(Died(down))
             }
+            _ => Ok(intents),
+        }
+    }
+
+    /// What is durable is state.
+    fn apply(&mut self, entries: &[Entry]) {
+        let now = self.now;
+        for entry in entries {
             let life = self.life.as_mut().expect("the process lives");
-            self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
+            if !sabotage::is_lost(entry) {
+                self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
+            }
             life.pair.evolve(entry).expect("an entry fits the state");
         }
-        intents
+    }
+
+    fn is_disk_full(&self) -> bool {
+        self.scenario.disk_full.is_some_and(|(at, lasts)| {
+            let from = self.start.after(at);
+            from <= self.now && self.now < from.after(lasts)
+        })
     }
 
     fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
-        let (at, mut intents) = (self.now, Vec::new());
-        let signature = if Mutant::KeyInBytes.is_planted() { [SECRET_BYTE; 80] } else { [0; 80] };
+        let (at, mut intents) = (self.clock(), Vec::new());
+        let signature = sabotage::signature();
         for proposal in proposals {
             let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
             let deadline = at.after(proposal.ttl);
@@ -732,11 +827,11 @@ impl Run {
     }
 
     fn start_check(&mut self) {
-        let now = self.now;
+        let now = self.clock();
         if !self.life().outlook.may_check(now) {
             return;
         }
-        let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.now);
+        let (venue, spec, now) = (self.direct.clone(), self.scenario.spec.clone(), self.clock());
         let keys = LegSide::BOTH.map(|side| {
             let leg = spec.leg(side);
             let slots = [Some(leg.api_key_index), leg.guard_key_index].into_iter().flatten();
@@ -757,12 +852,13 @@ impl Run {
     }
 
     fn reconcile(&mut self, side: LegSide, at_once: bool) {
-        let now = self.now;
+        let now = self.clock();
         let life = self.life();
         let Some(input) = life.outlook.reconcile(&life.pair, side, at_once, now) else { return };
         let (venue, account) = (self.direct.clone(), self.scenario.spec.leg(side).account);
+        let skew_ms = self.life().skew_ms;
         self.life().tasks.push(Box::pin(async move {
-            let now = || venue.lock().exchange.now();
+            let now = || Timestamp::from_millis(venue.lock().exchange.now().as_millis() + skew_ms);
             match reads::snapshot(&venue, now, account, &input).await {
                 Ok(snapshot) => Input::Event(Box::new(Event::Snapshot(side, Box::new(snapshot)))),
                 Err(_) => Input::ReadFailed(Read::Snapshot(side)),
@@ -771,7 +867,7 @@ impl Run {
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
-        let now = self.now;
+        let now = self.clock();
         if !self.life().outlook.may_poll(side, now) {
             return;
         }

@@ -42,8 +42,24 @@ pub(crate) enum Item {
     Foreign,
     /// A second process is started.
     Rival,
+    Suspend(Duration),
     /// Faults end.
     Quiet,
+}
+
+impl Item {
+    /// Returns whether it waits for a machine that sleeps.
+    pub(crate) const fn is_for_the_machine(&self) -> bool {
+        match self {
+            Self::Restart
+            | Self::Input(..)
+            | Self::Frame(..)
+            | Self::Stop(_)
+            | Self::Connect(_)
+            | Self::Rival => true,
+            Self::Arrive(_) | Self::Outage(..) | Self::Foreign | Self::Suspend(_) | Self::Quiet => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -64,7 +80,7 @@ pub(crate) struct Link {
 }
 
 /// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// It arrives and is answered.
     Clean,
@@ -84,6 +100,36 @@ pub enum Fate {
     BlackHole,
     /// Refused for a reason that passes.
     Refused,
+}
+
+impl Fate {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Clean,
+        Self::Lost,
+        Self::ReplyLost,
+        Self::Late,
+        Self::Twice,
+        Self::NotSent,
+        Self::ServerError,
+        Self::BlackHole,
+        Self::Refused,
+    ];
+
+    /// Returns its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Lost => "lost",
+            Self::ReplyLost => "reply-lost",
+            Self::Late => "late",
+            Self::Twice => "twice",
+            Self::NotSent => "not-sent",
+            Self::ServerError => "server-error",
+            Self::BlackHole => "black-hole",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 const fn ms(value: u64) -> Duration {

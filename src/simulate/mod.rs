@@ -1,17 +1,30 @@
 //! The simulation: the very engine against the exchange core in virtual time, without sockets and signatures, with
 //! everything going wrong that a seed says, and every invariant watched on the way.
 
+mod disk;
+mod draw;
+mod fault;
 mod host;
 mod link;
 mod opinion;
+mod plan;
+mod sabotage;
 mod scenario;
+mod shrink;
+mod sweep;
+mod tally;
 mod venue;
 mod violation;
 mod watch;
 
+pub use disk::DiskFault;
+pub use fault::{Fault, Faults, UnknownFault};
 pub use host::Run;
 pub use link::Fate;
-pub use scenario::{LONG, Rates, SHORT, SYMBOL, Scenario, Streams, near};
+pub use scenario::{LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};
+pub use shrink::shrink;
+pub use sweep::{Points, SECONDS_EACH, SECONDS_EVERY, Sweep, play};
+pub use tally::{Case, Cell, CrashAt, Outcome, Tally};
 pub use venue::Opening;
 pub use violation::{Invariant, Violation};
 pub use watch::Watch;

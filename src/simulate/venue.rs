@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) read_faults: u64,
     /// Slowest answer, in ms.
     pub(crate) slowest_ms: i64,
+    pub(crate) pace: Pace,
     /// How far the look-up of transactions lags behind the sequencer, in ms.
     pub(crate) tx_lag_ms: u64,
 }
@@ -52,7 +53,7 @@ impl Shared {
         while self.world.next_step() <= to {
             let at = self.world.next_step();
             self.exchange.advance(at);
-            self.world.step(&mut self.exchange, Pace::Fine);
+            self.world.step(&mut self.exchange, self.pace);
         }
         self.exchange.advance(to);
     }
@@ -91,6 +92,7 @@ impl Direct {
             wakes: BTreeSet::new(),
             read_faults: 0,
             slowest_ms: 150,
+            pace: Pace::Fine,
             tx_lag_ms: 0,
         })))
     }

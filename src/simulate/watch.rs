@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use crate::engine::{
@@ -10,10 +11,10 @@ use crate::engine::{
     View, fold,
 };
 use crate::model::{
-    AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, OrderIndex, Price, Side, Size, Timestamp, TradeKind,
-    TxHash, Usdc, WithdrawStatus,
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, MarketId, Nonce, OrderIndex, Price, Side, Size, Timestamp,
+    TradeKind, TxHash, Usdc, WithdrawStatus,
 };
-use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome};
+use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome, WithdrawalRecord};
 use crate::venue::{Feed, VenueEvent};
 use rust_decimal::Decimal;
 
@@ -22,8 +23,11 @@ use super::opinion;
 use super::scenario::Scenario;
 use super::violation::{Invariant, Violation};
 
-/// Rows of the trace that a failure shows.
-const TRACE: usize = 120;
+/// How long a leg that counts as in sync may have another position than the venue: news and one more read.
+const BELIEF: Duration = Duration::from_secs(60);
+/// How old a market may be that an entry is decided on: a stream that falls silent is noticed within 3 s, and its last
+/// frame may have been 4 s on its way.
+const MARKET_AGE: Duration = Duration::from_secs(12);
 /// More sendings than this in one run are a loop.
 const SENDINGS_MAX: u32 = 1_500;
 /// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
@@ -34,25 +38,45 @@ pub struct Watch {
     spec: PairSpec,
     /// The first thing that did not hold; what follows from it is not looked at.
     breach: OnceCell<(Invariant, String)>,
-    traced: bool,
     name: String,
     seed: u64,
     trace: VecDeque<String>,
-    /// Signed bytes that the journal holds.
-    journaled: BTreeSet<String>,
+    /// Lines of it that are kept.
+    lines: usize,
+    /// Digests of the signed bytes that the journal holds.
+    journaled: BTreeSet<u64>,
     executed: BTreeMap<TxHash, u32>,
     nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
     clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
     sendings: u32,
+    /// When the process last heard of the market, by its clock.
+    market_heard: Timestamp,
     /// When the intents of the last minute were signed.
     minute: VecDeque<Timestamp>,
     foreign: bool,
-    last_state: String,
-    venue_naked: Duration,
+    last_state: Option<Box<Pair>>,
+    /// The market that the run trades in.
+    market: MarketId,
+    /// What the venue holds of both legs, in lots.
+    held: [i64; 2],
+    /// Whether that may have changed since it was read.
+    moved: bool,
+    /// In lots, once the check has settled it.
+    tolerance: Option<i64>,
+    /// For how long the legs differ.
+    naked: Duration,
+    /// For how long of that a process was there and nobody was told.
+    untold: Duration,
     told: bool,
+    /// For how long a leg in sync has another position than the venue.
+    wrong: [Duration; 2],
+    /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
+    pub worst_naked: Duration,
     looked_at: Option<Timestamp>,
     /// Streams of which the last word was not that they are down.
     up: BTreeSet<Feed>,
+    /// What both accounts have more at the end than at the check, in 10⁻¹² USDC; less is a loss.
+    pub result: i128,
     /// Whether the minute's messages were spent when the pair began to withdraw.
     pub withdrawal_waited: bool,
     /// Emergencies told.
@@ -66,22 +90,31 @@ impl Watch {
         Self {
             spec: scenario.spec.clone(),
             breach: OnceCell::new(),
-            traced: scenario.traced,
             name: scenario.name.clone(),
             seed: scenario.seed,
             trace: VecDeque::new(),
+            lines: scenario.trace,
             journaled: BTreeSet::new(),
             executed: BTreeMap::new(),
             nonces: BTreeSet::new(),
             clients: BTreeMap::new(),
             sendings: 0,
+            market_heard: Timestamp::default(),
             minute: VecDeque::new(),
             foreign: false,
-            last_state: String::new(),
-            venue_naked: Duration::ZERO,
+            last_state: None,
+            market: scenario.market.id,
+            held: [0; 2],
+            moved: true,
+            tolerance: None,
+            naked: Duration::ZERO,
+            untold: Duration::ZERO,
             told: false,
+            wrong: [Duration::ZERO; 2],
+            worst_naked: Duration::ZERO,
             looked_at: None,
             up: BTreeSet::new(),
+            result: 0,
             withdrawal_waited: false,
             emergencies: 0,
             alerts: 0,
@@ -124,14 +157,19 @@ impl Watch {
 
     /// Adds a line to the trace of a run that keeps one.
     pub(crate) fn note(&mut self, now: Timestamp, text: fmt::Arguments<'_>) {
-        if !self.traced {
+        if self.lines == 0 {
             return;
         }
-        if self.trace.len() == TRACE {
+        if self.trace.len() >= self.lines {
             self.trace.pop_front();
         }
         let at = now.to_string();
         self.trace.push_back(format!("{} {text}", at.get(11..23).unwrap_or(&at)));
+    }
+
+    /// Makes a line for the trace; an empty one when none is kept.
+    fn text(&self, line: impl FnOnce() -> String) -> String {
+        if self.lines == 0 { String::new() } else { line() }
     }
 
     fn is_ours(&self, account: AccountIndex) -> bool {
@@ -145,7 +183,7 @@ impl Watch {
     /// 1. No byte leaves before its intent is durable.
     pub(crate) fn sent(&mut self, now: Timestamp, intent: &Intent) {
         self.note(now, format_args!("  send {} {:?} {:?}", intent.id.0, intent.leg, intent.purpose));
-        self.must(Invariant::IntentFirst, self.journaled.contains(&intent.tx_info), || {
+        self.must(Invariant::IntentFirst, self.journaled.contains(&digest(&intent.tx_info)), || {
             "bytes left without an intent".to_owned()
         });
         self.sendings += 1;
@@ -153,7 +191,7 @@ impl Watch {
     }
 
     pub(crate) fn bytes_arrive(&self, tx_info: &str) {
-        self.must(Invariant::IntentFirst, self.journaled.contains(tx_info), || {
+        self.must(Invariant::IntentFirst, self.journaled.contains(&digest(tx_info)), || {
             "bytes arrived without an intent".to_owned()
         });
     }
@@ -182,15 +220,17 @@ impl Watch {
                     }
                 }
                 ExchangeEvent::Order(order) if self.is_ours(order.owner) => {
-                    let text = format!(
-                        "    venue {} order {:?} {} {:?} filled {} of {}",
-                        order.owner,
-                        order.client_order_index.map(ClientOrderIndex::get),
-                        order.side,
-                        order.status,
-                        order.filled.lots(),
-                        order.initial.lots()
-                    );
+                    let text = self.text(|| {
+                        format!(
+                            "    venue {} order {:?} {} {:?} filled {} of {}",
+                            order.owner,
+                            order.client_order_index.map(ClientOrderIndex::get),
+                            order.side,
+                            order.status,
+                            order.filled.lots(),
+                            order.initial.lots()
+                        )
+                    });
                     self.note(order.updated_at, format_args!("{text}"));
                     let Some(client) = order.client_order_index else { continue };
                     let first = *self.clients.entry((order.owner, client)).or_insert(order.order_index);
@@ -200,22 +240,27 @@ impl Watch {
                 }
                 ExchangeEvent::Trade(row) => {
                     let trade = &row.trade;
-                    let ours = |account| self.is_ours(account);
-                    let both = ours(trade.ask_account) && ours(trade.bid_account);
-                    if ours(trade.ask_account) || ours(trade.bid_account) {
-                        let text = format!(
-                            "    venue trade {:?} ask {} bid {} {} lots",
-                            trade.kind,
-                            trade.ask_account,
-                            trade.bid_account,
-                            trade.size.lots()
-                        );
+                    let [ask, bid] = [trade.ask_account, trade.bid_account].map(|a| self.is_ours(a));
+                    self.moved |= ask || bid;
+                    if ask || bid {
+                        let text = self.text(|| {
+                            format!(
+                                "    venue trade {:?} ask {} bid {} {} lots",
+                                trade.kind,
+                                trade.ask_account,
+                                trade.bid_account,
+                                trade.size.lots()
+                            )
+                        });
                         self.note(trade.timestamp, format_args!("{text}"));
                     }
-                    self.must(Invariant::NotOurselves, !(both && trade.kind == TradeKind::Trade), || {
-                        "own accounts traded".to_owned()
-                    });
+                    self.must(
+                        Invariant::NotOurselves,
+                        !(ask && bid && trade.kind == TradeKind::Trade),
+                        || "own accounts traded".to_owned(),
+                    );
                 }
+                ExchangeEvent::Account(account) => self.moved |= self.is_ours(*account),
                 _ => {}
             }
         }
@@ -232,11 +277,14 @@ impl Watch {
     ) {
         match entry {
             Entry::Intent(intent) => {
-                let text = format!(
-                    "intent {} {:?} {:?} nonce {} {:?}",
-                    intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
-                );
+                let text = self.text(|| {
+                    format!(
+                        "intent {} {:?} {:?} nonce {} {:?}",
+                        intent.id.0, intent.leg, intent.purpose, intent.nonce, intent.order
+                    )
+                });
                 self.note(now, format_args!("{text}"));
+                self.journaled.insert(digest(&intent.tx_info));
                 self.messages(intent, pair);
                 self.intent(intent, pair, view, venue);
             }
@@ -251,6 +299,7 @@ impl Watch {
                 self.note(now, format_args!("{entry:?}"));
             }
             Entry::Checked(checked) => {
+                self.tolerance = Some(checked.tolerance.lots());
                 self.note(now, format_args!("checked"));
                 let mark = venue.stats(checked.market.id).and_then(|stats| stats.mark);
                 self.hear(opinion::checked(&self.spec, checked, mark));
@@ -337,6 +386,7 @@ impl Watch {
         let leg = pair.leg(intent.leg);
         if matches!(intent.purpose, Purpose::Entry) {
             self.limits(intent, terms, pair, view);
+            self.fresh(intent, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
             let Some(mark) = view.mark() else {
@@ -380,6 +430,27 @@ impl Watch {
         self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
     }
 
+    /// 15. What adds risk is decided with both legs in sync, their streams up, and a book and prices of this moment.
+    fn fresh(&self, intent: &Intent, view: &View) {
+        for side in LegSide::BOTH {
+            let leg = view.leg(side);
+            let sees = leg.synced && leg.live;
+            // A leg whose quote moves alone needs no other.
+            self.must(Invariant::FreshData, sees || side != intent.leg, || {
+                format!("intent {} adds risk while the {} leg is out of sight", intent.id.0, side.name())
+            });
+        }
+        let age = view.now.since(self.market_heard);
+        self.must(Invariant::FreshData, view.book.is_some() && age <= MARKET_AGE, || {
+            format!("intent {} adds risk on a market of {age:?} ago", intent.id.0)
+        });
+    }
+
+    /// Something of the market reached the process.
+    pub(crate) const fn market_heard(&mut self, now: Timestamp) {
+        self.market_heard = now;
+    }
+
     /// 5. and 7.: an entry stays within the plan's collar and its limits in USDC.
     fn limits(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
         let risk = &self.spec.plan.risk;
@@ -418,12 +489,9 @@ impl Watch {
         });
     }
 
-    /// 13. A row that the journal holds.
-    pub(crate) fn written(&mut self, entry: &Entry, row: &str) {
-        if let Entry::Intent(intent) = entry {
-            self.journaled.insert(intent.tx_info.clone());
-        }
-        self.hear(opinion::secret(row));
+    /// 13. The rows of the journal, at the end.
+    pub(crate) fn read_through<'a>(&self, mut rows: impl Iterator<Item = &'a str>) {
+        self.hear(rows.find_map(opinion::secret));
     }
 
     /// Notes what streams say of themselves.
@@ -450,50 +518,75 @@ impl Watch {
 
     /// The state that a process had when it ended.
     pub(crate) fn left_behind(&mut self, pair: &Pair) {
-        self.last_state = format!("{pair:?}");
+        self.last_state = Some(Box::new(pair.clone()));
     }
 
     /// 12. Folding the journal again gives the same state.
     pub(crate) fn folded(&self, pair: &Pair) {
-        if !self.last_state.is_empty() {
-            let folded = format!("{pair:?}");
-            self.must(Invariant::OneFold, folded == self.last_state, || {
-                format!("the journal folds to another state\n{folded}\n{}", self.last_state)
+        if let Some(last) = &self.last_state {
+            self.must(Invariant::OneFold, pair == last.as_ref(), || {
+                format!("the journal folds to another state\n{pair:?}\n{last:?}")
             });
         }
     }
 
-    /// 4. Nobody is naked for long without being told; by the venue's own positions, while the process lives.
+    /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
+    /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
         let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
-        let Some(checked) = life.and_then(|life| life.pair.checked.as_ref()) else { return };
-        let market = checked.market.id;
-        let held = |account| {
-            let record = venue.account(account).expect("own account");
-            record.positions.iter().find(|row| row.market == market).map_or(0, |row| row.position.lots())
-        };
-        let [long, short] = LegSide::BOTH.map(|side| held(self.spec.leg(side).account));
-        if (long + short).abs() <= checked.tolerance.lots() {
-            self.venue_naked = Duration::ZERO;
-            self.told = false;
+        if std::mem::take(&mut self.moved) {
+            self.read_positions(venue);
+        }
+        let Some(tolerance) = self.tolerance else { return };
+        let [long, short] = self.held;
+        let naked = (long + short).abs() > tolerance;
+        self.naked = if naked { self.naked + passed } else { Duration::ZERO };
+        self.worst_naked = self.worst_naked.max(self.naked);
+        if !naked {
+            (self.untold, self.told) = (Duration::ZERO, false);
+        }
+        let Some(life) = life else { return };
+        self.believed(passed, life);
+        if !naked {
             return;
         }
-        self.venue_naked += passed;
-        let told = self.told || life.is_some_and(|life| life.pair.effort.emergency);
+        self.untold += passed;
+        let told = self.told || life.pair.effort.emergency;
         let limit = self.spec.plan.hedge.max_naked + NOTICE;
-        self.must(Invariant::NakedIsTold, told || self.venue_naked <= limit, || {
-            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.venue_naked)
+        self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
+            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.untold)
         });
     }
 
+    fn read_positions(&mut self, venue: &Exchange) {
+        let held = |side: LegSide| {
+            let record = venue.account(self.spec.leg(side).account).expect("own account");
+            record.positions.iter().find(|row| row.market == self.market).map_or(0, |row| row.position.lots())
+        };
+        self.held = LegSide::BOTH.map(held);
+    }
+
+    /// 8. A leg that counts as in sync has the venue's position, but for the moments that news takes.
+    fn believed(&mut self, passed: Duration, life: &Life) {
+        for (index, side) in LegSide::BOTH.into_iter().enumerate() {
+            let ours = life.pair.leg(side).position.lots();
+            let wrong = life.outlook.view.leg(side).synced && ours != self.held[index];
+            self.wrong[index] = if wrong { self.wrong[index] + passed } else { Duration::ZERO };
+            self.must(Invariant::JournalAgrees, self.wrong[index] <= BELIEF, || {
+                let (name, theirs) = (side.name(), self.held[index]);
+                format!("the {name} leg counts as in sync with {ours} lots, and the venue has {theirs}")
+            });
+        }
+    }
+
     /// 8., 9., 11., 12. at the end.
-    pub(crate) fn finish(&self, pair: &Pair, journal: &[String], venue: &Exchange) {
-        let entries: Vec<Entry> =
-            journal.iter().map(|row| serde_json::from_str(row).expect("an entry reads back")).collect();
-        match fold(&entries) {
-            Ok(pair) => self.folded(&pair),
+    pub(crate) fn finish(&mut self, pair: &Pair, entries: &[Entry], venue: &Exchange) {
+        match fold(entries) {
+            Ok(folded) => self.folded(&folded),
             Err(error) => self.fail(Invariant::OneFold, error.to_string()),
         }
+        self.read_positions(venue);
+        self.result = LegSide::BOTH.iter().filter_map(|side| self.gained(*side, pair, venue)).sum();
         let Some(checked) = &pair.checked else { return };
         let code = pair.end().map(|end| end.code);
         self.must(Invariant::FourEnds, code != Some(25) || self.foreign, || "nobody else signed".to_owned());
@@ -535,6 +628,23 @@ impl Watch {
         });
     }
 
+    /// What a leg's account has more than at the check, positions at mark and withdrawals included, in 10⁻¹² USDC.
+    fn gained(&self, side: LegSide, pair: &Pair, venue: &Exchange) -> Option<i128> {
+        pair.checked.as_ref()?;
+        let account = self.spec.leg(side).account;
+        let before = i128::from(pair.leg(side).baseline.collateral.micros()) * 1_000_000;
+        Some(venue.account(account)?.total_value + self.withdrawn(side, venue) - before)
+    }
+
+    /// What left a leg's account, in 10⁻¹² USDC.
+    fn withdrawn(&self, side: LegSide, venue: &Exchange) -> i128 {
+        let rows = venue.withdrawals(self.spec.leg(side).account);
+        let gone = |row: &&WithdrawalRecord| {
+            !matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded)
+        };
+        rows.iter().filter(gone).map(|row| i128::from(row.amount.micros()) * 1_000_000).sum()
+    }
+
     /// 9. Fills add up to the balance, to the last unit.
     fn money(&self, side: LegSide, pair: &Pair, collateral: &i128, funding: i128, venue: &Exchange) {
         let leg = pair.leg(side);
@@ -542,16 +652,18 @@ impl Watch {
             return;
         }
         let e12 = |amount: Usdc| i128::from(amount.micros()) * 1_000_000;
-        let withdrawn: i128 = venue
-            .withdrawals(self.spec.leg(side).account)
-            .iter()
-            .filter(|row| !matches!(row.status, WithdrawStatus::Failed | WithdrawStatus::Refunded))
-            .map(|row| e12(row.amount))
-            .sum();
+        let withdrawn = self.withdrawn(side, venue);
         let fees = i128::try_from((leg.fees * Decimal::new(1_000_000_000_000, 0)).trunc()).expect("a fee");
         let expected = e12(leg.baseline.collateral) + e12(leg.cash) - fees - withdrawn - funding;
         self.must(Invariant::FillsAddUp, expected == *collateral, || {
             format!("{} leg: the fills make {expected}, the venue has {collateral}", side.name())
         });
     }
+}
+
+/// The same for the same bytes, within one build of the program.
+fn digest(bytes: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }

@@ -28,7 +28,7 @@ pub(crate) fn case(name: &str) -> Scenario {
         "foreign hand" => foreign_hand(seed),
         other => panic!("no case is called `{other}`"),
     };
-    scenario.traced = false;
+    scenario.trace = 0;
     scenario
 }
 

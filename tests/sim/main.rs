@@ -72,7 +72,7 @@ fn count(counts: &mut BTreeMap<String, u32>, run: &Run) {
     for key in [format!("{} ends with {code}", run.scenario.name), format!("end {code} {why}")] {
         *counts.entry(key).or_default() += 1;
     }
-    for row in &run.journal {
+    for row in run.journal() {
         let entry = serde_json::from_str(row).expect("an entry reads back");
         *counts.entry(format!("entry {}", kind(&entry))).or_default() += 1;
     }

@@ -159,14 +159,14 @@ impl MarketWorld {
         if self.makers && active {
             match &mut self.followed {
                 Some(followed) if mirrored => followed.requote(exchange, self.id),
-                _ => self.quote(exchange, rng, mid),
+                _ => self.quote(exchange, rng, mid, pace),
             }
         } else {
             self.withdraw_quotes(exchange);
         }
         // A mirrored book has its source's takers, and no others.
         let takers = self.takers && active && !mirrored;
-        if takers && (pace == Pace::Coarse || rng.below(TAKER_EVERY) == 0) {
+        if takers && (pace != Pace::Fine || rng.below(TAKER_EVERY) == 0) {
             self.take(exchange, rng, mid);
         }
     }
@@ -212,10 +212,13 @@ impl MarketWorld {
         // deviate by `spread` is spread / √(FADE / 2), which makes w = spread / 4.47.
         let width = match pace {
             Pace::Fine => spread * 100 / 447,
+            // Ten steps at once: what fades in one is ten times as much.
+            Pace::Brisk => spread * 71 / 100,
             Pace::Coarse => spread * 122 / 100,
         };
         let kept = match pace {
             Pace::Fine => self.deviation - self.deviation / FADE,
+            Pace::Brisk => self.deviation - self.deviation * 10 / FADE,
             Pace::Coarse => 0,
         };
         self.deviation = kept + rng.between(-width, width) + rng.between(-width, width);
@@ -224,7 +227,7 @@ impl MarketWorld {
     }
 
     /// Brings the quotes in line with the price: only what left the range or was consumed is touched.
-    fn quote(&mut self, exchange: &mut Exchange, rng: &mut SplitMix64, mid: Price) {
+    fn quote(&mut self, exchange: &mut Exchange, rng: &mut SplitMix64, mid: Price, pace: Pace) {
         let best_bid = (mid.ticks() - self.half_spread).div_euclid(self.gap);
         let best_ask = (mid.ticks() + self.half_spread + self.gap - 1).div_euclid(self.gap);
         let side_of = |point: i64| {
@@ -246,7 +249,8 @@ impl MarketWorld {
         let (lowest, highest) = (best_bid - LEVELS + 1, best_ask + LEVELS);
         for point in lowest..highest {
             let Some(side) = side_of(point) else { continue };
-            if point > 0 && !self.quotes.contains_key(&point) && rng.below(REFILL_EVERY) == 0 {
+            let is_gone = point > 0 && !self.quotes.contains_key(&point);
+            if is_gone && (pace == Pace::Brisk || rng.below(REFILL_EVERY) == 0) {
                 self.place(exchange, rng, point, side);
             }
         }
