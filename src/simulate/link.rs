@@ -77,6 +77,8 @@ pub(crate) struct Link {
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
     fates: BTreeMap<IntentId, Fate>,
+    /// Since when the streams of the market are silent, while the process has not been told better.
+    market_silent: Option<Timestamp>,
 }
 
 /// What becomes of a request.
@@ -160,6 +162,7 @@ impl Link {
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
             fates: scenario.fates.clone(),
+            market_silent: None,
         }
     }
 
@@ -179,6 +182,11 @@ impl Link {
 
     pub(crate) fn has_bytes(&self) -> bool {
         self.queue.values().any(|item| matches!(item, Item::Arrive(_)))
+    }
+
+    /// Returns since when nothing of the market can reach the process.
+    pub(crate) const fn market_silent_since(&self) -> Option<Timestamp> {
+        self.market_silent
     }
 
     /// From now on nothing goes wrong.
@@ -416,6 +424,9 @@ impl Link {
         }
         stream.connected = true;
         stream.generation += 1;
+        if matches!(feed, Feed::Book(_) | Feed::Stats(_)) {
+            self.market_silent = None;
+        }
         self.snapshot(now, feed, exchange);
         self.frame(now, feed, VenueEvent::Up(feed));
     }
@@ -443,6 +454,9 @@ impl Link {
             };
             stream.connected = false;
             stream.generation += 1;
+            if matches!(feed, Feed::Book(_) | Feed::Stats(_)) {
+                self.market_silent.get_or_insert(now);
+            }
             let generation = stream.generation;
             let down = VenueEvent::Down(feed, "silent".to_owned());
             self.push(noticed, Item::Frame(feed, generation, Box::new(down)));

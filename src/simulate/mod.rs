@@ -19,11 +19,11 @@ mod watch;
 
 pub use disk::DiskFault;
 pub use fault::{Fault, Faults, UnknownFault};
-pub use host::Run;
+pub use host::{KillPoint, Run};
 pub use link::Fate;
 pub use scenario::{LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};
 pub use shrink::shrink;
-pub use sweep::{Points, SECONDS_EACH, SECONDS_EVERY, Sweep, play};
+pub use sweep::{Points, SECONDS_EACH, SECONDS_EVERY, STILL_EVERY, Sweep, play};
 pub use tally::{Case, Cell, CrashAt, Outcome, Tally};
 pub use venue::Opening;
 pub use violation::{Invariant, Violation};

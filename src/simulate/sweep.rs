@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::fault::Faults;
-use super::host::Run;
+use super::host::{KillPoint, Run};
 use super::link::Fate;
 use super::scenario::{Scenario, TRACE};
 use super::tally::{Case, CrashAt, Tally};
 use super::violation::{Invariant, Violation};
-use crate::engine::IntentId;
 use crate::rt::{SplitMix64, in_parallel_on};
 
 /// Runs that a worker takes at a time.
@@ -20,6 +19,8 @@ const CHUNK: usize = 64;
 pub const SECONDS_EACH: u32 = 24;
 /// Later ones are tried at every so many.
 pub const SECONDS_EVERY: u32 = 8;
+/// Of points before which only time has passed, every so many is tried.
+pub const STILL_EVERY: u32 = 8;
 
 /// Plays a scenario once; when something does not hold, again with a trace.
 ///
@@ -27,19 +28,26 @@ pub const SECONDS_EVERY: u32 = 8;
 ///
 /// What did not hold.
 pub fn play(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    let violation = match attempt(scenario) {
+    play_with(scenario, false)
+}
+
+fn play_with(scenario: &Scenario, points: bool) -> Result<Run, Box<Violation>> {
+    let violation = match attempt(scenario, points) {
         Ok(run) => return Ok(run),
         Err(violation) => violation,
     };
     if scenario.trace > 0 {
         return Err(violation);
     }
-    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() });
+    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, false);
     Err(told.err().unwrap_or(violation))
 }
 
-fn attempt(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    let run = AssertUnwindSafe(|| Run::new(scenario.clone()).go());
+fn attempt(scenario: &Scenario, points: bool) -> Result<Run, Box<Violation>> {
+    let run = AssertUnwindSafe(|| {
+        let run = Run::new(scenario.clone());
+        if points { run.with_points().go() } else { run.go() }
+    });
     catch_unwind(run).unwrap_or_else(|panic| {
         Err(Box::new(Violation {
             invariant: Invariant::NoPanic,
@@ -77,6 +85,30 @@ impl Sweep<'_> {
 
     /// Plays a seed with a crash at every point, with every answer to what is in doubt there, and with second crashes.
     pub fn crashes(&self, seed: u64) -> Tally {
+        self.crash_once(seed, |points, tally, found| {
+            let double = found.into_iter().flat_map(|(crash, notable)| {
+                let chosen = notable.into_iter().enumerate().filter(|(index, _)| {
+                    *index < SECONDS_EACH as usize || index.is_multiple_of(SECONDS_EVERY as usize)
+                });
+                let second = move |(_, second)| CrashAt { second: Some(second), ..crash };
+                chosen.map(second).collect::<Vec<_>>()
+            });
+            let double = double.map(|crash| Case { seed, crash: Some(crash) }).collect();
+            tally.add_all(self.all(&Cases::Listed(double), &|case| points.scenario(case)).0);
+        })
+    }
+
+    /// As [`Sweep::crashes`], without second crashes.
+    pub fn single_crashes(&self, seed: u64) -> Tally {
+        self.crash_once(seed, |_, _, _| {})
+    }
+
+    /// Plays all single crashes; `then` gets those with undisturbed answers, each with the points of its resume.
+    fn crash_once(
+        &self,
+        seed: u64,
+        then: impl FnOnce(&Points, &mut Tally, Vec<(CrashAt, Vec<u32>)>),
+    ) -> Tally {
         let points = match Points::of(self.base, seed, self.faults) {
             Ok(points) => points,
             Err(violation) => {
@@ -85,35 +117,26 @@ impl Sweep<'_> {
                 return tally;
             }
         };
-        let scenario = |case: Case| points.scenario(case);
         let single: Vec<Case> = points.singles().map(|crash| Case { seed, crash: Some(crash) }).collect();
-        let (mut tally, lasts) = self.all(&Cases::Listed(single.clone()), &scenario);
-        let clean = single.into_iter().zip(lasts).filter_map(|(case, last)| {
-            Some((case.crash.filter(|crash| crash.answer == Fate::Clean)?, last?))
+        let (mut tally, notable) = self.all(&Cases::Listed(single.clone()), &|case| points.scenario(case));
+        let clean = single.iter().zip(notable).filter_map(|(case, notable)| {
+            let crash = case.crash.filter(|crash| crash.answer == Fate::Clean)?;
+            Some((crash, notable.into_iter().filter(|point| *point > crash.point).collect()))
         });
-        let double: Vec<Case> = clean
-            .flat_map(|(crash, last)| {
-                let near = crash.point + SECONDS_EACH;
-                let seconds = (crash.point + 1..=last)
-                    .filter(move |at| *at <= near || (*at - near).is_multiple_of(SECONDS_EVERY));
-                seconds.map(move |second| CrashAt { second: Some(second), ..crash })
-            })
-            .map(|crash| Case { seed, crash: Some(crash) })
-            .collect();
-        tally.add_all(self.all(&Cases::Listed(double), &scenario).0);
+        then(&points, &mut tally, clean.collect());
         tally
     }
 
-    /// Plays all cases; returns what they came to, and how many kill points each of them had, when it was sound.
-    fn all(&self, cases: &Cases, scenario: &(dyn Fn(Case) -> Scenario + Sync)) -> (Tally, Vec<Option<u32>>) {
+    /// Plays all cases; returns what they came to, and of listed ones the kill points at which something had happened.
+    fn all(&self, cases: &Cases, scenario: &(dyn Fn(Case) -> Scenario + Sync)) -> (Tally, Vec<Vec<u32>>) {
         let (count, done) = (cases.count(), AtomicU64::new(0));
         let chunk = |index: usize| {
             let (mut tally, mut points) = (Tally::default(), Vec::new());
             for index in index * CHUNK..count.min((index + 1) * CHUNK) {
                 let case = cases.get(index);
-                let played = play(&scenario(case));
+                let played = play_with(&scenario(case), cases.is_listed());
                 if cases.is_listed() {
-                    points.push(played.as_ref().ok().map(|run| run.kill_points));
+                    points.push(played.as_ref().map(notable).unwrap_or_default());
                 }
                 tally.add(case, played.as_ref().map_err(|violation| (**violation).clone()));
                 (self.done)(done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -128,6 +151,13 @@ impl Sweep<'_> {
         }
         (all, points)
     }
+}
+
+/// Returns the kill points, from 1, at which something had happened since the one before, and every eighth of the others:
+/// there only time has passed.
+fn notable(run: &Run) -> Vec<u32> {
+    let points = run.points.as_deref().unwrap_or_default().iter().zip(1..);
+    points.filter(|(point, at)| !point.is_still || at % STILL_EVERY == 0).map(|(_, at)| at).collect()
 }
 
 enum Cases {
@@ -158,7 +188,8 @@ impl Cases {
 /// The kill points of one seed's run, and what is in doubt at each.
 pub struct Points {
     scenario: Scenario,
-    doubts: Vec<Vec<IntentId>>,
+    /// Every point, and whether a crash there is worth a run.
+    points: Vec<(KillPoint, bool)>,
 }
 
 impl Points {
@@ -169,20 +200,20 @@ impl Points {
     /// When that run is not sound.
     pub fn of(base: &Scenario, seed: u64, faults: &Faults) -> Result<Self, Box<Violation>> {
         let scenario = base.with_seed(seed, faults);
-        let run = Run::new(scenario.clone()).with_doubts().go()?;
-        Ok(Self { scenario, doubts: run.doubts.unwrap_or_default() })
+        let run = play_with(&scenario, true)?;
+        let notable = notable(&run);
+        let points = run.points.unwrap_or_default().into_iter().zip(1..);
+        let points = points.map(|(point, at)| (point, notable.binary_search(&at).is_ok()));
+        Ok(Self { scenario, points: points.collect() })
     }
 
-    /// Returns how many there are.
-    pub fn count(&self) -> usize {
-        self.doubts.len()
-    }
-
-    /// Returns every point with every answer that makes a difference there.
+    /// Returns every point that counts with every answer that makes a difference there.
     fn singles(&self) -> impl Iterator<Item = CrashAt> {
-        self.doubts.iter().zip(1..).flat_map(|(doubts, point)| {
-            let differs = |answer: &Fate| *answer == Fate::Clean || !doubts.is_empty();
-            Fate::ALL.into_iter().filter(differs).map(move |answer| CrashAt { point, answer, second: None })
+        let counted = self.points.iter().zip(1..).filter(|((_, counts), _)| *counts);
+        counted.flat_map(|((known, _), point)| {
+            let differs = |answer: &Fate| *answer == Fate::Clean || !known.in_doubt.is_empty();
+            let crash = move |answer| CrashAt { point, answer, second: None };
+            Fate::ALL.into_iter().filter(differs).map(crash)
         })
     }
 
@@ -191,9 +222,9 @@ impl Points {
         let mut scenario = self.scenario.clone();
         let Some(crash) = case.crash else { return scenario };
         let place = usize::try_from(crash.point).unwrap_or(usize::MAX).wrapping_sub(1);
-        let doubts = self.doubts.get(place).map_or(&[][..], Vec::as_slice);
+        let in_doubt = self.points.get(place).map_or(&[][..], |(point, _)| point.in_doubt.as_slice());
         if crash.answer != Fate::Clean {
-            scenario.fates = doubts.iter().map(|id| (*id, crash.answer)).collect();
+            scenario.fates = in_doubt.iter().map(|id| (*id, crash.answer)).collect();
         }
         let mut rng = SplitMix64::new(case.seed ^ u64::from(crash.point) << 20);
         let mut down = || {

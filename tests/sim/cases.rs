@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use lighter_plan::engine::StopMode;
 use lighter_plan::model::Usdc;
-use lighter_plan::paper::world::MarketSpec;
-use lighter_plan::plan::{PegReference, PriceSpec};
+use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
+use lighter_plan::plan::{OnStop, PegReference, PriceSpec};
 use lighter_plan::simulate::{SYMBOL, Scenario};
+use rust_decimal::Decimal;
 
 /// What the made ones are called.
-pub(crate) const CASES: [&str; 5] =
-    ["tight caps", "narrow collar", "few messages", "late look-ups", "foreign hand"];
+pub(crate) const CASES: [&str; 6] =
+    ["tight caps", "narrow collar", "few messages", "late look-ups", "foreign hand", "stopped while naked"];
 
 /// Returns the scenario called `NAME SEED`.
 ///
@@ -26,6 +28,7 @@ pub(crate) fn case(name: &str) -> Scenario {
         "few messages" => few_messages(seed),
         "late look-ups" => late_look_ups(seed),
         "foreign hand" => foreign_hand(seed),
+        "stopped while naked" => stopped_while_naked(seed),
         other => panic!("no case is called `{other}`"),
     };
     scenario.trace = 0;
@@ -44,14 +47,7 @@ fn pegged(seed: u64, offset_bps: i32, reprice_bps: u32) -> Scenario {
     let mut run = Scenario::calm(seed);
     let peg = |offset_bps| PriceSpec::Peg { reference: PegReference::Mid, offset_bps, reprice_bps };
     (run.spec.plan.buy, run.spec.plan.sell) = (peg(-offset_bps), peg(offset_bps));
-    run.world.markets = vec![MarketSpec {
-        market: SYMBOL.to_owned(),
-        price: None,
-        volatility_bps: Some(18),
-        depth_percent: None,
-        makers: None,
-        takers: None,
-    }];
+    run.world.markets = vec![MarketSpec { volatility_bps: Some(18), ..market() }];
     run
 }
 
@@ -70,13 +66,42 @@ fn few_messages(seed: u64) -> Scenario {
     run
 }
 
-/// A process that dies after a sending and is back before the venue shows what became of it.
+/// A process that dies after a sending and is back before the venue shows, by stream or by look-up, what became of it.
 fn late_look_ups(seed: u64) -> Scenario {
     let mut run = Scenario::calm(seed);
     run.tx_lag_ms = 2_900;
-    let point = u32::try_from(seed * 3).unwrap_or(1);
-    run.crashes = (0..6).map(|n| (point + n * 23, Duration::from_millis(100))).collect();
+    run.rates.slow_frame = 1_000;
+    run.faults_until = Duration::from_secs(600);
+    let point = u32::try_from(seed).unwrap_or(1);
+    run.crashes = (1..12).map(|n| (point + n * 17, Duration::from_millis(50))).collect();
     run
+}
+
+/// A stop while one leg is filled and the other still rests.
+fn stopped_while_naked(seed: u64) -> Scenario {
+    let mut run = Scenario::calm(seed);
+    run.spec.on_stop = OnStop::CancelOpen;
+    run.spec.plan.hedge.wait = Duration::from_secs(15);
+    run.world.markets = vec![MarketSpec { takers: Some(false), volatility_bps: Some(2), ..market() }];
+    run.world.script = vec![ScriptEntry {
+        at: Span(Duration::from_secs(8)),
+        market: Some(SYMBOL.to_owned()),
+        every: None,
+        action: Action::Take { side: TakerSide::Sell, size: Decimal::from(2_000), limit: None },
+    }];
+    run.stop = Some((Duration::from_secs(10 + seed), StopMode::Policy));
+    run
+}
+
+fn market() -> MarketSpec {
+    MarketSpec {
+        market: SYMBOL.to_owned(),
+        price: None,
+        volatility_bps: None,
+        depth_percent: None,
+        makers: None,
+        takers: None,
+    }
 }
 
 /// Somebody else signs with the long leg's key while the pair holds.

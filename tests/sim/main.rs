@@ -7,6 +7,8 @@ mod draft;
 mod mutants;
 mod named;
 mod plans;
+mod regressions;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
