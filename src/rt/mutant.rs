@@ -28,8 +28,6 @@ pub enum Mutant {
     NonceReused,
     /// The refusal of a second copy counts for the first as well.
     CopyForgotten,
-    /// A resumed process thinks that unsettled bytes never left.
-    DoubtForgotten,
     /// Every order gets the same client order index.
     IndexRepeats,
     /// A withdrawal that is not in the history yet is sent again.
@@ -90,7 +88,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 39] = [
         Self::CommitSkipped,
         Self::SignedAnew,
         Self::CommitNotSynced,
@@ -102,7 +100,6 @@ impl Mutant {
         Self::DeadIsNeverProved,
         Self::NonceReused,
         Self::CopyForgotten,
-        Self::DoubtForgotten,
         Self::IndexRepeats,
         Self::WithdrawnTwice,
         Self::HedgeUncleared,

@@ -535,7 +535,7 @@ impl Watch {
         }
     }
 
-    /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
+    /// Invariants 4 and 8, by the venue's own positions: nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
         let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));

@@ -10,8 +10,8 @@ use lighter_plan::simulate::{SYMBOL, Scenario};
 use rust_decimal::Decimal;
 
 /// What the made ones are called.
-pub(crate) const CASES: [&str; 6] =
-    ["tight caps", "narrow collar", "few messages", "late look-ups", "foreign hand", "stopped while naked"];
+pub(crate) const CASES: [&str; 5] =
+    ["tight caps", "narrow collar", "few messages", "foreign hand", "stopped while naked"];
 
 /// Returns the scenario called `NAME SEED`.
 ///
@@ -26,7 +26,6 @@ pub(crate) fn case(name: &str) -> Scenario {
         "tight caps" => tight_caps(seed),
         "narrow collar" => narrow_collar(seed),
         "few messages" => few_messages(seed),
-        "late look-ups" => late_look_ups(seed),
         "foreign hand" => foreign_hand(seed),
         "stopped while naked" => stopped_while_naked(seed),
         other => panic!("no case is called `{other}`"),
@@ -63,17 +62,6 @@ fn few_messages(seed: u64) -> Scenario {
     let mut run = pegged(seed, 20, 1);
     run.spec.plan.watch.entry_deadline = Duration::from_secs(50);
     run.spec.plan.risk.max_messages_per_minute = 24;
-    run
-}
-
-/// A process that dies after a sending and is back before the venue shows, by stream or by look-up, what became of it.
-fn late_look_ups(seed: u64) -> Scenario {
-    let mut run = Scenario::calm(seed);
-    run.tx_lag_ms = 2_900;
-    run.rates.slow_frame = 1_000;
-    run.faults_until = Duration::from_secs(600);
-    let point = u32::try_from(seed).unwrap_or(1);
-    run.crashes = (1..12).map(|n| (point + n * 17, Duration::from_millis(50))).collect();
     run
 }
 
