@@ -659,7 +659,10 @@ impl Run {
         let now = self.clock();
         let life = self.life();
         let due = life.outlook.refresh(&life.pair, now, ANSWER_LAG);
-        life.outlook.view.book.clone_from(&life.book);
+        // Most decisions come without a new book, and to copy it is dearer than to compare it.
+        if life.outlook.view.book != life.book {
+            life.outlook.view.book.clone_from(&life.book);
+        }
         life.outlook.view.data = life.data;
         for side in due {
             self.reconcile(side, false);

@@ -349,10 +349,20 @@ impl Link {
             }
         }
         for account in accounts {
-            self.connected(Feed::Positions(account))
-                .then(|| self.snapshot(now, Feed::Positions(account), exchange));
-            self.connected(Feed::Margin(account))
-                .then(|| self.snapshot(now, Feed::Margin(account), exchange));
+            let feeds = [Feed::Positions(account), Feed::Margin(account)];
+            let [positions, margin] = feeds.map(|feed| self.connected(feed));
+            if !positions && !margin {
+                continue;
+            }
+            let Some(record) = exchange.account(account) else { continue };
+            if positions {
+                let rows = VenueEvent::Positions(account, position_views(&record));
+                self.frame(now, Feed::Positions(account), rows);
+            }
+            if margin {
+                let row = VenueEvent::Margin(account, margin_view(&record));
+                self.frame(now, Feed::Margin(account), row);
+            }
         }
         if stats {
             for feed in [Feed::Book(self.market), Feed::Stats(self.market)] {

@@ -28,25 +28,35 @@ pub const STILL_EVERY: u32 = 8;
 ///
 /// What did not hold.
 pub fn play(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    play_with(scenario, false)
+    play_with(scenario, Keep::Nothing)
 }
 
-fn play_with(scenario: &Scenario, points: bool) -> Result<Run, Box<Violation>> {
-    let violation = match attempt(scenario, points) {
+/// What a run keeps of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Points,
+    Nothing,
+}
+
+fn play_with(scenario: &Scenario, keep: Keep) -> Result<Run, Box<Violation>> {
+    let violation = match attempt(scenario, keep) {
         Ok(run) => return Ok(run),
         Err(violation) => violation,
     };
     if scenario.trace > 0 {
         return Err(violation);
     }
-    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, false);
+    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, Keep::Nothing);
     Err(told.err().unwrap_or(violation))
 }
 
-fn attempt(scenario: &Scenario, points: bool) -> Result<Run, Box<Violation>> {
+fn attempt(scenario: &Scenario, keep: Keep) -> Result<Run, Box<Violation>> {
     let run = AssertUnwindSafe(|| {
         let run = Run::new(scenario.clone());
-        if points { run.with_points().go() } else { run.go() }
+        match keep {
+            Keep::Points => run.with_points().go(),
+            Keep::Nothing => run.go(),
+        }
     });
     catch_unwind(run).unwrap_or_else(|panic| {
         Err(Box::new(Violation {
@@ -134,8 +144,8 @@ impl Sweep<'_> {
             let (mut tally, mut points) = (Tally::default(), Vec::new());
             for index in index * CHUNK..count.min((index + 1) * CHUNK) {
                 let case = cases.get(index);
-                let played = play_with(&scenario(case), cases.is_listed());
-                if cases.is_listed() {
+                let played = play_with(&scenario(case), cases.keep());
+                if cases.keep() == Keep::Points {
                     points.push(played.as_ref().map(notable).unwrap_or_default());
                 }
                 tally.add(case, played.as_ref().map_err(|violation| (**violation).clone()));
@@ -180,8 +190,12 @@ impl Cases {
         }
     }
 
-    const fn is_listed(&self) -> bool {
-        matches!(self, Self::Listed(_))
+    /// After the crashes of a list, second ones are looked for.
+    const fn keep(&self) -> Keep {
+        match self {
+            Self::Seeds { .. } => Keep::Nothing,
+            Self::Listed(_) => Keep::Points,
+        }
     }
 }
 
@@ -200,7 +214,7 @@ impl Points {
     /// When that run is not sound.
     pub fn of(base: &Scenario, seed: u64, faults: &Faults) -> Result<Self, Box<Violation>> {
         let scenario = base.with_seed(seed, faults);
-        let run = play_with(&scenario, true)?;
+        let run = play_with(&scenario, Keep::Points)?;
         let notable = notable(&run);
         let points = run.points.unwrap_or_default().into_iter().zip(1..);
         let points = points.map(|(point, at)| (point, notable.binary_search(&at).is_ok()));
