@@ -8,6 +8,7 @@ use crate::model::{
     AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
     WithdrawStatus, Withdrawal,
 };
+use crate::rt::Mutant;
 use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
 use rust_decimal::Decimal;
 
@@ -103,6 +104,9 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
                 settle(work, id, side, Outcome::Dead { code: None, proof });
             }
         }
+        SendResult::Unknown(reason) if Mutant::UnknownIsFailed.is_planted() => {
+            settle(work, id, side, Outcome::Dead { code: None, proof: reason.clone() });
+        }
         SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
             work.out.effect(Effect::Reconcile(side));
         }
@@ -179,12 +183,16 @@ fn trades(work: &mut Work<'_>, side: LegSide, rows: &[Trade]) {
     let account = work.spec.leg(side).account;
     for row in rows.iter().filter(|row| row.market == checked.market.id) {
         let Some(traded_side) = row.side_of(account) else { continue };
-        if work.pair.leg(side).trades.contains(&row.id) {
+        if work.pair.leg(side).trades.contains(&row.id) && !Mutant::FillCountedTwice.is_planted() {
             continue;
         }
         let (_, client) = row.order_on(traded_side);
         let ours = client.filter(|index| work.pair.leg(side).orders.contains_key(index));
         if ours.is_none() && row.timestamp < checked.at {
+            continue;
+        }
+        let order = ours.and_then(|index| work.pair.leg(side).orders.get(&index));
+        if order.is_some_and(|order| !order.may_be_live()) && Mutant::LateFillIgnored.is_planted() {
             continue;
         }
         fill(work, side, row, ours, traded_side);
@@ -211,6 +219,13 @@ fn fill(
     }
     // millionths of notional: 1e-6 USDC × 1e-6
     let fee = row.quote.to_decimal() * Decimal::new(i64::from(row.fee_on(traded_side)), 6);
+    let mut quote = row.quote;
+    if let Some(order) = ours.and_then(|index| work.pair.leg(side).orders.get(&index))
+        && Mutant::CashAtOrderPrice.is_planted()
+        && let Some(checked) = &work.pair.checked
+    {
+        quote = Usdc::notional(row.size, order.terms.price, &checked.market);
+    }
     work.record(Entry::Fill(Fill {
         leg: side,
         trade: row.id,
@@ -219,7 +234,7 @@ fn fill(
         side: traded_side,
         price: row.price,
         size: row.size,
-        quote: row.quote,
+        quote,
         fee,
         counterparty,
         at: row.timestamp,
@@ -310,7 +325,11 @@ fn reconcile(work: &mut Work<'_>, side: LegSide, snapshot: &LegSnapshot) {
 /// Unknown to the venue after its deadline and the read side's lag: dead (F-06).
 fn expired(work: &mut Work<'_>, side: LegSide, id: IntentId, snapshot: &LegSnapshot) {
     let Some(intent) = work.pair.leg(side).unsettled.get(&id) else { return };
-    if snapshot.at > intent.deadline.after(READ_LAG + work.view.lag) {
+    if Mutant::AbsentIsDone.is_planted() {
+        return settle(work, id, side, Outcome::Executed);
+    }
+    let over = snapshot.at > intent.deadline.after(READ_LAG + work.view.lag);
+    if (over && !Mutant::DeadIsNeverProved.is_planted()) || Mutant::AbsentIsDead.is_planted() {
         let proof = "past its deadline and unknown to the venue".to_owned();
         settle(work, id, side, Outcome::Dead { code: None, proof });
     }
@@ -326,7 +345,8 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at:
             "key {key} of account {} stands at nonce {next}, this journal knows {known}: somebody else signs with it",
             work.spec.leg(side).account
         );
-        if !work.pair.is_flat() || work.pair.has_live_orders() {
+        let anything = !work.pair.is_flat() || work.pair.has_live_orders();
+        if anything && !Mutant::HandedOverSilently.is_planted() {
             let orders: usize =
                 LegSide::BOTH.iter().map(|side| work.pair.leg(*side).live_orders().count()).sum();
             let (long, short) = (work.pair.long.position.lots(), work.pair.short.position.lots());

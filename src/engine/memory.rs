@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use super::entry::IntentId;
 use super::event::SendResult;
 use crate::plan::RetryPlan;
-use crate::rt::SplitMix64;
+use crate::rt::{Mutant, SplitMix64};
 
 /// One intent's sendings.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Memory {
     pub fn goes(&mut self, id: IntentId) -> Option<bool> {
         let row = self.row(id);
         let already = std::mem::replace(&mut row.on_the_way, true);
-        (!already).then_some(row.left)
+        (!already).then_some(row.left && !Mutant::CopyForgotten.is_planted())
     }
 
     /// Notes the answer to a copy; returns after which pause the bytes should go out again.

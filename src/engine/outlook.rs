@@ -10,6 +10,7 @@ use super::ingest::INVALID_NONCE;
 use super::reads::SnapshotInput;
 use super::state::{OrderState, Pair};
 use crate::model::{MarginView, MarketId, PositionView, Timestamp};
+use crate::rt::Mutant;
 use crate::venue::Feed;
 
 /// How often a leg is reconciled at most, in venue time.
@@ -188,7 +189,7 @@ impl Outlook {
         leg.mismatches = if agrees { 0 } else { leg.mismatches + 1 };
         let counted = leg.mismatches == 0 || leg.mismatches > MISMATCHES;
         let whole = since.is_some_and(|since| leg.synced_at.is_some_and(|at| at >= since));
-        leg.synced = counted && leg.live && whole;
+        leg.synced = (counted || Mutant::SyncedUnread.is_planted()) && leg.live && whole;
         leg.live && !whole
     }
 

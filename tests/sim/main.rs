@@ -1,7 +1,11 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
 mod catalogue;
+#[cfg(feature = "mutants")]
+mod cases;
 mod draft;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod named;
 mod plans;
 mod played;

@@ -8,6 +8,7 @@ use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
 use crate::engine::work::{ALERT_AGAIN, Work};
 use crate::plan::OnStop;
+use crate::rt::Mutant;
 
 /// How long an outcome, a fill or a position may be missing before it is asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -43,7 +44,7 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
 /// An emergency that goes on is told again.
 fn remind(work: &mut Work<'_>) {
     let Some(last) = work.pair.last_alert.filter(|_| work.pair.effort.emergency) else { return };
-    let due = last.after(ALERT_AGAIN);
+    let due = if Mutant::AlertsEndless.is_planted() { last } else { last.after(ALERT_AGAIN) };
     if work.now() >= due && work.pair.end().is_none() {
         let lots = work.pair.delta().lots();
         work.alert("stuck", format!("EMERGENCY goes on: naked by {lots} lots"));
@@ -55,8 +56,10 @@ fn remind(work: &mut Work<'_>) {
 /// Declares an emergency: reduce-only, wider bound, alert.
 pub(crate) fn emergency(work: &mut Work<'_>, reason: String) {
     let at = work.now();
-    work.alert("stuck", format!("EMERGENCY: {reason}"));
-    work.record(Entry::Emergency { reason, at });
+    if !Mutant::EmergencySilent.is_planted() {
+        work.alert("stuck", format!("EMERGENCY: {reason}"));
+        work.record(Entry::Emergency { reason, at });
+    }
     if matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_)) {
         work.record(Entry::Step { to: Step::Exit(ExitReason::Emergency), at });
     }

@@ -14,6 +14,7 @@ use crate::engine::state::LegWithdrawal;
 use crate::engine::work::Work;
 use crate::model::{Timestamp, Usdc};
 use crate::plan::WithdrawRoute;
+use crate::rt::Mutant;
 use crate::tx::l1::Address;
 
 /// The venue's smallest secure withdrawal (rules.md §11).
@@ -50,6 +51,7 @@ pub(crate) fn withdraw(work: &mut Work<'_>) -> Flow {
 fn drive(work: &mut Work<'_>, side: LegSide) -> bool {
     match work.pair.leg(side).withdrawal.clone() {
         None => start(work, side),
+        Some(LegWithdrawal::Sent { .. }) if Mutant::WithdrawnTwice.is_planted() => start(work, side),
         Some(LegWithdrawal::Skipped(_)) => true,
         Some(done) if done.is_done() => true,
         Some(LegWithdrawal::Sent { .. } | LegWithdrawal::Seen { .. }) => {
