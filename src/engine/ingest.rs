@@ -86,7 +86,8 @@ fn refused(work: &mut Work<'_>, side: LegSide, outcome: &Outcome) {
         }
     };
     if work.pair.last_alert.is_none_or(|last| work.now() >= last.after(ALERT_AGAIN)) {
-        let text = format!("the venue refused an order that closes or hedges the {} leg ({why})", side.name());
+        let text =
+            format!("the venue refused an order that closes or hedges the {} leg ({why})", side.name());
         work.alert("hedge", text);
     }
 }

@@ -97,6 +97,7 @@ impl Outlook {
             Event::Pull(_) => self.view.keep_clear_until = Some(now.after(KEEP_CLEAR + self.view.lag)),
             Event::Withdrawals(side, ..) => {
                 // As old as the question: the answer may have waited while the machine slept.
+                self.leg(*side).withdrawals_failing = None;
                 self.leg(*side).withdrawals_at = self.read_at.get(&Read::Withdrawals(*side)).copied();
                 self.read_ended(Read::Withdrawals(*side));
             }
@@ -223,6 +224,14 @@ impl Outlook {
         }
         self.read_at.insert(read, now);
         true
+    }
+
+    /// Notes that a read was not answered; it may be asked again.
+    pub fn read_failed(&mut self, read: Read, now: Timestamp) {
+        if let Read::Withdrawals(side) = read {
+            self.leg(side).withdrawals_failing.get_or_insert(now);
+        }
+        self.read_ended(read);
     }
 
     /// Notes that a read ended; it may be asked again.

@@ -484,7 +484,8 @@ impl Run {
             }
             Input::Feed(event) => self.feed(*event),
             Input::ReadFailed(read) => {
-                self.life().outlook.read_ended(read);
+                let now = self.clock();
+                self.life().outlook.read_failed(read, now);
                 self.step(Event::Tick)
             }
             Input::Resend(id, side) => self.resend(id, side),

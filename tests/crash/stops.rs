@@ -102,7 +102,7 @@ fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
     }
 }
 
-/// U-08: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
+/// U-08, U-16: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
 #[test]
 fn one_interrupt_stops_within_policy() {
     for place in Place::ALL {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use lighter_plan::engine::{
-    Entry, Intent, IntentId, LegSide, Outcome, Pair, Purpose, Step, StopMode, fold,
-};
+use lighter_plan::engine::{Entry, Intent, IntentId, LegSide, Outcome, Pair, Purpose, Step, StopMode, fold};
 use lighter_plan::model::Timestamp;
 use lighter_plan::plan::{HedgePreference, OnStop};
 use lighter_plan::simulate::{Run, Scenario, Streams};
@@ -185,12 +183,16 @@ fn r_29_nothing_is_placed_that_widens_a_difference() {
 fn r_30_after_a_stop_only_cancels_and_closing_orders_start() {
     let mut stops = 0;
     for run in played() {
-        let Some(at) = run.entries.iter().position(|entry| matches!(entry, Entry::Stop { .. })) else { continue };
-        let Some(end) = run.entries.iter().skip(at).position(|entry| matches!(entry, Entry::Stopped { .. })) else {
+        let Some(at) = run.entries.iter().position(|entry| matches!(entry, Entry::Stop { .. })) else {
+            continue;
+        };
+        let Some(end) = run.entries.iter().skip(at).position(|entry| matches!(entry, Entry::Stopped { .. }))
+        else {
             continue;
         };
         stops += 1;
-        let opened = intents(run).find(|(index, intent)| (at..at + end).contains(index) && intent.adds_risk());
+        let opened =
+            intents(run).find(|(index, intent)| (at..at + end).contains(index) && intent.adds_risk());
         assert!(opened.is_none(), "seed {}: {opened:?} after a stop", run.seed);
         let left = before(run, at + end).has_live_orders();
         assert!(!left || run.on_stop == OnStop::Leave, "seed {}: an order was left open", run.seed);
@@ -206,7 +208,8 @@ fn r_32_one_hedge_at_a_time() {
         for (index, intent) in intents(run).filter(|(_, intent)| intent.purpose == Purpose::Hedge) {
             hedges += 1;
             let pair = before(run, index);
-            let out = LegSide::BOTH.map(|side| pair.leg(side).has_unsettled(|purpose| *purpose == Purpose::Hedge));
+            let out =
+                LegSide::BOTH.map(|side| pair.leg(side).has_unsettled(|purpose| *purpose == Purpose::Hedge));
             assert_eq!(out, [false, false], "seed {}: {intent:?} beside another", run.seed);
         }
     }
@@ -238,9 +241,7 @@ fn r_27_an_outage_of_the_venue_ends_flat() {
     scenario.rates.lost = 1_000;
     scenario.faults_until = secs(345);
     let run = sound(scenario);
-    let opened = |entry: &Entry| {
-        matches!(entry, Entry::Intent(intent) if intent.adds_risk() && intent.at.since(began(&run)) > secs(46))
-    };
+    let opened = |entry: &Entry| matches!(entry, Entry::Intent(intent) if intent.adds_risk() && intent.at.since(began(&run)) > secs(46));
     assert!(find(&run, opened).is_none(), "{:?} while the venue was away", find(&run, opened));
     assert!(matches!(code(&run), Some(0 | 22)), "{:?}", run.outcome.as_ref().and_then(Pair::end));
 }
@@ -249,7 +250,8 @@ fn r_27_an_outage_of_the_venue_ends_flat() {
 /// unit; the watch compares them at the end of every run, and this one has traded.
 #[test]
 fn r_33_the_result_is_the_change_of_the_balances() {
-    let traded = played().iter().filter(|run| run.entries.iter().any(|entry| matches!(entry, Entry::Fill(_))));
+    let traded =
+        played().iter().filter(|run| run.entries.iter().any(|entry| matches!(entry, Entry::Fill(_))));
     let traded = traded.count();
     assert!(traded > played().len() / 4, "{traded} runs of {} traded", played().len());
 }
@@ -271,7 +273,11 @@ fn f_13_clocks_that_are_off_or_jump() {
         scenario.clock_jumps = vec![(secs(20), ms)];
         let run = sound(scenario);
         // The market may have moved meanwhile, and the venue then refuses the entry.
-        assert!(matches!(code(&run), Some(0 | 22)), "{ms} ms: {:?}", run.outcome.as_ref().and_then(Pair::end));
+        assert!(
+            matches!(code(&run), Some(0 | 22)),
+            "{ms} ms: {:?}",
+            run.outcome.as_ref().and_then(Pair::end)
+        );
     }
 }
 
@@ -296,9 +302,7 @@ fn u_12_an_interrupted_unwind_is_finished_once() {
         sound(scenario)
     };
     let whole = unwinding(None);
-    let reduces = |entry: &Entry| {
-        matches!(entry, Entry::Intent(intent) if intent.purpose == Purpose::Hedge && !intent.adds_risk())
-    };
+    let reduces = |entry: &Entry| matches!(entry, Entry::Intent(intent) if intent.purpose == Purpose::Hedge && !intent.adds_risk());
     assert!(find(&whole, reduces).is_some(), "this run does not unwind");
     for point in (20..whole.kill_points).step_by(2) {
         let run = unwinding(Some(point));
@@ -315,7 +319,10 @@ fn u_14_every_step_is_left_again() {
             Entry::Step { to, .. } => Some(to.name()),
             _ => None,
         }));
-        let stopped = run.entries.iter().any(|entry| matches!(entry, Entry::Stop { mode: StopMode::Policy | StopMode::Flatten, .. }));
+        let stopped = run
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Stop { mode: StopMode::Policy | StopMode::Flatten, .. }));
         assert!(run.end.is_some() || stopped, "seed {}: it stands still", run.seed);
     }
     for step in [Step::Place.name(), Step::Watch.name(), "hedge", "exit", Step::Withdraw.name(), "done"] {

@@ -1,8 +1,8 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
-mod catalogue;
 #[cfg(feature = "mutants")]
 mod cases;
+mod catalogue;
 mod draft;
 #[cfg(feature = "mutants")]
 mod mutants;

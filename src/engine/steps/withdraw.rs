@@ -175,8 +175,7 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
             Some(PairEnd { code: codes::FAILED_FLAT, summary })
         }
         LegWithdrawal::Sent { amount, .. } | LegWithdrawal::Seen { amount, .. }
-            if given_up(work, side)
-                && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
+            if given_up(work, side) && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
         {
             let summary =
                 format!("flat, but the withdrawal of {amount} USDC from account {account} is not confirmed");
@@ -190,8 +189,10 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
 /// (F-14) would call a withdrawal unconfirmed that has long arrived.
 fn given_up(work: &Work<'_>, side: LegSide) -> bool {
     let due = deadline(work);
-    let asked = work.view.leg(side).withdrawals_at.is_some_and(|at| at >= due);
-    work.now() >= due && (asked || work.now() >= due.after(LAST_LOOK))
+    let view = work.view.leg(side);
+    let asked = view.withdrawals_at.is_some_and(|at| at >= due);
+    let silent = view.withdrawals_failing.is_some_and(|since| work.now() >= since.max(due).after(LAST_LOOK));
+    work.now() >= due && (asked || silent)
 }
 
 fn deadline(work: &Work<'_>) -> Timestamp {
