@@ -105,12 +105,32 @@ fn f_11_a_refused_hedge_is_tried_again_or_handed_over() {
 /// a hedge that the venue refuses is an alert.
 #[test]
 fn r_14_a_refused_hedge_is_an_alert() {
-    let told = |entry: &Entry| matches!(entry, Entry::Alert { text, .. } if text.starts_with("the venue refused an order"));
     let mut met = 0;
     for run in played() {
-        met += run.entries.iter().filter(|entry| told(entry)).count();
+        let closing: Vec<IntentId> = intents(run)
+            .filter(|(_, intent)| matches!(intent.purpose, Purpose::Hedge | Purpose::Exit))
+            .map(|(_, intent)| intent.id)
+            .collect();
+        for (index, entry) in run.entries.iter().enumerate() {
+            let Entry::Settled { intent, outcome, at, .. } = entry else { continue };
+            // A nonce that was taken is a matter of routine, and nothing was refused.
+            let refused = match outcome {
+                Outcome::Failed { .. } => true,
+                Outcome::Dead { code, .. } => code.is_some_and(|code| code != 21_104),
+                Outcome::Executed => false,
+            };
+            if refused && closing.contains(intent) {
+                met += 1;
+                let told = before(run, index).last_alert;
+                assert!(
+                    told.is_some_and(|told| at.since(told) <= secs(60)),
+                    "seed {}: {entry:?} was told to nobody",
+                    run.seed
+                );
+            }
+        }
     }
-    assert!(met > 0, "no refused hedge was told");
+    assert!(met > 0, "no run had a hedge or an exit refused");
 }
 
 /// what is left of a partial fill is less than the dust: it is recorded, and the run still ends.
@@ -175,7 +195,7 @@ fn r_29_nothing_is_placed_that_widens_a_difference() {
         }
     }
     // Quotes that follow the market are moved on the side that lags.
-    eprintln!("{naked} entries were placed while a leg stood alone, all on the lagging side");
+    assert!(naked > 0, "no run placed anything while a leg stood alone");
 }
 
 /// R-30, U-08: after a stop nothing new is opened, and unless the plan leaves them, no order is open at the end.
@@ -246,14 +266,19 @@ fn r_27_an_outage_of_the_venue_ends_flat() {
     assert!(matches!(code(&run), Some(0 | 22)), "{:?}", run.outcome.as_ref().and_then(Pair::end));
 }
 
-/// the pair's own result is the change of both balances at the exchange, fees and funding included, to the last
-/// unit; the watch compares them at the end of every run, and this one has traded.
+/// the pair's own result is the change of both balances at the exchange, to the last unit.
 #[test]
 fn r_33_the_result_is_the_change_of_the_balances() {
-    let traded =
-        played().iter().filter(|run| run.entries.iter().any(|entry| matches!(entry, Entry::Fill(_))));
-    let traded = traded.count();
-    assert!(traded > played().len() / 4, "{traded} runs of {} traded", played().len());
+    let mut traded = 0;
+    // Funding is paid at the full hour, and is no part of what fills make.
+    let ended = played().iter().filter(|run| run.end.is_some() && run.last.is_flat() && !run.funding);
+    for run in ended.filter(|run| run.entries.iter().any(|entry| matches!(entry, Entry::Fill(_)))) {
+        traded += 1;
+        let ours = run.last.net_result(Price::from_ticks(1));
+        let theirs = Decimal::from_i128_with_scale(run.gained, 12);
+        assert_eq!(ours, theirs, "seed {}", run.seed);
+    }
+    assert!(traded > 20, "{traded} runs of {} traded and ended flat", played().len());
 }
 
 /// F-13: with a clock that is minutes off no run starts until it is set; one that jumps while a run goes changes no

@@ -85,12 +85,9 @@ enum Format {
 
 impl SimulateArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
-        let source = SourceFile::read(&self.file)?;
-        let policy = self.policy.of(&self.file, &Policies::default())?;
-        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
-        report(&source, &checked, context);
-        let Some(plan) = &checked.plan else {
-            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        let plan = &match sound_plan(&self.file, &self.policy, &self.variables, context)? {
+            Ok(plan) => plan,
+            Err(exit) => return Ok(exit),
         };
         let world = world(plan)?;
         let pairs = self.pairs(plan)?;
