@@ -4,6 +4,7 @@
 mod disk;
 mod draw;
 mod fault;
+mod full;
 mod host;
 mod link;
 mod plan;
@@ -17,6 +18,7 @@ mod watch;
 
 pub use disk::DiskFault;
 pub use fault::{Fault, Faults, UnknownFault};
+pub use full::{FullRun, play_full};
 pub use host::Run;
 pub use link::Fate;
 pub use scenario::{LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};

@@ -43,6 +43,8 @@ pub struct Watch {
     lines: usize,
     /// Digests of the signed bytes that the journal holds.
     journaled: BTreeSet<u64>,
+    /// Hashes of the transactions that it holds.
+    hashes: BTreeSet<TxHash>,
     executed: BTreeMap<TxHash, u32>,
     nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
     clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
@@ -91,6 +93,7 @@ impl Watch {
             trace: VecDeque::new(),
             lines: scenario.trace,
             journaled: BTreeSet::new(),
+            hashes: BTreeSet::new(),
             executed: BTreeMap::new(),
             nonces: BTreeSet::new(),
             clients: BTreeMap::new(),
@@ -196,6 +199,10 @@ impl Watch {
         for event in events {
             match event {
                 ExchangeEvent::Tx(row) if self.is_ours(row.account) => {
+                    let known = self.foreign || self.hashes.contains(&row.hash);
+                    self.must(Invariant::IntentFirst, known, || {
+                        format!("the venue has {}, and the journal does not", row.hash)
+                    });
                     let Some(at) = row.executed_at else { continue };
                     self.note(
                         at,
@@ -261,14 +268,13 @@ impl Watch {
         }
     }
 
-    /// Every entry, before it is applied.
+    /// Every entry, before it is applied; `view` is what it was decided on, where the host knows it.
     pub(crate) fn entry(
         &mut self,
         now: Timestamp,
         entry: &Entry,
         pair: &Pair,
-        view: &View,
-        venue: &Exchange,
+        decided_on: Option<(&View, &Exchange)>,
     ) {
         match entry {
             Entry::Intent(intent) => {
@@ -280,8 +286,9 @@ impl Watch {
                 });
                 self.note(now, format_args!("{text}"));
                 self.journaled.insert(digest(&intent.tx_info));
+                self.hashes.insert(intent.hash);
                 self.messages(intent, pair);
-                self.intent(intent, pair, view, venue);
+                self.intent(intent, pair, decided_on);
             }
             Entry::Emergency { .. } => {
                 self.emergencies += 1;
@@ -345,13 +352,19 @@ impl Watch {
         });
     }
 
-    fn intent(&self, intent: &Intent, pair: &Pair, view: &View, venue: &Exchange) {
+    fn intent(&self, intent: &Intent, pair: &Pair, decided_on: Option<(&View, &Exchange)>) {
         if let Some(terms) = &intent.order {
-            self.order(intent, terms, pair, view);
+            self.order(intent, terms, pair, decided_on.map(|(view, _)| view));
         }
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
-            let held = venue.account(intent.account).expect("own account");
-            let flat = held.positions.iter().all(|row| row.position.is_flat());
+            let flat = match decided_on {
+                Some((_, venue)) => {
+                    let held = venue.account(intent.account).expect("own account");
+                    held.positions.iter().all(|row| row.position.is_flat())
+                }
+                // As the exchange was seen last.
+                None => self.held == [0; 2],
+            };
             self.must(Invariant::FlatWithdrawal, flat && pair.is_flat(), || {
                 "a withdrawal from an account that is not flat".to_owned()
             });
@@ -363,7 +376,7 @@ impl Watch {
         }
     }
 
-    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: Option<&View>) {
         let range = Price::MIN.ticks()..=Price::MAX.ticks();
         self.must(
             Invariant::WholeTicks,
@@ -374,25 +387,10 @@ impl Watch {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
-        if matches!(intent.purpose, Purpose::Entry) {
-            self.limits(intent, terms, pair, view);
-            self.fresh(intent, view);
+        if let Some(view) = view {
+            self.priced(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
-            let Some(mark) = view.mark() else {
-                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
-            };
-            let hedge = &self.spec.plan.hedge;
-            let bps =
-                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
-            let bound = mark.worsened(terms.side, bps);
-            let inside = match terms.side {
-                Side::Buy => terms.price <= bound,
-                Side::Sell => terms.price >= bound,
-            };
-            self.must(Invariant::BoundedPrices, inside, || {
-                format!("intent {} is beyond its slippage bound", intent.id.0)
-            });
             let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
             self.must(Invariant::OnceOnly, !other, || {
                 format!("intent {} while another one of its leg is out", intent.id.0)
@@ -418,6 +416,30 @@ impl Watch {
         let fresh =
             intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
         self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
+    }
+
+    /// 5., 7. and 15., by what the decision saw.
+    fn priced(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        if matches!(intent.purpose, Purpose::Entry) {
+            self.limits(intent, terms, pair, view);
+            self.fresh(intent, view);
+        }
+        if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
+            let Some(mark) = view.mark() else {
+                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
+            };
+            let hedge = &self.spec.plan.hedge;
+            let bps =
+                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
+            let bound = mark.worsened(terms.side, bps);
+            let inside = match terms.side {
+                Side::Buy => terms.price <= bound,
+                Side::Sell => terms.price >= bound,
+            };
+            self.must(Invariant::BoundedPrices, inside, || {
+                format!("intent {} is beyond its slippage bound", intent.id.0)
+            });
+        }
     }
 
     /// 15. What adds risk is decided with both legs in sync, their streams up, and a book and prices of this moment.
@@ -489,28 +511,46 @@ impl Watch {
     /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
+        let Some((passed, apart)) = self.measure(now, venue) else { return };
+        let Some(life) = life else { return };
+        self.believed(passed, life);
+        self.is_told(passed, apart, &life.pair);
+    }
+
+    /// As [`Watch::look`], for a host that knows of a process only what it wrote; `pair` while there is a process.
+    pub(crate) fn look_from_outside(&mut self, now: Timestamp, venue: &Exchange, pair: Option<&Pair>) {
+        let Some((passed, apart)) = self.measure(now, venue) else { return };
+        if let Some(pair) = pair {
+            self.is_told(passed, apart, pair);
+        }
+    }
+
+    /// Returns the time since the last look, and by how many lots beyond the tolerance the legs differ.
+    fn measure(&mut self, now: Timestamp, venue: &Exchange) -> Option<(Duration, i64)> {
         let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
         if std::mem::take(&mut self.moved) {
             self.read_positions(venue);
         }
-        let Some(tolerance) = self.tolerance else { return };
-        let [long, short] = self.held;
-        let naked = (long + short).abs() > tolerance;
+        let tolerance = self.tolerance?;
+        let apart: i64 = self.held.iter().sum();
+        let naked = apart.abs() > tolerance;
         self.naked = if naked { self.naked + passed } else { Duration::ZERO };
         self.worst_naked = self.worst_naked.max(self.naked);
         if !naked {
             (self.untold, self.told) = (Duration::ZERO, false);
         }
-        let Some(life) = life else { return };
-        self.believed(passed, life);
-        if !naked {
+        Some((passed, if naked { apart } else { 0 }))
+    }
+
+    fn is_told(&mut self, passed: Duration, apart: i64, pair: &Pair) {
+        if apart == 0 {
             return;
         }
         self.untold += passed;
-        let told = self.told || life.pair.effort.emergency;
+        let told = self.told || pair.effort.emergency;
         let limit = self.spec.plan.hedge.max_naked + NOTICE;
         self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
-            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.untold)
+            format!("naked by {apart} lots for {:?}, and nobody was told", self.untold)
         });
     }
 

@@ -1,6 +1,7 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
 mod draft;
+mod full;
 mod named;
 mod plans;
 
