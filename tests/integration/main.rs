@@ -17,4 +17,5 @@ mod many_pairs;
 mod online;
 mod plans;
 mod policy;
+mod simulate;
 mod validate;

@@ -4,6 +4,8 @@ mod draft;
 mod full;
 mod named;
 mod plans;
+mod regressions;
+mod sweeps;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
