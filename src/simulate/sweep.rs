@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::fault::Faults;
 use super::host::Run;
 use super::link::Fate;
+use super::played::Host;
 use super::scenario::{Scenario, TRACE};
 use super::tally::{Case, CrashAt, Tally};
 use super::violation::{Invariant, Violation};
@@ -27,19 +28,30 @@ pub const SECONDS_EVERY: u32 = 8;
 ///
 /// What did not hold.
 pub fn play(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    let violation = match attempt(scenario) {
+    play_with(scenario, |scenario| Run::new(scenario.clone()).go())
+}
+
+/// As [`play`], by any host.
+pub(super) fn play_with<T>(
+    scenario: &Scenario,
+    host: impl Fn(&Scenario) -> Result<T, Box<Violation>>,
+) -> Result<T, Box<Violation>> {
+    let violation = match attempt(scenario, &host) {
         Ok(run) => return Ok(run),
         Err(violation) => violation,
     };
     if scenario.trace > 0 {
         return Err(violation);
     }
-    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() });
+    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, &host);
     Err(told.err().unwrap_or(violation))
 }
 
-fn attempt(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    let run = AssertUnwindSafe(|| Run::new(scenario.clone()).go());
+fn attempt<T>(
+    scenario: &Scenario,
+    host: &impl Fn(&Scenario) -> Result<T, Box<Violation>>,
+) -> Result<T, Box<Violation>> {
+    let run = AssertUnwindSafe(|| host(scenario));
     catch_unwind(run).unwrap_or_else(|panic| {
         Err(Box::new(Violation {
             invariant: Invariant::NoPanic,
@@ -71,8 +83,13 @@ pub struct Sweep<'a> {
 impl Sweep<'_> {
     /// Plays `count` seeds from `from` on. What comes of it does not depend on the number of workers.
     pub fn seeds(&self, from: u64, count: u64) -> Tally {
+        self.seeds_on(Host::Direct, from, count)
+    }
+
+    /// As [`Sweep::seeds`], on any host.
+    pub fn seeds_on(&self, host: Host, from: u64, count: u64) -> Tally {
         let cases: Cases = Cases::Seeds { from, count };
-        self.all(&cases, &|case| self.base.with_seed(case.seed, self.faults)).0
+        self.all(host, &cases, &|case| self.base.with_seed(case.seed, self.faults)).0
     }
 
     /// Plays a seed with a crash at every point, with every answer to what is in doubt there, and with second crashes.
@@ -87,7 +104,7 @@ impl Sweep<'_> {
         };
         let scenario = |case: Case| points.scenario(case);
         let single: Vec<Case> = points.singles().map(|crash| Case { seed, crash: Some(crash) }).collect();
-        let (mut tally, lasts) = self.all(&Cases::Listed(single.clone()), &scenario);
+        let (mut tally, lasts) = self.all(Host::Direct, &Cases::Listed(single.clone()), &scenario);
         let clean = single.into_iter().zip(lasts).filter_map(|(case, last)| {
             Some((case.crash.filter(|crash| crash.answer == Fate::Clean)?, last?))
         });
@@ -100,18 +117,23 @@ impl Sweep<'_> {
             })
             .map(|crash| Case { seed, crash: Some(crash) })
             .collect();
-        tally.add_all(self.all(&Cases::Listed(double), &scenario).0);
+        tally.add_all(self.all(Host::Direct, &Cases::Listed(double), &scenario).0);
         tally
     }
 
     /// Plays all cases; returns what they came to, and how many kill points each of them had, when it was sound.
-    fn all(&self, cases: &Cases, scenario: &(dyn Fn(Case) -> Scenario + Sync)) -> (Tally, Vec<Option<u32>>) {
+    fn all(
+        &self,
+        host: Host,
+        cases: &Cases,
+        scenario: &(dyn Fn(Case) -> Scenario + Sync),
+    ) -> (Tally, Vec<Option<u32>>) {
         let (count, done) = (cases.count(), AtomicU64::new(0));
         let chunk = |index: usize| {
             let (mut tally, mut points) = (Tally::default(), Vec::new());
             for index in index * CHUNK..count.min((index + 1) * CHUNK) {
                 let case = cases.get(index);
-                let played = play(&scenario(case));
+                let played = host.play(&scenario(case));
                 if cases.is_listed() {
                     points.push(played.as_ref().ok().map(|run| run.kill_points));
                 }
