@@ -71,7 +71,8 @@ fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
     }
 }
 
-/// A reply is a hint, except a refusal of bytes of which no other copy can be under way.
+/// A reply is a hint, except a refusal of bytes of which no other copy can be under way. That the nonce is used is no
+/// such refusal: a proxy may have sent the request twice, and this is what the second copy was told.
 fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
     match result {
         SendResult::Accepted => {}
@@ -84,15 +85,16 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
                 settle(work, id, side, Outcome::Dead { code: None, proof });
             }
         }
-        SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
+        SendResult::Unknown(_)
+        | SendResult::Refused { in_doubt: true, .. }
+        | SendResult::Refused { code: INVALID_NONCE, .. } => {
             work.out.effect(Effect::Reconcile(side));
         }
         SendResult::Refused { code, message, in_doubt: false } => {
-            let gone = work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
-                matches!(intent.purpose, Purpose::Cancel(_))
-                    || *code == INVALID_NONCE
-                    || intent.order.is_some()
-            });
+            let gone =
+                work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
+                    matches!(intent.purpose, Purpose::Cancel(_)) || intent.order.is_some()
+                });
             settle(work, id, side, Outcome::Dead { code: Some(*code), proof: message.clone() });
             if gone {
                 work.out.effect(Effect::Reconcile(side));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lighter_plan::paper::server::Fault;
 use lighter_plan::simulate::{FullRun, Scenario, TRACE, play_full};
 
 use crate::number;
@@ -26,6 +27,19 @@ fn a_calm_full_run_ends_with_0() {
         run.watch.trace()
     );
     assert_eq!((run.lives, run.watch.emergencies), (1, 0));
+}
+
+/// U-11: a proxy sends every request twice, and the answer is that of the second copy: the nonce is used. The first was
+/// taken in all the same.
+#[test]
+fn u_11_a_used_nonce_is_no_proof_that_the_bytes_are_dead() {
+    let mut scenario = Scenario::calm(1);
+    scenario.rates.twice = 1_000;
+    scenario.faults_until = std::time::Duration::from_secs(600);
+    let run = sound(&scenario);
+    let copies = run.struck.iter().filter(|(_, fault)| *fault == Fault::DuplicateRequest).count();
+    assert!(copies >= 4, "{:?}", run.struck);
+    assert_eq!(run.outcome.end().map(|end| end.code), Some(0), "{:?}\n{}", run.outcome.end(), run.watch.trace());
 }
 
 /// The same seed gives the same journal, log and exchange, to the byte.
