@@ -162,7 +162,11 @@ impl<V: Venue> Driver<V> {
         }
         self.step(Event::Tick).await?;
         while self.parts.pair.end().is_none() && !self.parts.pair.stopped {
-            let wake = self.wake.unwrap_or_else(|| self.parts.clock.now().after(Duration::from_secs(1)));
+            let later = self.parts.clock.now().after(Duration::from_secs(1));
+            let wake = match self.wake {
+                Some(wake) if self.outlook.is_blind() => wake.min(later),
+                wake => wake.unwrap_or(later),
+            };
             let clock = self.parts.clock.clone();
             tokio::select! {
                 biased;

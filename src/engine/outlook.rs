@@ -204,6 +204,12 @@ impl Outlook {
         LegSide::BOTH.into_iter().filter(blind).collect()
     }
 
+    /// Returns whether a leg's streams are down: then nothing but time wakes its pair, and time must, for the reads that
+    /// stand in for them.
+    pub fn is_blind(&self) -> bool {
+        LegSide::BOTH.iter().any(|side| !self.view.leg(*side).live)
+    }
+
     /// Returns whether a read may start: none of its kind is under way, and the last is long enough ago.
     fn may_read(&mut self, read: Read, spacing: Duration, now: Timestamp) -> bool {
         let recent = self.read_at.get(&read).is_some_and(|at| now.since(*at) < spacing);

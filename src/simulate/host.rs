@@ -16,6 +16,7 @@ use crate::engine::{
     SendResult, Step, decide, fold,
 };
 use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::paper::world::Pace;
 use crate::signing::Signature;
 use crate::tx::Envelope;
 use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
@@ -32,6 +33,8 @@ const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
 /// As the session has it: the limit, and the second that the venue does not tell.
 const SKEW_MAX_MS: i64 = 6_000;
+/// What is held for longer is held for long.
+const LONG_HOLD: Duration = Duration::from_secs(600);
 /// How long an operator takes to set a clock.
 const CLOCK_SET: Duration = Duration::from_secs(20);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
@@ -74,6 +77,17 @@ pub(crate) struct Life {
     skew_ms: i64,
 }
 
+/// A point at which a process may die.
+#[derive(Clone, Debug)]
+pub struct KillPoint {
+    /// The intents in doubt there.
+    pub in_doubt: Vec<IntentId>,
+    /// Whether nothing was written, sent or answered since the point before: only time has passed.
+    pub is_still: bool,
+    /// Commits, sendings and answers so far.
+    done: (u32, u32, u32),
+}
+
 /// One run, over any number of lives.
 pub struct Run {
     /// What it plays.
@@ -96,8 +110,10 @@ pub struct Run {
     /// Points passed at which the process may die.
     pub kill_points: u32,
     crashes: u32,
-    /// For every kill point the intents in doubt there, once somebody asked for it.
-    pub doubts: Option<Vec<Vec<IntentId>>>,
+    /// Answers that were taken in.
+    answers: u32,
+    /// Every kill point passed, once somebody asked for them.
+    pub points: Option<Vec<KillPoint>>,
     /// The state of a run that ended or stopped.
     pub outcome: Option<Pair>,
 }
@@ -131,7 +147,8 @@ impl Run {
             watch,
             kill_points: 0,
             crashes: 0,
-            doubts: None,
+            answers: 0,
+            points: None,
             outcome: None,
         };
         run.schedule();
@@ -198,8 +215,10 @@ impl Run {
                 .max(self.now)
         };
         self.now = next;
+        let pace = self.pace();
         let events = {
             let mut shared = self.direct.lock();
+            shared.pace = pace;
             shared.advance(next);
             while shared.wakes.first().is_some_and(|at| *at <= next) {
                 shared.wakes.pop_first();
@@ -213,6 +232,19 @@ impl Run {
         }
         let awake = self.life.as_ref().filter(|_| self.asleep_until <= self.now);
         self.watch.look(self.now, &self.direct.lock().exchange, awake);
+    }
+
+    /// Days of nothing but holding, and the wait for a withdrawal, are played in coarse steps.
+    fn pace(&self) -> Pace {
+        let is_long = |life: &Life| match life.pair.step {
+            Step::Withdraw => true,
+            Step::Watch => life.pair.held_since.is_some_and(|since| self.now.since(since) > LONG_HOLD),
+            _ => false,
+        };
+        match self.scenario.pace {
+            Pace::Brisk if self.life.as_ref().is_some_and(is_long) => Pace::Coarse,
+            pace => pace,
+        }
     }
 
     /// The time of the process's clock.
@@ -322,23 +354,26 @@ impl Run {
                 Err(Died(*down))
             }
             _ => {
-                self.note_doubt();
+                self.note_point();
                 Ok(())
             }
         }
     }
 
-    /// Keeps which intents are in doubt at this point, where somebody wants to know.
-    fn note_doubt(&mut self) {
-        let (Some(doubts), Some(life)) = (&mut self.doubts, &self.life) else { return };
+    /// Keeps what a crash at this point would find, where somebody wants to know.
+    fn note_point(&mut self) {
+        let (Some(points), Some(life)) = (&mut self.points, &self.life) else { return };
         let unsettled = |side| life.pair.leg(side).unsettled.keys().copied();
-        doubts.push(LegSide::BOTH.into_iter().flat_map(unsettled).collect());
+        let in_doubt = LegSide::BOTH.into_iter().flat_map(unsettled).collect();
+        let done = (self.commits, self.watch.sendings(), self.answers);
+        let is_still = points.last().is_some_and(|last: &KillPoint| last.done == done);
+        points.push(KillPoint { in_doubt, is_still, done });
     }
 
-    /// Keeps for every kill point which intents are in doubt there.
+    /// Keeps every kill point.
     #[must_use]
-    pub fn with_doubts(mut self) -> Self {
-        self.doubts = Some(Vec::new());
+    pub fn with_points(mut self) -> Self {
+        self.points = Some(Vec::new());
         self
     }
 
@@ -486,6 +521,7 @@ impl Run {
                 }
             }
             Input::Answered(slot, id, result) => {
+                self.answers += 1;
                 self.kill_point()?;
                 if let Some(slot) = self.life().slots.get_mut(&slot) {
                     slot.busy = false;
@@ -597,7 +633,6 @@ impl Run {
                 Some(Event::Tick)
             }
             VenueEvent::Book(_, book) => {
-                self.watch.market_heard(now);
                 self.life().book = Some(book);
                 None
             }
@@ -666,7 +701,10 @@ impl Run {
         let now = self.clock();
         let life = self.life();
         let due = life.outlook.refresh(&life.pair, now, ANSWER_LAG);
-        life.outlook.view.book.clone_from(&life.book);
+        // Most decisions come without a new book, and to copy it is dearer than to compare it.
+        if life.outlook.view.book != life.book {
+            life.outlook.view.book.clone_from(&life.book);
+        }
         life.outlook.view.data = life.data;
         for side in due {
             self.reconcile(side, false);
@@ -697,7 +735,11 @@ impl Run {
             self.effect(effect);
         }
         let later = self.clock().after(Duration::from_secs(1));
-        self.life().wake = decision.wake.unwrap_or(later);
+        let life = self.life();
+        life.wake = match decision.wake {
+            Some(wake) if life.outlook.is_blind() => wake.min(later),
+            wake => wake.unwrap_or(later),
+        };
         Ok(!decision.entries.is_empty() || !intents.is_empty())
     }
 
@@ -738,6 +780,7 @@ impl Run {
     /// What is durable is state.
     fn apply(&mut self, entries: &[Entry]) {
         let now = self.now;
+        self.watch.market_silent(self.link.market_silent_since());
         for entry in entries {
             let life = self.life.as_mut().expect("the process lives");
             let shared = self.direct.lock();

@@ -70,6 +70,8 @@ pub(crate) struct Link {
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
     fates: BTreeMap<IntentId, Fate>,
+    /// Since when the streams of the market are silent, while the process has not been told better.
+    market_silent: Option<Timestamp>,
 }
 
 /// What becomes of a request.
@@ -153,6 +155,7 @@ impl Link {
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
             fates: scenario.fates.clone(),
+            market_silent: None,
         }
     }
 
@@ -172,6 +175,11 @@ impl Link {
 
     pub(crate) fn has_bytes(&self) -> bool {
         self.queue.values().any(|item| matches!(item, Item::Arrive(_)))
+    }
+
+    /// Returns since when nothing of the market can reach the process.
+    pub(crate) const fn market_silent_since(&self) -> Option<Timestamp> {
+        self.market_silent
     }
 
     /// From now on nothing goes wrong.
@@ -334,10 +342,20 @@ impl Link {
             }
         }
         for account in accounts {
-            self.connected(Feed::Positions(account))
-                .then(|| self.snapshot(now, Feed::Positions(account), exchange));
-            self.connected(Feed::Margin(account))
-                .then(|| self.snapshot(now, Feed::Margin(account), exchange));
+            let feeds = [Feed::Positions(account), Feed::Margin(account)];
+            let [positions, margin] = feeds.map(|feed| self.connected(feed));
+            if !positions && !margin {
+                continue;
+            }
+            let Some(record) = exchange.account(account) else { continue };
+            if positions {
+                let rows = VenueEvent::Positions(account, position_views(&record));
+                self.frame(now, Feed::Positions(account), rows);
+            }
+            if margin {
+                let row = VenueEvent::Margin(account, margin_view(&record));
+                self.frame(now, Feed::Margin(account), row);
+            }
         }
         if stats {
             for feed in [Feed::Book(self.market), Feed::Stats(self.market)] {
@@ -409,6 +427,9 @@ impl Link {
         }
         stream.connected = true;
         stream.generation += 1;
+        if matches!(feed, Feed::Book(_) | Feed::Stats(_)) {
+            self.market_silent = None;
+        }
         self.snapshot(now, feed, exchange);
         self.frame(now, feed, VenueEvent::Up(feed));
     }
@@ -436,6 +457,9 @@ impl Link {
             };
             stream.connected = false;
             stream.generation += 1;
+            if matches!(feed, Feed::Book(_) | Feed::Stats(_)) {
+                self.market_silent.get_or_insert(now);
+            }
             let generation = stream.generation;
             let down = VenueEvent::Down(feed, "silent".to_owned());
             self.push(noticed, Item::Frame(feed, generation, Box::new(down)));

@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::fault::Faults;
-use super::host::Run;
+use super::host::{KillPoint, Run};
 use super::link::Fate;
-use super::played::Host;
+use super::played::{Host, Played};
 use super::scenario::{Scenario, TRACE};
 use super::tally::{Case, CrashAt, Tally};
 use super::violation::{Invariant, Violation};
-use crate::engine::IntentId;
 use crate::rt::{SplitMix64, in_parallel_on};
 
 /// Runs that a worker takes at a time.
@@ -21,6 +20,8 @@ const CHUNK: usize = 64;
 pub const SECONDS_EACH: u32 = 24;
 /// Later ones are tried at every so many.
 pub const SECONDS_EVERY: u32 = 8;
+/// Of points before which only time has passed, every so many is tried.
+pub const STILL_EVERY: u32 = 8;
 
 /// Plays a scenario once; when something does not hold, again with a trace.
 ///
@@ -28,7 +29,24 @@ pub const SECONDS_EVERY: u32 = 8;
 ///
 /// What did not hold.
 pub fn play(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    play_with(scenario, |scenario| Run::new(scenario.clone()).go())
+    play_with(scenario, direct(Keep::Nothing))
+}
+
+/// What a run keeps of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Points,
+    Nothing,
+}
+
+fn direct(keep: Keep) -> impl Fn(&Scenario) -> Result<Run, Box<Violation>> {
+    move |scenario| {
+        let run = Run::new(scenario.clone());
+        match keep {
+            Keep::Points => run.with_points().go(),
+            Keep::Nothing => run.go(),
+        }
+    }
 }
 
 /// As [`play`], by any host.
@@ -89,11 +107,36 @@ impl Sweep<'_> {
     /// As [`Sweep::seeds`], on any host.
     pub fn seeds_on(&self, host: Host, from: u64, count: u64) -> Tally {
         let cases: Cases = Cases::Seeds { from, count };
-        self.all(host, &cases, &|case| self.base.with_seed(case.seed, self.faults)).0
+        let played = |case: Case| host.play(&self.base.with_seed(case.seed, self.faults));
+        self.all(&cases, &|case| played(case).map(|played| (played, Vec::new()))).0
     }
 
     /// Plays a seed with a crash at every point, with every answer to what is in doubt there, and with second crashes.
     pub fn crashes(&self, seed: u64) -> Tally {
+        self.crash_once(seed, |points, tally, found| {
+            let double = found.into_iter().flat_map(|(crash, notable)| {
+                let chosen = notable.into_iter().enumerate().filter(|(index, _)| {
+                    *index < SECONDS_EACH as usize || index.is_multiple_of(SECONDS_EVERY as usize)
+                });
+                let second = move |(_, second)| CrashAt { second: Some(second), ..crash };
+                chosen.map(second).collect::<Vec<_>>()
+            });
+            let double = double.map(|crash| Case { seed, crash: Some(crash) }).collect();
+            tally.add_all(self.all(&Cases::Listed(double), &|case| points.play(case)).0);
+        })
+    }
+
+    /// As [`Sweep::crashes`], without second crashes.
+    pub fn single_crashes(&self, seed: u64) -> Tally {
+        self.crash_once(seed, |_, _, _| {})
+    }
+
+    /// Plays all single crashes; `then` gets those with undisturbed answers, each with the points of its resume.
+    fn crash_once(
+        &self,
+        seed: u64,
+        then: impl FnOnce(&Points, &mut Tally, Vec<(CrashAt, Vec<u32>)>),
+    ) -> Tally {
         let points = match Points::of(self.base, seed, self.faults) {
             Ok(points) => points,
             Err(violation) => {
@@ -102,42 +145,33 @@ impl Sweep<'_> {
                 return tally;
             }
         };
-        let scenario = |case: Case| points.scenario(case);
         let single: Vec<Case> = points.singles().map(|crash| Case { seed, crash: Some(crash) }).collect();
-        let (mut tally, lasts) = self.all(Host::Direct, &Cases::Listed(single.clone()), &scenario);
-        let clean = single.into_iter().zip(lasts).filter_map(|(case, last)| {
-            Some((case.crash.filter(|crash| crash.answer == Fate::Clean)?, last?))
+        let (mut tally, notable) = self.all(&Cases::Listed(single.clone()), &|case| points.play(case));
+        let clean = single.iter().zip(notable).filter_map(|(case, notable)| {
+            let crash = case.crash.filter(|crash| crash.answer == Fate::Clean)?;
+            Some((crash, notable.into_iter().filter(|point| *point > crash.point).collect()))
         });
-        let double: Vec<Case> = clean
-            .flat_map(|(crash, last)| {
-                let near = crash.point + SECONDS_EACH;
-                let seconds = (crash.point + 1..=last)
-                    .filter(move |at| *at <= near || (*at - near).is_multiple_of(SECONDS_EVERY));
-                seconds.map(move |second| CrashAt { second: Some(second), ..crash })
-            })
-            .map(|crash| Case { seed, crash: Some(crash) })
-            .collect();
-        tally.add_all(self.all(Host::Direct, &Cases::Listed(double), &scenario).0);
+        then(&points, &mut tally, clean.collect());
         tally
     }
 
-    /// Plays all cases; returns what they came to, and how many kill points each of them had, when it was sound.
-    fn all(
-        &self,
-        host: Host,
-        cases: &Cases,
-        scenario: &(dyn Fn(Case) -> Scenario + Sync),
-    ) -> (Tally, Vec<Option<u32>>) {
+    /// Plays all cases; returns what they came to, and of listed ones the kill points at which something had happened.
+    fn all(&self, cases: &Cases, play: &Play<'_>) -> (Tally, Vec<Vec<u32>>) {
         let (count, done) = (cases.count(), AtomicU64::new(0));
         let chunk = |index: usize| {
             let (mut tally, mut points) = (Tally::default(), Vec::new());
             for index in index * CHUNK..count.min((index + 1) * CHUNK) {
                 let case = cases.get(index);
-                let played = host.play(&scenario(case));
-                if cases.is_listed() {
-                    points.push(played.as_ref().ok().map(|run| run.kill_points));
+                match play(case) {
+                    Ok((played, notable)) => {
+                        tally.add(case, Ok(&played));
+                        points.push(notable);
+                    }
+                    Err(violation) => {
+                        tally.add(case, Err(*violation));
+                        points.push(Vec::new());
+                    }
                 }
-                tally.add(case, played.as_ref().map_err(|violation| (**violation).clone()));
                 (self.done)(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
             (tally, points)
@@ -151,6 +185,16 @@ impl Sweep<'_> {
         (all, points)
     }
 }
+
+/// Returns the kill points, from 1, at which something had happened since the one before, and every eighth of the others:
+/// there only time has passed.
+fn notable(run: &Run) -> Vec<u32> {
+    let points = run.points.as_deref().unwrap_or_default().iter().zip(1..);
+    points.filter(|(point, at)| !point.is_still || at % STILL_EVERY == 0).map(|(_, at)| at).collect()
+}
+
+/// Plays one case.
+type Play<'a> = dyn Fn(Case) -> Result<(Played, Vec<u32>), Box<Violation>> + Sync + 'a;
 
 enum Cases {
     Seeds { from: u64, count: u64 },
@@ -171,16 +215,13 @@ impl Cases {
             Self::Listed(cases) => cases[index],
         }
     }
-
-    const fn is_listed(&self) -> bool {
-        matches!(self, Self::Listed(_))
-    }
 }
 
 /// The kill points of one seed's run, and what is in doubt at each.
 pub struct Points {
     scenario: Scenario,
-    doubts: Vec<Vec<IntentId>>,
+    /// Every point, and whether a crash there is worth a run.
+    points: Vec<(KillPoint, bool)>,
 }
 
 impl Points {
@@ -191,21 +232,27 @@ impl Points {
     /// When that run is not sound.
     pub fn of(base: &Scenario, seed: u64, faults: &Faults) -> Result<Self, Box<Violation>> {
         let scenario = base.with_seed(seed, faults);
-        let run = Run::new(scenario.clone()).with_doubts().go()?;
-        Ok(Self { scenario, doubts: run.doubts.unwrap_or_default() })
+        let run = play_with(&scenario, direct(Keep::Points))?;
+        let notable = notable(&run);
+        let points = run.points.unwrap_or_default().into_iter().zip(1..);
+        let points = points.map(|(point, at)| (point, notable.binary_search(&at).is_ok()));
+        Ok(Self { scenario, points: points.collect() })
     }
 
-    /// Returns how many there are.
-    pub fn count(&self) -> usize {
-        self.doubts.len()
-    }
-
-    /// Returns every point with every answer that makes a difference there.
+    /// Returns every point that counts with every answer that makes a difference there.
     fn singles(&self) -> impl Iterator<Item = CrashAt> {
-        self.doubts.iter().zip(1..).flat_map(|(doubts, point)| {
-            let differs = |answer: &Fate| *answer == Fate::Clean || !doubts.is_empty();
-            Fate::ALL.into_iter().filter(differs).map(move |answer| CrashAt { point, answer, second: None })
+        let counted = self.points.iter().zip(1..).filter(|((_, counts), _)| *counts);
+        counted.flat_map(|((known, _), point)| {
+            let differs = |answer: &Fate| *answer == Fate::Clean || !known.in_doubt.is_empty();
+            let crash = move |answer| CrashAt { point, answer, second: None };
+            Fate::ALL.into_iter().filter(differs).map(crash)
         })
+    }
+
+    /// Plays one case; returns the kill points, too, at which something had happened: second crashes come there.
+    fn play(&self, case: Case) -> Result<(Played, Vec<u32>), Box<Violation>> {
+        let run = play_with(&self.scenario(case), direct(Keep::Points))?;
+        Ok((Played::of(&run), notable(&run)))
     }
 
     /// Returns the run of one case.
@@ -213,9 +260,9 @@ impl Points {
         let mut scenario = self.scenario.clone();
         let Some(crash) = case.crash else { return scenario };
         let place = usize::try_from(crash.point).unwrap_or(usize::MAX).wrapping_sub(1);
-        let doubts = self.doubts.get(place).map_or(&[][..], Vec::as_slice);
+        let in_doubt = self.points.get(place).map_or(&[][..], |(point, _)| point.in_doubt.as_slice());
         if crash.answer != Fate::Clean {
-            scenario.fates = doubts.iter().map(|id| (*id, crash.answer)).collect();
+            scenario.fates = in_doubt.iter().map(|id| (*id, crash.answer)).collect();
         }
         let mut rng = SplitMix64::new(case.seed ^ u64::from(crash.point) << 20);
         let mut down = || {

@@ -23,8 +23,8 @@ use super::violation::{Invariant, Violation};
 
 /// How long a leg that counts as in sync may have another position than the venue: news and one more read.
 const BELIEF: Duration = Duration::from_secs(60);
-/// How old a market may be that an entry is decided on: a stream that falls silent is noticed within 3 s, and its last
-/// frame may have been 4 s on its way.
+/// How old a market may be that an entry is decided on: a stream that falls silent is noticed within 3 s, its last frame
+/// may have been 4 s on its way, and clocks may differ.
 const MARKET_AGE: Duration = Duration::from_secs(12);
 /// More sendings than this in one run are a loop.
 const SENDINGS_MAX: u32 = 1_500;
@@ -49,8 +49,8 @@ pub struct Watch {
     nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
     clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
     sendings: u32,
-    /// When the process last heard of the market, by its clock.
-    market_heard: Timestamp,
+    /// Since when nothing of the market can reach the process.
+    market_silent: Option<Timestamp>,
     /// When the intents of the last minute were signed.
     minute: VecDeque<Timestamp>,
     foreign: bool,
@@ -98,7 +98,7 @@ impl Watch {
             nonces: BTreeSet::new(),
             clients: BTreeMap::new(),
             sendings: 0,
-            market_heard: Timestamp::default(),
+            market_silent: None,
             minute: VecDeque::new(),
             foreign: false,
             last_state: None,
@@ -357,15 +357,18 @@ impl Watch {
             self.order(intent, terms, pair, decided_on.map(|(view, _)| view));
         }
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
+            // What is within the tolerance is dust and counts as flat; its margin stays.
+            let dust = pair.checked.as_ref().map_or(0, |checked| checked.tolerance.lots());
             let flat = match decided_on {
                 Some((_, venue)) => {
                     let held = venue.account(intent.account).expect("own account");
-                    held.positions.iter().all(|row| row.position.is_flat())
+                    held.positions.iter().all(|row| row.position.lots().abs() <= dust)
                 }
                 // As the exchange was seen last.
-                None => self.held == [0; 2],
+                None => self.held.iter().all(|lots| lots.abs() <= dust),
             };
-            self.must(Invariant::FlatWithdrawal, flat && pair.is_flat(), || {
+            let ours = LegSide::BOTH.iter().all(|side| pair.leg(*side).position.lots().abs() <= dust);
+            self.must(Invariant::FlatWithdrawal, flat && ours, || {
                 "a withdrawal from an account that is not flat".to_owned()
             });
             let once = !matches!(
@@ -452,15 +455,20 @@ impl Watch {
                 format!("intent {} adds risk while the {} leg is out of sight", intent.id.0, side.name())
             });
         }
-        let age = view.now.since(self.market_heard);
+        let age = self.market_silent.map_or(Duration::ZERO, |since| intent.at.since(since));
         self.must(Invariant::FreshData, view.book.is_some() && age <= MARKET_AGE, || {
             format!("intent {} adds risk on a market of {age:?} ago", intent.id.0)
         });
     }
 
-    /// Something of the market reached the process.
-    pub(crate) const fn market_heard(&mut self, now: Timestamp) {
-        self.market_heard = now;
+    /// Since when nothing of the market can reach the process.
+    pub(crate) const fn market_silent(&mut self, since: Option<Timestamp>) {
+        self.market_silent = since;
+    }
+
+    /// How often bytes left.
+    pub(crate) const fn sendings(&self) -> u32 {
+        self.sendings
     }
 
     /// 5. and 7.: an entry stays within the plan's collar and its limits in USDC.
@@ -508,7 +516,7 @@ impl Watch {
         }
     }
 
-    /// 4. and 8., by the venue's own positions: nobody is naked for long without being told, while a process is there
+    /// By the venue's own positions (invariants 4 and 8): nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
         let Some((passed, apart)) = self.measure(now, venue) else { return };

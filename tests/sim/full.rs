@@ -39,7 +39,13 @@ fn u_11_a_used_nonce_is_no_proof_that_the_bytes_are_dead() {
     let run = sound(&scenario);
     let copies = run.struck.iter().filter(|(_, fault)| *fault == Fault::DuplicateRequest).count();
     assert!(copies >= 4, "{:?}", run.struck);
-    assert_eq!(run.outcome.end().map(|end| end.code), Some(0), "{:?}\n{}", run.outcome.end(), run.watch.trace());
+    assert_eq!(
+        run.outcome.end().map(|end| end.code),
+        Some(0),
+        "{:?}\n{}",
+        run.outcome.end(),
+        run.watch.trace()
+    );
 }
 
 /// The same seed gives the same journal, log and exchange, to the byte.
