@@ -30,6 +30,8 @@ const MARKET_AGE: Duration = Duration::from_secs(12);
 const SENDINGS_MAX: u32 = 1_500;
 /// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
 const NOTICE: Duration = Duration::from_secs(15);
+/// From outside one does not see that the venue lets a process ask nothing for a minute, after too many requests.
+const NOTICE_OUTSIDE: Duration = Duration::from_secs(75);
 
 /// Watches one run from outside: what the engine writes, what the venue does.
 pub struct Watch {
@@ -522,14 +524,14 @@ impl Watch {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
         let Some(life) = life else { return };
         self.believed(passed, life);
-        self.is_told(passed, apart, &life.pair);
+        self.is_told(passed, apart, &life.pair, NOTICE);
     }
 
     /// As [`Watch::look`], for a host that knows of a process only what it wrote; `pair` while there is a process.
     pub(crate) fn look_from_outside(&mut self, now: Timestamp, venue: &Exchange, pair: Option<&Pair>) {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
         if let Some(pair) = pair {
-            self.is_told(passed, apart, pair);
+            self.is_told(passed, apart, pair, NOTICE_OUTSIDE);
         }
     }
 
@@ -550,13 +552,13 @@ impl Watch {
         Some((passed, if naked { apart } else { 0 }))
     }
 
-    fn is_told(&mut self, passed: Duration, apart: i64, pair: &Pair) {
+    fn is_told(&mut self, passed: Duration, apart: i64, pair: &Pair, notice: Duration) {
         if apart == 0 {
             return;
         }
         self.untold += passed;
         let told = self.told || pair.effort.emergency;
-        let limit = self.spec.plan.hedge.max_naked + NOTICE;
+        let limit = self.spec.plan.hedge.max_naked + notice;
         self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
             format!("naked by {apart} lots for {:?}, and nobody was told", self.untold)
         });

@@ -38,7 +38,7 @@ fn u_11_a_used_nonce_is_no_proof_that_the_bytes_are_dead() {
     scenario.faults_until = std::time::Duration::from_secs(600);
     let run = sound(&scenario);
     let copies = run.struck.iter().filter(|(_, fault)| *fault == Fault::DuplicateRequest).count();
-    assert!(copies >= 4, "{:?}", run.struck);
+    assert!(copies >= 2, "{:?}", run.struck);
     assert_eq!(
         run.outcome.end().map(|end| end.code),
         Some(0),

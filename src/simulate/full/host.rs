@@ -176,6 +176,9 @@ impl<'a> Host<'a> {
             for (at, fault) in weather.strikes {
                 clock.sleep_until(START.after(at)).await;
                 stage.note(clock.now(), format_args!("network: {fault:?}"));
+                if let Some(lasts) = fault.blinds() {
+                    stage.is_blind(clock.now().after(lasts));
+                }
                 network.strike(fault);
             }
         });
@@ -363,6 +366,9 @@ impl<'a> Host<'a> {
         if let Some(pair) = &outcome {
             self.clock.sleep(AFTERMATH).await;
             self.check_journal(pair).await?;
+        }
+        for (place, fault) in self.server.faults.happened() {
+            self.stage.note(self.clock.now(), format_args!("server: {fault:?} at {place}"));
         }
         let state = self.server.look(Sim::state_hash).await.ok_or(HostError::Gone)?;
         let violation = self.stage.violation();

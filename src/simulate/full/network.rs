@@ -55,6 +55,18 @@ pub(super) enum NetFault {
     Refuse(Reach, Duration),
 }
 
+impl NetFault {
+    /// Returns for how long nothing can be asked.
+    pub(super) fn blinds(self) -> Option<Duration> {
+        match self {
+            Self::Stall(reach, lasts) | Self::Refuse(reach, lasts) => {
+                reach.includes(Use::Requests).then_some(lasts)
+            }
+            Self::Cut(_) | Self::HalfClose(_) => None,
+        }
+    }
+}
+
 struct Inner {
     rng: SplitMix64,
     open: Vec<(Use, Weak<Wire>)>,

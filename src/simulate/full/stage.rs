@@ -17,6 +17,8 @@ struct Seen {
     pair: Pair,
     /// Whether a process is there that could tell of something.
     is_up: bool,
+    /// Until when no process can ask the venue anything.
+    blind_until: Timestamp,
 }
 
 /// The onlooker; clones share what is seen.
@@ -29,7 +31,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(watch: Watch) -> Self {
-        let seen = Seen { watch, pair: Pair::default(), is_up: false };
+        let seen = Seen { watch, pair: Pair::default(), is_up: false, blind_until: Timestamp::default() };
         Self { seen: Arc::new(Mutex::new(seen)), broken: Cancel::default() }
     }
 
@@ -60,6 +62,11 @@ impl Stage {
         self.with(|seen| seen.is_up = is_up);
     }
 
+    /// Until `until` no process can ask the venue anything.
+    pub(super) fn is_blind(&self, until: Timestamp) {
+        self.with(|seen| seen.blind_until = seen.blind_until.max(until));
+    }
+
     /// Returns the state that the journal makes.
     pub(super) fn pair(&self) -> Pair {
         self.with(|seen| seen.pair.clone())
@@ -85,8 +92,9 @@ impl Stage {
     pub(super) fn happened(&self, exchange: &Exchange, events: &[ExchangeEvent]) {
         self.with(|seen| {
             seen.watch.venue_events(events);
-            let pair = seen.is_up.then_some(&seen.pair);
-            seen.watch.look_from_outside(exchange.now(), exchange, pair);
+            let now = exchange.now();
+            let sees = seen.is_up && seen.blind_until <= now;
+            seen.watch.look_from_outside(now, exchange, sees.then_some(&seen.pair));
         });
     }
 
