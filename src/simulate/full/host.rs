@@ -308,10 +308,8 @@ impl<'a> Host<'a> {
         let venue = Arc::new(self.client(life, clock));
         let Ok(markets) = look_around(venue.as_ref()).await else { return Ok(Ended::Again(SUPERVISOR)) };
         let journal = Journal::inline(self.machine.open(life));
-        if !known {
-            if journal.create_run(self.definition(clock.now())?).await.is_err() {
-                return Ok(Ended::Again(SUPERVISOR));
-            }
+        if !known && journal.create_run(self.definition(clock.now())?).await.is_err() {
+            return Ok(Ended::Again(SUPERVISOR));
         }
         let started = self.stage.pair();
         let states = BTreeMap::from([(self.scenario.spec.plan.id.clone(), started.clone())]);
@@ -364,7 +362,10 @@ impl<'a> Host<'a> {
     /// Waits until nothing is under way any more, and holds the journal against the exchange.
     async fn finish(self, outcome: Option<Pair>) -> Result<Result<FullRun, Box<Violation>>, HostError> {
         if let Some(pair) = &outcome {
-            self.clock.sleep(AFTERMATH).await;
+            // What a stop left by policy may be liquidated the next moment; what ended must stay as it is.
+            if pair.end().is_some() {
+                self.clock.sleep(AFTERMATH).await;
+            }
             self.check_journal(pair).await?;
         }
         for (place, fault) in self.server.faults.happened() {

@@ -104,13 +104,15 @@ impl End {
     }
 }
 
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// One end of a connection.
 pub(super) struct Pipe {
     wire: Arc<Wire>,
     end: End,
     /// The process that it belongs to, on the client's side.
     life: Option<Arc<Life>>,
-    timer: Option<(Duration, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    timer: Option<(Duration, Timer)>,
 }
 
 impl fmt::Debug for Pipe {
