@@ -4,6 +4,7 @@
     reason = "a test fails by panicking; helpers are not inside `#[test]` functions"
 )]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -207,5 +208,70 @@ fn no_test_is_left_out() {
     let ignored = ["#[ig", "nore"].concat();
     for source in sources("src").into_iter().chain(sources("tests")) {
         assert!(!source.text.contains(&ignored), "{} leaves a test out", source.path.display());
+    }
+}
+
+/// Returns the rows of the fault catalogue that a text names, such as `R-07`.
+fn rows(text: &str) -> BTreeSet<String> {
+    // `UTF-16` names no row.
+    let alone = |at: usize| !text[..at].ends_with(char::is_alphanumeric);
+    let starts = text.match_indices(['R', 'F', 'U']).filter(|(at, _)| alone(*at)).map(|(at, _)| &text[at..]);
+    let row = |rest: &str| {
+        let (name, number) = (rest.get(..4)?, rest.get(2..4)?);
+        let ends = !rest[4..].starts_with(|c: char| c.is_alphanumeric());
+        (name.as_bytes()[1] == b'-' && ends && number.parse::<u8>().is_ok()).then(|| name.to_owned())
+    };
+    starts.filter_map(row).collect()
+}
+
+/// Returns every test with the rows of the catalogue that its name or its doc comment names.
+fn tests_of(sources: &[Source]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut tests = BTreeMap::new();
+    for source in sources {
+        let (mut doc, mut is_test) = (String::new(), false);
+        for line in source.text.lines().map(str::trim) {
+            let start = line.strip_prefix("async ").unwrap_or(line);
+            if let Some(rest) = line.strip_prefix("///") {
+                doc.push_str(rest);
+            } else if line.starts_with("#[") {
+                is_test |= line.contains("test");
+            } else {
+                if let Some(name) = start.strip_prefix("fn ").and_then(|rest| rest.split('(').next())
+                    && is_test
+                {
+                    let prefix = name.get(..4).unwrap_or_default().to_uppercase().replace('_', "-");
+                    let named = rows(&format!("{prefix} {doc}"));
+                    tests.entry(name.to_owned()).or_insert_with(BTreeSet::new).extend(named);
+                }
+                (doc, is_test) = (String::new(), false);
+            }
+        }
+    }
+    tests
+}
+
+/// `tests/FAULTS.md` has every row of the catalogue, with the tests that name it and no others; what has no test is
+/// listed as open, and nothing else is.
+#[test]
+fn every_fault_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("tests/FAULTS.md")).unwrap();
+    let (table, open) = page.split_once("## Open").unwrap();
+    let open: BTreeSet<String> =
+        open.lines().filter_map(|line| line.strip_prefix("- ")?.get(..4).map(str::to_owned)).collect();
+    let mut all: Vec<Source> = sources("src");
+    all.extend(sources("tests"));
+    let tests = tests_of(&all);
+    for (kind, count) in [('R', 33), ('F', 29), ('U', 27)] {
+        for row in (1..=count).map(|number| format!("{kind}-{number:02}")) {
+            let found = table.lines().find(|line| line.starts_with(&format!("| {row} |")));
+            let line = found.unwrap_or_else(|| panic!("{row} is missing"));
+            let cell = line.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+            let listed: BTreeSet<&str> = cell.split('`').skip(1).step_by(2).collect();
+            let named: BTreeSet<&str> =
+                tests.iter().filter(|(_, rows)| rows.contains(&row)).map(|(name, _)| name.as_str()).collect();
+            assert_eq!(listed, named, "{row}: listed, and named by their doc comments");
+            assert_eq!(listed.is_empty(), open.contains(&row), "{row} is open when it has no test");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Pairs of each plan; with one hedge attempt each they fit the message budget of a Standard account.
-const PAIRS: usize = 5;
+/// Pairs of each plan; they fit the message budget of a Standard account.
+const PAIRS: usize = 4;
 
 /// Writes `count` sound plans of about `bytes` bytes into `folder`, and returns their paths.
 pub(crate) fn write(folder: &Path, count: usize, bytes: usize) -> Vec<PathBuf> {
@@ -25,7 +25,7 @@ pub(crate) fn plan(number: usize, bytes: usize) -> String {
          vars: {{ size: \"2.5\", keep: 0 }}\nmarket: SOL\nsize: \"{{{{ vars.size }}}}\"\nleverage: 3\n\
          minimum_usdc: 1000\nprices: {{ buy: 98.500, sell: 101.250 }}\n\
          place: {{ time_in_force: post_only, expires_in: 30m }}\n\
-         watch: {{ entry_deadline: 20m, on_entry_timeout: hedge, max_hold: 24h, take_profit_usdc: 40, stop_loss_usdc: 60 }}\n\
+         watch: {{ entry_deadline: 20m, on_entry_timeout: hedge, max_hold: 24h, take_profit_usdc: 4, stop_loss_usdc: 60 }}\n\
          hedge: {{ wait: 10s, max_naked: 30s, prefer: complete, attempts: 3, max_slippage_bps: 50 }}\n\
          risk:\n  max_order_usdc: 2000\n  max_position_usdc: 4000\n  max_exposure_usdc: 20000\n  \
          max_price_deviation_bps: 400\n  max_drawdown_usdc: 150\n  min_liquidation_distance_pct: 10\n  \

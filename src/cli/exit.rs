@@ -104,6 +104,7 @@ mod tests {
         assert_eq!(Exit::worst([Exit::FAILED, Exit::EXPOSED, Exit::OK]), Exit::EXPOSED);
     }
 
+    /// U-05: the codes are disjoint, and each has its place in the order of several pairs.
     #[test]
     fn every_code_has_its_rank() {
         let mut codes = Exit::WORST_FIRST.map(Exit::code);

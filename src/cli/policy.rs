@@ -24,7 +24,20 @@ pub(super) struct PolicyArgs {
 
 /// Policies read so far, by file, so that each is read once.
 #[derive(Debug, Default)]
-pub(super) struct Policies(Mutex<BTreeMap<PathBuf, Arc<Policy>>>);
+pub(super) struct Policies {
+    known: Mutex<BTreeMap<PathBuf, Arc<Policy>>>,
+    /// The policy file that holds for each folder.
+    nearest: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
+}
+
+impl Policies {
+    /// Looks for the policy file of a plan, once for each folder.
+    fn nearest(&self, plan: &Path) -> Option<PathBuf> {
+        let folder = plan.parent().unwrap_or(Path::new("")).to_owned();
+        let mut nearest = self.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+        nearest.entry(folder).or_insert_with(|| Policy::find(plan)).clone()
+    }
+}
 
 impl PolicyArgs {
     /// Returns where policies come from, for a process that lives long and reads them again.
@@ -48,10 +61,11 @@ impl PolicyArgs {
     /// Does the same with the error as it is.
     pub(super) fn read(&self, plan: &Path, policies: &Policies) -> Result<Arc<Policy>, PolicyError> {
         let named = self.policy.clone();
-        let Some(file) = named.or_else(|| Policy::find(plan).filter(|_| !self.no_policy)) else {
+        let found = || if self.no_policy { None } else { policies.nearest(plan) };
+        let Some(file) = named.or_else(found) else {
             return Ok(Arc::default());
         };
-        let mut known = policies.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = policies.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(policy) = known.get(&file) {
             return Ok(policy.clone());
         }

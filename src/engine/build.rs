@@ -3,6 +3,7 @@
 use super::entry::{LegSide, OrderTerms, Purpose};
 use super::spec::PairSpec;
 use crate::model::{ClientOrderIndex, MarginMode, Market, Price, TimeInForce, Timestamp, Usdc};
+use crate::rt::Mutant;
 use crate::tx::l1::Address;
 use crate::tx::{
     CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Transfer, Tx, UpdateLeverage, Withdraw,
@@ -36,7 +37,11 @@ impl Origin {
             order: OrderSpec {
                 market_index: self.market,
                 client_order_index: i64::try_from(index.get()).unwrap_or(i64::MAX),
-                base_amount: terms.size.lots(),
+                base_amount: if Mutant::OtherUnitOnWire.is_planted() {
+                    terms.size.lots() * 10
+                } else {
+                    terms.size.lots()
+                },
                 price: ticks(terms.price),
                 is_ask: u8::from(terms.side.is_ask()),
                 kind: 0,
@@ -45,7 +50,7 @@ impl Origin {
                     TimeInForce::GoodTillTime => 1,
                     TimeInForce::PostOnly => 2,
                 },
-                reduce_only: u8::from(terms.reduce_only),
+                reduce_only: u8::from(terms.reduce_only && !Mutant::FlagNotOnWire.is_planted()),
                 trigger_price: 0,
                 order_expiry: terms.expiry.as_millis(),
             },

@@ -212,7 +212,7 @@ impl<V: Venue> Driver<V> {
             }
             Input::Feed(event) => self.feed(event).await,
             Input::ReadFailed(read) => {
-                self.outlook.read_ended(read);
+                self.outlook.read_failed(read, self.parts.clock.now());
                 self.step(Event::Tick).await
             }
             Input::CheckAgain(reason) => {

@@ -125,6 +125,10 @@ pub struct LegView {
     pub margin: Option<MarginView>,
     /// What the fast route offers, until a transaction has used it: fee and limit change.
     pub fast_terms: Option<FastTerms>,
+    /// When the venue was asked for its withdrawals, of the last answer.
+    pub withdrawals_at: Option<Timestamp>,
+    /// Since when the venue does not answer that question.
+    pub withdrawals_failing: Option<Timestamp>,
     /// Reconciliations in a row that found another position than the fills make.
     pub mismatches: u32,
 }

@@ -3,11 +3,12 @@
 use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
-use super::work::{READ_LAG, Work};
+use super::work::{ALERT_AGAIN, READ_LAG, Work};
 use crate::model::{
     AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
     WithdrawStatus, Withdrawal,
 };
+use crate::rt::Mutant;
 use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
 use rust_decimal::Decimal;
 
@@ -65,9 +66,29 @@ fn leave(work: &mut Work<'_>, reason: &ExitReason) {
 }
 
 fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
-    if work.pair.leg(side).unsettled.contains_key(&id) {
+    if let Some(intent) = work.pair.leg(side).unsettled.get(&id) {
+        let reduces = matches!(intent.purpose, Purpose::Hedge | Purpose::Exit);
         let at = work.now();
+        if reduces {
+            refused(work, side, &outcome);
+        }
         work.record(Entry::Settled { intent: id, leg: side, outcome, at });
+    }
+}
+
+/// A hedge that the venue will not take is told, because it may go on for hours; told again at most every minute.
+fn refused(work: &mut Work<'_>, side: LegSide, outcome: &Outcome) {
+    let why = match outcome {
+        Outcome::Executed | Outcome::Dead { code: None | Some(INVALID_NONCE), .. } => return,
+        Outcome::Dead { code: Some(code), proof } => format!("{code}: {proof}"),
+        Outcome::Failed { code, message } => {
+            code.map_or_else(|| message.clone(), |code| format!("{code}: {message}"))
+        }
+    };
+    if work.pair.last_alert.is_none_or(|last| work.now() >= last.after(ALERT_AGAIN)) {
+        let text =
+            format!("the venue refused an order that closes or hedges the {} leg ({why})", side.name());
+        work.alert("hedge", text);
     }
 }
 
@@ -84,6 +105,9 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
                     "it never left this process, and nothing that adds risk starts any more".to_owned();
                 settle(work, id, side, Outcome::Dead { code: None, proof });
             }
+        }
+        SendResult::Unknown(reason) if Mutant::UnknownIsFailed.is_planted() => {
+            settle(work, id, side, Outcome::Dead { code: None, proof: reason.clone() });
         }
         SendResult::Unknown(_)
         | SendResult::Refused { in_doubt: true, .. }
@@ -162,12 +186,16 @@ fn trades(work: &mut Work<'_>, side: LegSide, rows: &[Trade]) {
     let account = work.spec.leg(side).account;
     for row in rows.iter().filter(|row| row.market == checked.market.id) {
         let Some(traded_side) = row.side_of(account) else { continue };
-        if work.pair.leg(side).trades.contains(&row.id) {
+        if work.pair.leg(side).trades.contains(&row.id) && !Mutant::FillCountedTwice.is_planted() {
             continue;
         }
         let (_, client) = row.order_on(traded_side);
         let ours = client.filter(|index| work.pair.leg(side).orders.contains_key(index));
         if ours.is_none() && row.timestamp < checked.at {
+            continue;
+        }
+        let order = ours.and_then(|index| work.pair.leg(side).orders.get(&index));
+        if order.is_some_and(|order| !order.may_be_live()) && Mutant::LateFillIgnored.is_planted() {
             continue;
         }
         fill(work, side, row, ours, traded_side);
@@ -194,6 +222,13 @@ fn fill(
     }
     // millionths of notional: 1e-6 USDC × 1e-6
     let fee = row.quote.to_decimal() * Decimal::new(i64::from(row.fee_on(traded_side)), 6);
+    let mut quote = row.quote;
+    if let Some(order) = ours.and_then(|index| work.pair.leg(side).orders.get(&index))
+        && Mutant::CashAtOrderPrice.is_planted()
+        && let Some(checked) = &work.pair.checked
+    {
+        quote = Usdc::notional(row.size, order.terms.price, &checked.market);
+    }
     work.record(Entry::Fill(Fill {
         leg: side,
         trade: row.id,
@@ -202,7 +237,7 @@ fn fill(
         side: traded_side,
         price: row.price,
         size: row.size,
-        quote: row.quote,
+        quote,
         fee,
         counterparty,
         at: row.timestamp,
@@ -293,7 +328,11 @@ fn reconcile(work: &mut Work<'_>, side: LegSide, snapshot: &LegSnapshot) {
 /// Unknown to the venue after its deadline and the read side's lag: dead (F-06).
 fn expired(work: &mut Work<'_>, side: LegSide, id: IntentId, snapshot: &LegSnapshot) {
     let Some(intent) = work.pair.leg(side).unsettled.get(&id) else { return };
-    if snapshot.at > intent.deadline.after(READ_LAG + work.view.lag) {
+    if Mutant::AbsentIsDone.is_planted() {
+        return settle(work, id, side, Outcome::Executed);
+    }
+    let over = snapshot.at > intent.deadline.after(READ_LAG + work.view.lag);
+    if (over && !Mutant::DeadIsNeverProved.is_planted()) || Mutant::AbsentIsDead.is_planted() {
         let proof = "past its deadline and unknown to the venue".to_owned();
         settle(work, id, side, Outcome::Dead { code: None, proof });
     }
@@ -309,7 +348,8 @@ fn nonces(work: &mut Work<'_>, side: LegSide, key: ApiKeyIndex, next: Nonce, at:
             "key {key} of account {} stands at nonce {next}, this journal knows {known}: somebody else signs with it",
             work.spec.leg(side).account
         );
-        if !work.pair.is_flat() || work.pair.has_live_orders() {
+        let anything = !work.pair.is_flat() || work.pair.has_live_orders();
+        if anything && !Mutant::HandedOverSilently.is_planted() {
             let orders: usize =
                 LegSide::BOTH.iter().map(|side| work.pair.leg(*side).live_orders().count()).sum();
             let (long, short) = (work.pair.long.position.lots(), work.pair.short.position.lots());

@@ -9,7 +9,7 @@ use super::entry::IntentId;
 use super::event::SendResult;
 use super::ingest::INVALID_NONCE;
 use crate::plan::RetryPlan;
-use crate::rt::SplitMix64;
+use crate::rt::{Mutant, SplitMix64};
 
 /// One intent's sendings.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Memory {
     pub fn goes(&mut self, id: IntentId) -> Option<bool> {
         let row = self.row(id);
         let already = std::mem::replace(&mut row.on_the_way, true);
-        (!already).then_some(row.left)
+        (!already).then_some(row.left && !Mutant::CopyForgotten.is_planted())
     }
 
     /// Notes the answer to a copy; returns after which pause the bytes should go out again.

@@ -15,6 +15,7 @@ use crate::model::{
     Side, Size, Timestamp, TxHash, Usdc, WithdrawStatus, Withdrawal,
 };
 use crate::plan::{PriceSpec, SizeSpec};
+use crate::rt::Mutant;
 use crate::tx::l1::Address;
 use crate::venue::{Venue, VenueError};
 
@@ -110,7 +111,10 @@ pub async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checke
     }
     let [long, short] =
         <[CheckedLeg; 2]>::try_from(legs).map_err(|_| CheckError::Rule("two legs".to_owned()))?;
-    let dust = Usdc::notional(Size::LOT, mark, market).micros().max(1);
+    let mut dust = Usdc::notional(Size::LOT, mark, market).micros().max(1);
+    if Mutant::ToleranceTooWide.is_planted() {
+        dust = (dust / 1_000).max(1);
+    }
     let tolerance = Size::from_lots((spec.plan.hedge.dust.micros() / dust).max(1));
     let same_owner = long.l1_address.eq_ignore_ascii_case(&short.l1_address);
     Ok(Checked {

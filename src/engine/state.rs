@@ -12,6 +12,7 @@ use crate::model::{
     ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, OrderStatus, Position, Price, Side, Size, Timestamp,
     TradeId, TradeKind, Usdc, WithdrawStatus,
 };
+use crate::rt::Mutant;
 
 /// An entry that does not fit the state: a bug, or a journal of another program.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -330,8 +331,9 @@ impl Pair {
     }
 
     /// Returns whether both legs are flat, to the lot.
-    pub const fn is_flat(&self) -> bool {
-        self.long.position.is_flat() && self.short.position.is_flat()
+    pub fn is_flat(&self) -> bool {
+        let (long, short) = (self.long.position.is_flat(), self.short.position.is_flat());
+        if Mutant::HalfIsFlat.is_planted() { long || short } else { long && short }
     }
 
     /// Returns whether any own order is or may be live.
@@ -345,8 +347,9 @@ impl Pair {
     }
 
     /// Returns whether nothing but reducing is allowed from now on.
-    pub const fn only_reduces(&self) -> bool {
-        self.stop.is_some() || self.effort.emergency || matches!(self.step, Step::Exit(_) | Step::Withdraw)
+    pub fn only_reduces(&self) -> bool {
+        let stopping = self.stop.is_some() && !Mutant::StopIgnored.is_planted();
+        stopping || self.effort.emergency || matches!(self.step, Step::Exit(_) | Step::Withdraw)
     }
 
     /// Returns how the pair ended, once it did.
@@ -507,7 +510,8 @@ impl Pair {
             self.sent_at.pop_front();
         }
         let leg = self.leg_mut(intent.leg);
-        leg.nonces.insert(intent.key, intent.nonce.next());
+        let next = if Mutant::NonceReused.is_planted() { intent.nonce } else { intent.nonce.next() };
+        leg.nonces.insert(intent.key, next);
         if let (Some(index), Some(terms)) = (intent.client_order_index, intent.order) {
             leg.orders.insert(
                 index,

@@ -10,6 +10,7 @@ use super::event::{Decision, Proposal, View};
 use super::spec::PairSpec;
 use super::state::Pair;
 use crate::model::{ClientOrderIndex, Price, Side, Size, TimeInForce, Timestamp, Usdc};
+use crate::rt::Mutant;
 use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
 
 /// How long the bytes of a hedge, an exit or a cancel live (DESIGN §4.5).
@@ -20,6 +21,9 @@ const TTL_PLACE: Duration = Duration::from_secs(30);
 const TTL_WITHDRAW: Duration = Duration::from_secs(599);
 /// What the plan's message budget counts over.
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often something that goes on being wrong is told again.
+pub(crate) const ALERT_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long after a deadline the read side may still lag behind an execution.
 pub(crate) const READ_LAG: Duration = Duration::from_secs(3);
 
@@ -78,7 +82,7 @@ impl Work<'_> {
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => view.nonces_known,
         };
-        seen && !blocked && !proposed
+        (seen || Mutant::BlindEntry.is_planted()) && !blocked && !proposed
     }
 
     /// Returns whether so many more messages fit into the minute that the plan allows; wakes when it has changed.
@@ -92,7 +96,7 @@ impl Work<'_> {
         if let Some(oldest) = recent.min().copied().filter(|_| !fits) {
             self.out.wake_at(oldest.after(MINUTE));
         }
-        fits
+        fits || Mutant::BudgetForgotten.is_planted()
     }
 
     /// Proposes a transaction.

@@ -70,7 +70,7 @@ pub fn check_with(
         |finding: &Finding| finding.severity == Severity::Error && finding.pointer.starts_with("/network");
     let network = draft.as_ref().filter(|_| !findings.iter().any(unread)).map(|draft| draft.network.clone());
     if let Some(draft) = &draft {
-        let input = Input { plan: draft, document: &document, markets };
+        let input = Input::new(draft, &document, markets);
         for rule in rules::ALL {
             match run(rule, &input) {
                 Ok(found) => findings.extend(found),
@@ -168,7 +168,7 @@ mod tests {
         let source = SourceFile::from_text("plan.yaml", include_str!("../../plans/sol-pair.yaml"));
         let Loaded { plan, document, .. } = load(&source, &LoadOptions::default(), snapshot_markets());
         let plan = plan.expect("the example is sound");
-        let input = Input { plan: &plan, document: &document, markets: snapshot_markets() };
+        let input = Input::new(&plan, &document, snapshot_markets());
         let broken = Rule { check: Check::Plan(|_, _| panic!("on purpose")), ..*rules::ALL[0] };
         assert_eq!(run(&broken, &input), Err("rule LP001 (yaml-syntax) broke down".to_owned()));
     }

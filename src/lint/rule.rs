@@ -1,5 +1,7 @@
 //! What a rule is, what it sees and how it reports.
 
+use std::cell::OnceCell;
+
 use super::across::{AcrossReport, Footprint};
 use crate::model::{Market, Price, Size, find_market};
 use crate::plan::{Document, Finding, PairPlan, Plan, RuleId, Severity, Site, orders_at};
@@ -89,9 +91,29 @@ pub(crate) struct Input<'a> {
     pub(crate) document: &'a Document,
     /// The market rules to check against.
     pub(crate) markets: &'a [Market],
+    /// What many rules ask of every pair, once it was asked for.
+    pairs: OnceCell<Vec<Known<'a>>>,
 }
 
-impl Input<'_> {
+/// What many rules ask of a pair.
+struct Known<'a> {
+    market: Option<&'a Market>,
+    orders: Option<(Price, Price, Size)>,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(plan: &'a Plan, document: &'a Document, markets: &'a [Market]) -> Self {
+        Self { plan, document, markets, pairs: OnceCell::new() }
+    }
+
+    fn known(&self, pair: usize) -> Option<&Known<'a>> {
+        let know = |(index, pair): (usize, &PairPlan)| {
+            let market = find_market(self.markets, &pair.market);
+            Known { market, orders: market.and_then(|market| self.orders_in(index, pair, market)) }
+        };
+        self.pairs.get_or_init(|| self.pairs().map(know).collect()).get(pair)
+    }
+
     /// Returns the pairs with their index in the file.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, &PairPlan)> {
         self.plan.pairs.iter().enumerate()
@@ -113,19 +135,22 @@ impl Input<'_> {
     }
 
     /// Returns the market of a pair.
-    pub(crate) fn market(&self, pair: usize) -> Option<&Market> {
-        find_market(self.markets, &self.plan.pairs.get(pair)?.market)
+    pub(crate) fn market(&self, pair: usize) -> Option<&'a Market> {
+        self.known(pair)?.market
     }
 
     /// Returns (buy, sell, size) of a pair, pegs taken at the listed mark; `None` when something about them is wrong.
     pub(crate) fn orders(&self, pair: usize) -> Option<(Price, Price, Size)> {
-        let sound = |path: &str| !self.document.is_broken(&self.site(pair, path).pointer);
+        self.known(pair)?.orders
+    }
+
+    fn orders_in(&self, index: usize, pair: &PairPlan, market: &Market) -> Option<(Price, Price, Size)> {
+        let sound = |path: &str| !self.document.is_broken(&self.site(index, path).pointer);
         let known = sound("prices/buy")
             && sound("prices/sell")
             && sound("market")
-            && !self.document.is_broken(&self.size_site(pair).pointer);
-        let market = self.market(pair).filter(|_| known)?;
-        orders_at(self.plan.pairs.get(pair)?, market, market.mark_price).ok()
+            && !self.document.is_broken(&self.size_site(index).pointer);
+        known.then(|| orders_at(pair, market, market.mark_price).ok()).flatten()
     }
 }
 

@@ -207,6 +207,7 @@ fn with_line(line: &str) -> (Vec<&'static str>, Vec<&'static str>) {
     (shown, checked.ignored.iter().map(|ignored| ignored.finding.rule.code).collect())
 }
 
+/// U-18: an ignore comment holds for its line or file, with a reason.
 #[test]
 fn ignore_comments_hold_where_they_stand() {
     let stale = "on_missed: { place: continue }";

@@ -12,7 +12,7 @@ use crate::plan::{
 
 /// Returns Markdown lines about the value at a JSON pointer; none when the venue has no other form of it.
 pub(super) fn lines(plan: &Plan, document: &Document, markets: &[Market], pointer: &str) -> Vec<String> {
-    let input = Input { plan, document, markets };
+    let input = Input::new(plan, document, markets);
     let path = own_path(pointer);
     let about: fn(&Input<'_>, usize, &str) -> Option<Vec<String>> = match path {
         "market" => |input, pair, _| Some(describe(input.market(pair)?)),

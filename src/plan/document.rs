@@ -43,22 +43,31 @@ impl Document {
     /// Returns where the value of `path` (such as `risk/max_order_usdc`) comes from for a pair: the pair's own, else the
     /// plan's.
     pub fn site(&self, pair: Option<usize>, path: &str) -> Site {
-        let own =
-            pair.map(|index| format!("/pairs/{index}/{path}")).filter(|own| self.root.at(own).is_some());
-        self.place(&own.unwrap_or_else(|| format!("/{path}")))
+        self.find(pair, path).0
+    }
+
+    /// Returns the same with the node that stands there.
+    pub(crate) fn find(&self, pair: Option<usize>, path: &str) -> (Site, Option<&Node>) {
+        // Rules ask for hundreds of places, and most of them are the plan's: nothing is written down on the way.
+        let of_pair = pair.and_then(|index| {
+            let found = self.root.entry("pairs")?.value.items().get(index)?.find_below(path);
+            found.node.map(|_| (format!("/pairs/{index}/{path}"), found))
+        });
+        let (pointer, found) = of_pair.unwrap_or_else(|| (["/", path].concat(), self.root.find_below(path)));
+        (Site { pointer, span: found.span, written: found.node.is_some() }, found.node)
     }
 
     /// Returns the place of a JSON pointer.
     pub fn place(&self, pointer: &str) -> Site {
-        Site {
-            pointer: pointer.to_owned(),
-            span: self.root.span_at(pointer),
-            written: self.root.at(pointer).is_some(),
-        }
+        let found = self.root.find(pointer);
+        Site { pointer: pointer.to_owned(), span: found.span, written: found.node.is_some() }
     }
 
     /// Returns whether something at or above a pointer was found wrong already, so that what follows from it says nothing.
     pub fn is_broken(&self, pointer: &str) -> bool {
+        if self.broken.is_empty() {
+            return false;
+        }
         let mut rest = pointer;
         loop {
             if self.broken.contains(rest) {

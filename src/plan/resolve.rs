@@ -83,11 +83,11 @@ impl<'a> Resolver<'a> {
     pub(crate) fn value(&mut self, pair: Option<usize>, path: &str) -> Option<Value> {
         #[cfg(test)]
         self.reads.insert(path.to_owned());
-        let site = self.document.site(pair, path);
+        let (site, node) = self.document.find(pair, path);
         if self.document.is_broken(&site.pointer) {
             return None;
         }
-        match self.document.root.at(&site.pointer) {
+        match node {
             Some(node) => {
                 let text = node.scalar()?.to_owned();
                 Some(Value { text, site })
@@ -108,8 +108,7 @@ impl<'a> Resolver<'a> {
     pub(crate) fn number(&mut self, pair: Option<usize>, path: &str) -> Option<Decimal> {
         let value = self.value(pair, path)?;
         let number = self.decimal(&value)?;
-        let field = field_at(&value.site.pointer).cloned().unwrap_or_default();
-        if let Some(range) = outside(number, &field) {
+        if let Some(range) = field_at(&value.site.pointer).and_then(|field| outside(number, field)) {
             let name = readable(&value.site.pointer);
             self.refuse(
                 codes::OUT_OF_RANGE,
@@ -124,10 +123,10 @@ impl<'a> Resolver<'a> {
 
     /// Reads a number of whatever size.
     pub(crate) fn decimal(&mut self, value: &Value) -> Option<Decimal> {
-        let name = readable(&value.site.pointer);
         match number::decimal(&value.text) {
             Ok(number) => Some(number),
             Err(error) => {
+                let name = readable(&value.site.pointer);
                 let help = match error {
                     NumberError::NotANumber => {
                         "write digits with a point, such as 100.95: no units, no commas, no `_`"

@@ -1,6 +1,6 @@
 //! The JSON Schema of plans, generated from the raw types, and what the resolver reads out of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use rust_decimal::Decimal;
@@ -41,6 +41,10 @@ static FIELDS: LazyLock<BTreeMap<String, Field>> = LazyLock::new(|| {
     fields
 });
 
+/// The same for look-ups: every value of a plan asks for its field.
+static FIELD_OF: LazyLock<HashMap<&'static str, &'static Field>> =
+    LazyLock::new(|| FIELDS.iter().map(|(path, field)| (path.as_str(), field)).collect());
+
 /// Returns the JSON Schema of plans (draft 2020-12).
 pub fn plan_schema() -> &'static Value {
     &SCHEMA
@@ -60,12 +64,14 @@ pub(crate) fn fields() -> &'static BTreeMap<String, Field> {
 
 /// Returns the key at a JSON pointer; list indices count as `*`.
 pub(crate) fn field_at(pointer: &str) -> Option<&'static Field> {
-    let path: Vec<&str> = pointer
-        .split('/')
-        .skip(1)
-        .map(|part| if part.bytes().all(|b| b.is_ascii_digit()) { "*" } else { part })
-        .collect();
-    FIELDS.get(&path.join("/"))
+    let mut path = String::with_capacity(pointer.len());
+    for part in pointer.split('/').skip(1) {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(if part.bytes().all(|b| b.is_ascii_digit()) { "*" } else { part });
+    }
+    FIELD_OF.get(path.as_str()).copied()
 }
 
 /// Returns the names that are known below a JSON pointer.

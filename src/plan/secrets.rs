@@ -16,18 +16,20 @@ pub(crate) fn looks_like_key(text: &str) -> bool {
 /// Returns where `text` holds long runs of hexadecimal digits or of mixed letters and digits.
 pub(crate) fn key_spans(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
-    let mut start = None;
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-        if c.is_ascii_alphanumeric() || matches!(c, '+' | '=') {
-            start.get_or_insert(at);
-        } else if let Some(from) = start.take() {
-            let run = from..at;
-            if is_key_run(&text[run.clone()]) {
-                spans.push(run);
-            }
+    let mut from = 0;
+    // Byte by byte: what is in no run ends one, and so does every byte of a character beyond ASCII.
+    for run in text.as_bytes().split(|byte| !is_of_a_run(*byte)) {
+        let end = from + run.len();
+        if run.len() >= HEX_DIGITS.min(MIXED_LETTERS) && is_key_run(&text[from..end]) {
+            spans.push(from..end);
         }
+        from = end + 1;
     }
     spans
+}
+
+const fn is_of_a_run(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'=')
 }
 
 fn is_key_run(run: &str) -> bool {
@@ -55,16 +57,21 @@ pub(crate) fn names_a_secret(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
-/// Returns `text` with every byte of `spans` replaced by `*`, so that lengths and offsets stay.
+/// Returns `text` with every byte of `spans` replaced by `*`, so that lengths and offsets stay. Line feeds stay as well.
 pub(crate) fn cover(text: &str, spans: &[Range<usize>]) -> String {
+    let mut spans: Vec<&Range<usize>> = spans.iter().collect();
+    spans.sort_unstable_by_key(|span| span.start);
     let mut covered = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
-        if c != '\n' && spans.iter().any(|span| span.contains(&at)) {
-            covered.extend(std::iter::repeat_n('*', c.len_utf8()));
-        } else {
-            covered.push(c);
-        }
+    for span in spans {
+        // Spans may overlap, so the next one starts where the last one ended at the earliest.
+        let done = covered.len();
+        let start = text.floor_char_boundary(span.start).max(done);
+        covered.push_str(&text[done..start]);
+        let secret = &text.as_bytes()[start..text.ceil_char_boundary(span.end).max(start)];
+        covered.extend(secret.iter().map(|byte| if *byte == b'\n' { '\n' } else { '*' }));
     }
+    let done = covered.len();
+    covered.push_str(&text[done..]);
     covered
 }
 
@@ -92,6 +99,20 @@ mod tests {
         assert!(!looks_like_key("env:MY_VERY_LONG_NAME_OF_AN_ENVIRONMENT_VARIABLE_WITH_42_THINGS"));
         assert!(!looks_like_key("file:/home/alice/keys/exchange/production/alpha-long-leg-4.key"));
         assert!(!looks_like_key("0xdac17f958d2ee523a2206206994597c13d831ec7"));
+    }
+
+    #[test]
+    fn spans_may_overlap_and_end_anywhere() {
+        let text = "aé\nbcd";
+        for spans in [vec![4..6, 1..5], vec![1..5, 2..3, 4..99], vec![2..3, 2..2], vec![9..9, 0..0]] {
+            let covered = cover(text, &spans);
+            let inside = |at: usize| spans.iter().any(|span| span.contains(&at));
+            for (at, c) in text.char_indices().filter(|(_, c)| *c != '\n') {
+                let hidden = (at..at + c.len_utf8()).any(inside);
+                assert_eq!(covered.as_bytes()[at] == b'*', hidden, "{spans:?} {covered}");
+            }
+            assert_eq!(covered.len(), text.len());
+        }
     }
 
     #[test]

@@ -270,6 +270,7 @@ mod tests {
         );
     }
 
+    /// U-23: of a choice only the branch that was meant is reported.
     #[test]
     fn only_the_chosen_branch_is_reported() {
         assert_eq!(

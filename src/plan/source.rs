@@ -75,10 +75,12 @@ impl SourceFile {
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let failed = |source| ReadError { path: path.to_owned(), source };
         let file = open(path).map_err(failed)?;
-        Self::from_reader(&path.display().to_string(), file).map_err(failed).map(|source| {
-            let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-            source.in_directory(directory)
-        })
+        // One read for a file of the usual size.
+        let expected = file.metadata().map_or(0, |known| known.len()).min(MAX_BYTES) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(Self::from_bytes(&path.display().to_string(), bytes).in_directory(directory))
     }
 
     /// Reads a stream, such as standard input, at most [`MAX_BYTES`] of it; `name` is what findings call it.
@@ -245,6 +247,11 @@ fn text_of(mut bytes: Vec<u8>) -> (String, Option<Unreadable>) {
         bytes.truncate(offset);
     }
     let mut text = String::from_utf8(bytes).unwrap_or_default();
+    // Text almost always has none of either, and its bytes say so faster than its characters.
+    let plain = |byte: &u8| !matches!(byte, 0..=8 | 11..=31 | 0x7f | 0xc2);
+    if text.bytes().all(|byte| plain(&byte)) {
+        return (text, problem);
+    }
     if let Some(offset) = text.find(is_no_text) {
         problem = Some(Unreadable::NotText { offset });
         text.truncate(offset);

@@ -37,6 +37,15 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
+/// What stands at a JSON pointer.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<'a> {
+    /// The node; `None` when there is none.
+    pub(crate) node: Option<&'a Node>,
+    /// What a finding marks: the node, or what is nearest above it.
+    pub(crate) span: Option<Range<usize>>,
+}
+
 impl Node {
     pub(crate) fn new(kind: Kind, span: Range<usize>) -> Self {
         Self { span, kind }
@@ -104,21 +113,41 @@ impl Node {
     /// Returns the span that a finding about `pointer` marks: the node, or what is nearest above it. A mapping or list
     /// is marked by its key, so that a finding about a block does not underline a page.
     pub(crate) fn span_at(&self, pointer: &str) -> Option<Range<usize>> {
+        self.find(pointer).span
+    }
+
+    /// Looks for a JSON pointer: what is there, and what a finding about it marks.
+    pub(crate) fn find(&self, pointer: &str) -> Found<'_> {
+        match pointer.strip_prefix('/') {
+            Some(path) => self.find_below(path),
+            None => Found { node: Some(self), span: None },
+        }
+    }
+
+    /// Looks for a JSON pointer without its first slash.
+    pub(crate) fn find_below(&self, path: &str) -> Found<'_> {
+        let mut found = Found { node: Some(self), span: None };
         let mut node = self;
-        let mut span = None;
-        for segment in segments(pointer) {
-            let Some(child) = node.child(&segment) else { break };
-            let key = node.entry(&segment).map(|entry| entry.key_span.clone());
-            span = Some(match (&child.kind, key) {
+        for segment in path.split('/').map(unescape) {
+            let (child, key) = match &node.kind {
+                Kind::Map(_) => match node.entry(&segment) {
+                    Some(entry) => (&entry.value, Some(&entry.key_span)),
+                    None => return Found { node: None, ..found },
+                },
+                _ => match node.child(&segment) {
+                    Some(item) => (item, None),
+                    None => return Found { node: None, ..found },
+                },
+            };
+            let marked = match (&child.kind, key) {
                 (Kind::Map(_) | Kind::Seq(_) | Kind::Null, Some(key)) => key,
-                (Kind::Map(entries), None) => {
-                    entries.first().map_or(child.span.clone(), |entry| entry.key_span.clone())
-                }
-                _ => child.span.clone(),
-            });
+                (Kind::Map(entries), None) => entries.first().map_or(&child.span, |entry| &entry.key_span),
+                _ => &child.span,
+            };
+            found = Found { node: Some(child), span: Some(marked.clone()) };
             node = child;
         }
-        span
+        found
     }
 
     /// Returns the span of the key at a JSON pointer.
@@ -127,17 +156,26 @@ impl Node {
         self.at(parent)?.entry(&unescape(key)).map(|entry| entry.key_span.clone())
     }
 
-    /// Calls `visit` for every scalar, with its JSON pointer.
+    /// Calls `visit` for every scalar, with its JSON pointer; `pointer` is that of the node itself.
     pub(crate) fn for_each_scalar(&mut self, pointer: &str, visit: &mut dyn FnMut(&str, &mut Self)) {
+        self.scalars_below(&mut pointer.to_owned(), visit);
+    }
+
+    fn scalars_below(&mut self, pointer: &mut String, visit: &mut dyn FnMut(&str, &mut Self)) {
+        let here = pointer.len();
         match &mut self.kind {
             Kind::Seq(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    item.for_each_scalar(&format!("{pointer}/{index}"), visit);
+                    push(pointer, &index.to_string());
+                    item.scalars_below(pointer, visit);
+                    pointer.truncate(here);
                 }
             }
             Kind::Map(entries) => {
                 for entry in entries {
-                    entry.value.for_each_scalar(&join(pointer, &entry.key), visit);
+                    push(pointer, &entry.key);
+                    entry.value.scalars_below(pointer, visit);
+                    pointer.truncate(here);
                 }
             }
             _ => visit(pointer, self),
@@ -147,10 +185,20 @@ impl Node {
 
 /// Returns the JSON pointer of `key` below `pointer`.
 pub(crate) fn join(pointer: &str, key: &str) -> String {
+    let mut joined = String::with_capacity(pointer.len() + 1 + key.len());
+    joined.push_str(pointer);
+    push(&mut joined, key);
+    joined
+}
+
+/// Appends `key` to a JSON pointer.
+fn push(pointer: &mut String, key: &str) {
+    pointer.push('/');
     if key.contains(['~', '/']) {
-        return format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(key);
     }
-    [pointer, "/", key].concat()
 }
 
 /// Keys of plans have nothing to unescape; rules ask for thousands of places.

@@ -148,6 +148,13 @@ impl Variables {
                 Finding::error(codes::BAD_TEMPLATE, message).help("templates look like \"{{ vars.name }}\"");
             return Err(Box::new(finding));
         }
+        if let Some(path) = name_alone(text) {
+            let mut names = Names { vars: BTreeMap::new(), all: None, env: BTreeMap::new(), pair };
+            self.look_up(path, &mut names, options)?;
+            if let Some(value) = names.get(path) {
+                return Ok(value.to_owned());
+            }
+        }
         let engine = engine();
         let template = engine.template_from_str(text).map_err(|error| bad_template(&error))?;
         let mut names = Names { vars: BTreeMap::new(), all: None, env: BTreeMap::new(), pair };
@@ -294,6 +301,15 @@ fn plain(text: &str) -> Option<&str> {
     let path = text.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
     let named = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
     path.split('.').all(named).then_some(path)
+}
+
+/// Returns the path of a template that is nothing but a name, as most are: the engine would take longer to set up than
+/// the rest of the plan to read.
+fn name_alone(text: &str) -> Option<&str> {
+    let path = plain(text)?;
+    let (space, name) = path.split_once('.')?;
+    let known = matches!(space, "vars" | "env" | "pair") && !name.contains('.');
+    (known && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')).then_some(path)
 }
 
 /// The engine's own detail may quote values, so only the text of a syntax error is passed on.

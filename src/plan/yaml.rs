@@ -196,14 +196,16 @@ impl Builder {
 
     /// Puts a finished node where it belongs.
     fn node(&mut self, node: Node) {
-        let pointer = self.pointer();
-        match self.stack.last_mut() {
-            None => self.parsed.root = Some(node),
-            Some(Frame::Seq { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, key: slot, .. }) => match slot.take() {
+        let Some((innermost, outer)) = self.stack.split_last_mut() else {
+            self.parsed.root = Some(node);
+            return;
+        };
+        match innermost {
+            Frame::Seq { items, .. } => items.push(node),
+            Frame::Map { entries, key: slot, .. } => match slot.take() {
                 None => {
                     let span = node.span.clone();
-                    let (key, finding) = read_key(node, entries, &pointer);
+                    let (key, finding) = read_key(node, entries, &|| pointer_through(outer));
                     *slot = Some(Key { name: key, span });
                     self.parsed.findings.extend(finding);
                 }
@@ -289,25 +291,30 @@ fn whole(start: &Range<usize>, flow: bool, last: Option<usize>, end: &Range<usiz
 }
 
 /// Reads a key; `None` when it is outside the subset, with the finding that says so.
-fn read_key(node: Node, entries: &[Entry], pointer: &str) -> (Option<String>, Option<Finding>) {
+fn read_key(
+    node: Node,
+    entries: &[Entry],
+    pointer: &dyn Fn() -> String,
+) -> (Option<String>, Option<Finding>) {
     let span = node.span.clone();
     let Some(name) = node.scalar().map(str::to_owned) else {
         let finding =
             Finding::error(codes::TEXT_KEY, format!("a key is text, and this is {}", node.describe()))
-                .at(pointer, Some(span))
+                .at(&pointer(), Some(span))
                 .help("write a plain name before the colon; a value that starts with `{` needs quotes");
         return (None, Some(finding));
     };
     if name == "<<" {
         let finding = Finding::error(codes::YAML_ANCHOR, "plans have no YAML merge keys")
-            .at(pointer, Some(span))
+            .at(&pointer(), Some(span))
             .help("write the values out; what all pairs share belongs at the top level of the plan");
         return (None, Some(finding));
     }
     if let Some(first) = entries.iter().find(|entry| entry.key == name) {
+        let at = join(&pointer(), &name);
         let finding = Finding::error(codes::DUPLICATE_KEY, format!("`{name}` is written twice"))
-            .at(&join(pointer, &name), Some(span))
-            .related(&join(pointer, &name), Some(first.key_span.clone()), "first written here")
+            .at(&at, Some(span))
+            .related(&at, Some(first.key_span.clone()), "first written here")
             .help("keep one of them");
         return (None, Some(finding));
     }

@@ -1,6 +1,7 @@
 //! The journal of a simulated machine: bytes in a file, of which a crash leaves what was synced.
 
 use crate::engine::Entry;
+use crate::rt::Mutant;
 
 /// What happens to a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(crate) struct Disk {
 impl Disk {
     /// Writes and syncs a commit, unless something happens to it.
     pub(crate) fn commit(&mut self, entries: &[Entry], fault: Option<DiskFault>) -> Written {
+        let before = self.file.len();
         for entry in entries {
             serde_json::to_writer(&mut self.file, entry).expect("an entry is JSON");
             self.file.push(b'\n');
@@ -43,7 +45,7 @@ impl Disk {
         let written = self.file.len() - self.synced;
         match fault {
             None => {
-                self.synced = self.file.len();
+                self.synced = if Mutant::CommitNotSynced.is_planted() { before } else { self.file.len() };
                 return Written::Durable;
             }
             Some(DiskFault::FailedSyncKept) => {
@@ -60,6 +62,7 @@ impl Disk {
 
     /// What a new process finds: whole commits, and what follows them cut away.
     pub(crate) fn reopen(&mut self) {
+        self.file.truncate(self.synced);
         let end = self.file.windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2);
         self.file.truncate(end);
         self.synced = end;

@@ -52,6 +52,7 @@ impl Scenario {
         let rng = &mut SplitMix64::new(self.seed ^ 0xd15c);
         self.vary_disk(rng);
         self.vary_clock(rng);
+        self.rival_at = chance(rng, 10).then(|| random_secs(rng, 1, 70));
     }
 
     /// Takes away what is not among `faults`.

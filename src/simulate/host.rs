@@ -1,5 +1,7 @@
 //! The direct host: does for the engine what the driver does, in virtual time, over the link.
 
+mod start;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -13,16 +15,18 @@ use crate::engine::outlook::{self, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
 use crate::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
-    SendResult, Step, decide, fold,
+    SendResult, Step, decide,
 };
 use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use crate::paper::world::Pace;
+use crate::rt::Mutant;
 use crate::signing::Signature;
 use crate::tx::Envelope;
 use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
 use super::disk::{Disk, Written};
 use super::link::{Bytes, Item, Link};
+use super::sabotage;
 use super::scenario::Scenario;
 use super::venue::{Direct, PUBLIC_KEY, public_hex};
 use super::violation::{Invariant, Violation};
@@ -31,12 +35,8 @@ use super::watch::Watch;
 /// As in the driver.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
-/// As the session has it: the limit, and the second that the venue does not tell.
-const SKEW_MAX_MS: i64 = 6_000;
 /// What is held for longer is held for long.
 const LONG_HOLD: Duration = Duration::from_secs(600);
-/// How long an operator takes to set a clock.
-const CLOCK_SET: Duration = Duration::from_secs(20);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
 const FULL: &str = "the disk is full: nothing new starts";
 
@@ -51,7 +51,7 @@ pub(crate) enum Input {
 }
 
 /// The process is gone, and comes back after so long.
-pub(crate) struct Died(Duration);
+pub(crate) struct Died(pub(super) Duration);
 
 #[derive(Default)]
 struct Slot {
@@ -71,7 +71,7 @@ pub(crate) struct Life {
     memory: Memory,
     slots: BTreeMap<(LegSide, ApiKeyIndex), Slot>,
     tasks: Vec<Task>,
-    wake: Timestamp,
+    pub(super) wake: Timestamp,
     drawdown_told: bool,
     /// By how much the process's clock is ahead of the venue's, in ms.
     skew_ms: i64,
@@ -95,8 +95,8 @@ pub struct Run {
     direct: Direct,
     link: Link,
     start: Timestamp,
-    now: Timestamp,
-    life: Option<Life>,
+    pub(super) now: Timestamp,
+    pub(super) life: Option<Life>,
     /// How many processes it took.
     pub lives: u32,
     disk: Disk,
@@ -110,6 +110,8 @@ pub struct Run {
     /// Points passed at which the process may die.
     pub kill_points: u32,
     crashes: u32,
+    /// A second process on the same run, which the lock is there to prevent.
+    pub(super) rival: Option<Life>,
     /// Answers that were taken in.
     answers: u32,
     /// Every kill point passed, once somebody asked for them.
@@ -147,6 +149,7 @@ impl Run {
             watch,
             kill_points: 0,
             crashes: 0,
+            rival: None,
             answers: 0,
             points: None,
             outcome: None,
@@ -166,6 +169,9 @@ impl Run {
         }
         if let Some(at) = self.scenario.foreign_at {
             self.link.push(start.after(at), Item::Foreign);
+        }
+        if let Some(at) = self.scenario.rival_at {
+            self.link.push(start.after(at), Item::Rival);
         }
         for (at, lasts) in self.scenario.suspends.clone() {
             self.link.push(start.after(at), Item::Suspend(lasts));
@@ -192,7 +198,10 @@ impl Run {
         }
         if let Some(pair) = &self.outcome {
             match self.disk.entries() {
-                Ok(entries) => self.watch.finish(pair, &entries, &self.direct.lock().exchange),
+                Ok(entries) => {
+                    self.watch.read_through(self.disk.rows());
+                    self.watch.finish(pair, &entries, &self.direct.lock().exchange);
+                }
                 Err(error) => self.watch.fail(Invariant::OneFold, error.to_string()),
             }
         }
@@ -275,6 +284,7 @@ impl Run {
                 life.wake = life.wake.max(now.after(Duration::from_millis(1)));
             }
         }
+        self.rival()?;
         self.settle_end();
         Ok(())
     }
@@ -318,6 +328,7 @@ impl Run {
                 self.watch.foreign_hand();
                 Ok(())
             }
+            Item::Rival => self.second_process(),
             Item::Suspend(lasts) => {
                 self.watch.note(self.now, format_args!("the machine sleeps for {lasts:?}"));
                 self.asleep_until = self.now.after(lasts);
@@ -395,70 +406,10 @@ impl Run {
     /// The process is gone, and its state with it.
     fn leave(&mut self) -> Option<Pair> {
         let pair = self.life.take()?.pair;
+        self.rival = None;
+        self.watch.streams_gone();
         self.watch.left_behind(&pair);
         Some(pair)
-    }
-
-    /// Holds the machine's clock against the venue's, as a session does when it opens: beyond 6 s it refuses, and an
-    /// operator sets the clock; beyond one it corrects it, to within the half second that the venue's whole ones leave.
-    fn start_clock(&mut self) -> Option<i64> {
-        let since = self.clock_set;
-        let seen = |at: Duration| {
-            let at = self.start.after(at);
-            at <= self.now && since.is_none_or(|since| at > since)
-        };
-        let jumps = self.scenario.clock_jumps.iter().filter(|(at, _)| seen(*at)).map(|(_, by)| by);
-        let wrong = jumps.sum::<i64>() + if since.is_none() { self.scenario.skew_ms } else { 0 };
-        if wrong.abs() > SKEW_MAX_MS {
-            self.watch.note(self.now, format_args!("the clock is wrong by {wrong} ms: no start"));
-            self.clock_set = Some(self.now);
-            self.link.push(self.now.after(CLOCK_SET), Item::Restart);
-            return None;
-        }
-        Some(if wrong.abs() > 1_000 { wrong % 500 } else { wrong })
-    }
-
-    /// A new process: state is what the journal holds, and nothing else is known.
-    fn restart(&mut self) -> Result<(), Died> {
-        let Some(skew_ms) = self.start_clock() else { return Ok(()) };
-        self.lives += 1;
-        self.disk.reopen();
-        let entries = self.disk.entries().expect("an entry reads back");
-        let pair = match fold(&entries) {
-            Ok(pair) => pair,
-            Err(error) => {
-                self.watch.fail(Invariant::OneFold, error.to_string());
-                return Ok(());
-            }
-        };
-        self.watch.folded(&pair);
-        let now = Timestamp::from_millis(self.now.as_millis() + skew_ms);
-        let resumed = !entries.is_empty();
-        let seed = self.scenario.seed ^ u64::from(self.lives);
-        let mut memory = Memory::new(self.scenario.retry, seed);
-        for id in LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).unsettled.keys()) {
-            memory.found(*id);
-        }
-        let market = self.direct.lock().exchange.markets()[0].clone();
-        self.life = Some(Life {
-            pair,
-            outlook: Outlook::new(market.id, resumed, now),
-            market,
-            book: None,
-            data: None,
-            memory,
-            slots: BTreeMap::new(),
-            tasks: Vec::new(),
-            wake: now.after(Duration::from_secs(1)),
-            drawdown_told: false,
-            skew_ms,
-        });
-        self.watch.note(self.now, format_args!("life {}", self.lives));
-        self.link.process_starts(self.now);
-        if resumed {
-            self.step(Event::Resumed)?;
-        }
-        self.step(Event::Tick)
     }
 
     /// The driver's loop ends with the pair.
@@ -481,7 +432,7 @@ impl Run {
         self.life.as_mut().expect("the process lives")
     }
 
-    fn poll(&mut self) -> Result<(), Died> {
+    pub(super) fn poll(&mut self) -> Result<(), Died> {
         let Some(life) = &mut self.life else { return Ok(()) };
         let mut ready = Vec::new();
         let mut context = Context::from_waker(Waker::noop());
@@ -510,13 +461,15 @@ impl Run {
                 }
                 let looked = match &*event {
                     Event::Snapshot(side, snapshot) => {
-                        Some((*side, outlook::lost(&self.life().pair, *side, snapshot)))
+                        let read = snapshot.account.position(self.life().market.id);
+                        let lots = read.map_or(0, |row| row.position.lots());
+                        Some((*side, outlook::lost(&self.life().pair, *side, snapshot), lots))
                     }
                     _ => None,
                 };
                 self.step(*event)?;
                 match looked {
-                    Some((side, lost)) => self.after_snapshot(side, &lost),
+                    Some((side, lost, lots)) => self.after_snapshot(side, &lost, lots),
                     None => Ok(()),
                 }
             }
@@ -531,16 +484,20 @@ impl Run {
             }
             Input::Feed(event) => self.feed(*event),
             Input::ReadFailed(read) => {
-                self.life().outlook.read_ended(read);
+                let now = self.clock();
+                self.life().outlook.read_failed(read, now);
                 self.step(Event::Tick)
             }
             Input::Resend(id, side) => self.resend(id, side),
         }
     }
 
-    fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId]) -> Result<(), Died> {
+    fn after_snapshot(&mut self, side: LegSide, lost: &[IntentId], lots: i64) -> Result<(), Died> {
         let life = self.life();
         let again = life.outlook.looked(&life.pair, side);
+        let (synced, ours) = (life.outlook.view.leg(side).synced, life.pair.leg(side).position.lots());
+        self.watch.reconciled(side, synced, ours, lots);
+        let life = self.life();
         lost.iter().for_each(|id| life.memory.lost(*id));
         let unsettled: Vec<_> = life.pair.leg(side).unsettled.keys().copied().collect();
         if again {
@@ -573,7 +530,7 @@ impl Run {
                 SendResult::NotSent { reason: "nothing that adds risk starts".to_owned(), in_doubt: false };
             return self.step(Event::Sent(id, side, result));
         }
-        self.dispatch(&intent);
+        self.dispatch(&sabotage::same_bytes(intent, now));
         Ok(())
     }
 
@@ -611,6 +568,7 @@ impl Run {
 
     fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
         let now = self.clock();
+        self.watch.heard(&event);
         let event = match event {
             VenueEvent::Up(feed) => return self.feed_state(feed, true),
             VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
@@ -649,6 +607,7 @@ impl Run {
 
     fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), Died> {
         let account = match feed {
+            Feed::Book(_) | Feed::Stats(_) if Mutant::StaleKept.is_planted() => return Ok(()),
             Feed::Book(_) => {
                 if !is_up {
                     self.life().book = None;
@@ -678,7 +637,7 @@ impl Run {
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.
-    fn step(&mut self, event: Event) -> Result<(), Died> {
+    pub(super) fn step(&mut self, event: Event) -> Result<(), Died> {
         let mut event = event;
         for _ in 0..DECISIONS_MAX {
             self.refresh();
@@ -764,7 +723,8 @@ impl Run {
         }
         self.commits += 1;
         let due = self.scenario.disk.iter().find(|(commit, ..)| *commit == self.commits).copied();
-        let written = self.disk.commit(&entries, due.map(|(_, fault, _)| fault));
+        let kept = sabotage::kept(&entries);
+        let written = self.disk.commit(&kept, due.map(|(_, fault, _)| fault));
         if written != Written::Gone(false) {
             self.apply(&entries);
         }
@@ -783,9 +743,11 @@ impl Run {
         self.watch.market_silent(self.link.market_silent_since());
         for entry in entries {
             let life = self.life.as_mut().expect("the process lives");
-            let shared = self.direct.lock();
-            let decided_on = Some((&life.outlook.view, &shared.exchange));
-            self.watch.entry(now, entry, &life.pair, decided_on);
+            if !sabotage::is_lost(entry) {
+                let shared = self.direct.lock();
+                let decided_on = Some((&life.outlook.view, &shared.exchange));
+                self.watch.entry(now, entry, &life.pair, decided_on);
+            }
             life.pair.evolve(entry).expect("an entry fits the state");
         }
     }
@@ -799,6 +761,7 @@ impl Run {
 
     fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
         let (at, mut intents) = (self.clock(), Vec::new());
+        let signature = sabotage::signature();
         for proposal in proposals {
             let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
             let deadline = at.after(proposal.ttl);
@@ -820,7 +783,7 @@ impl Run {
                 deadline,
                 at,
                 tx_type: envelope.tx_type(),
-                tx_info: envelope.to_json(&Signature::from_bytes(&[0; 80]), None),
+                tx_info: envelope.to_json(&Signature::from_bytes(&signature), None),
                 hash: envelope.tx_hash(304),
             });
         }

@@ -40,6 +40,8 @@ pub(crate) enum Item {
     Outage(Streams, Duration),
     Stop(StopMode),
     Foreign,
+    /// A second process is started.
+    Rival,
     Suspend(Duration),
     /// Faults end.
     Quiet,
@@ -49,7 +51,12 @@ impl Item {
     /// Returns whether it waits for a machine that sleeps.
     pub(crate) const fn is_for_the_machine(&self) -> bool {
         match self {
-            Self::Restart | Self::Input(..) | Self::Frame(..) | Self::Stop(_) | Self::Connect(_) => true,
+            Self::Restart
+            | Self::Input(..)
+            | Self::Frame(..)
+            | Self::Stop(_)
+            | Self::Connect(_)
+            | Self::Rival => true,
             Self::Arrive(_) | Self::Outage(..) | Self::Foreign | Self::Suspend(_) | Self::Quiet => false,
         }
     }

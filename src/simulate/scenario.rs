@@ -137,6 +137,8 @@ pub struct Scenario {
     pub resume_after: Option<Duration>,
     /// Somebody else signs with the long leg's key.
     pub foreign_at: Option<Duration>,
+    /// Somebody starts a second process on the run.
+    pub rival_at: Option<Duration>,
     /// What becomes of these intents' sendings, every repetition included; the rates decide on all others.
     pub fates: BTreeMap<IntentId, Fate>,
     /// What happens to the journal's commits, counted over the lives of the run, and how long the machine is gone then.
@@ -205,6 +207,7 @@ impl Scenario {
             stop: None,
             resume_after: None,
             foreign_at: None,
+            rival_at: None,
             fates: BTreeMap::new(),
             disk: Vec::new(),
             disk_full: None,

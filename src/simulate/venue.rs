@@ -28,6 +28,9 @@ pub type Opening = (AccountIndex, String, Vec<ApiKeyIndex>, Usdc);
 /// The public key of every slot; signatures are not checked.
 pub(crate) const PUBLIC_KEY: [u8; 40] = [7; 40];
 
+/// What every byte of the secret keys is, which nobody has here: only a broken signer shows it.
+pub(crate) const SECRET_BYTE: u8 = 0x5e;
+
 /// Exchange and world in virtual time, and what reading from them is like.
 pub(crate) struct Shared {
     pub(crate) exchange: Exchange,

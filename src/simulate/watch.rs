@@ -15,9 +15,11 @@ use crate::model::{
     TradeKind, TxHash, Usdc, WithdrawStatus,
 };
 use crate::paper::exchange::{Exchange, ExchangeEvent, TxOutcome, WithdrawalRecord};
+use crate::venue::{Feed, VenueEvent};
 use rust_decimal::Decimal;
 
 use super::host::Life;
+use super::opinion;
 use super::scenario::Scenario;
 use super::violation::{Invariant, Violation};
 
@@ -75,6 +77,8 @@ pub struct Watch {
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
     pub worst_naked: Duration,
     looked_at: Option<Timestamp>,
+    /// Streams of which the last word was not that they are down.
+    up: BTreeSet<Feed>,
     /// What both accounts have more at the end than at the check, in 10⁻¹² USDC; less is a loss.
     pub result: i128,
     /// Whether the minute's messages were spent when the pair began to withdraw.
@@ -114,6 +118,7 @@ impl Watch {
             wrong: [Duration::ZERO; 2],
             worst_naked: Duration::ZERO,
             looked_at: None,
+            up: BTreeSet::new(),
             result: 0,
             withdrawal_waited: false,
             emergencies: 0,
@@ -270,7 +275,7 @@ impl Watch {
         }
     }
 
-    /// Every entry, before it is applied; `view` is what it was decided on, where the host knows it.
+    /// Every entry, before it is applied; with the view and the venue that it was decided on, where the host knows them.
     pub(crate) fn entry(
         &mut self,
         now: Timestamp,
@@ -305,6 +310,10 @@ impl Watch {
             Entry::Checked(checked) => {
                 self.tolerance = Some(checked.tolerance.lots());
                 self.note(now, format_args!("checked"));
+                if let Some((_, venue)) = decided_on {
+                    let mark = venue.stats(checked.market.id).and_then(|stats| stats.mark);
+                    self.hear(opinion::checked(&self.spec, checked, mark));
+                }
             }
             Entry::Step { to: Step::Withdraw, .. } => {
                 let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
@@ -388,7 +397,10 @@ impl Watch {
             terms.size > Size::ZERO && range.contains(&terms.price.ticks()),
             || "off the grid".to_owned(),
         );
-        self.must(Invariant::OnlyReduces, terms.reduce_only || !pair.only_reduces(), || {
+        self.hear(opinion::meets_own(pair, intent, terms));
+        self.hear(opinion::wire(intent, terms));
+        self.hear(opinion::fresh(intent, terms, &self.up));
+        self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
@@ -412,7 +424,7 @@ impl Watch {
             format!("intent {} reduces more than there is", intent.id.0)
         });
         if let Some(checked) = pair.checked.as_ref().filter(|_| !terms.reduce_only) {
-            let held = leg.position.size().plus(leg.pending(terms.side)).plus(terms.size);
+            let held = leg.position.size().plus(opinion::pending(leg, terms.side)).plus(terms.size);
             self.must(Invariant::ExposureCapped, held <= checked.size, || {
                 format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
             });
@@ -504,6 +516,40 @@ impl Watch {
         });
     }
 
+    /// 8. A leg counts as in sync only when the position that was read is the one that its fills make.
+    pub(crate) fn reconciled(&self, side: LegSide, synced: bool, ours: i64, read: i64) {
+        self.must(Invariant::JournalAgrees, !synced || ours == read, || {
+            format!("{} leg is in sync with {ours} lots by its fills and {read} by the venue", side.name())
+        });
+    }
+
+    /// 13. The rows of the journal, at the end.
+    pub(crate) fn read_through<'a>(&self, mut rows: impl Iterator<Item = &'a str>) {
+        self.hear(rows.find_map(opinion::secret));
+    }
+
+    /// Notes what streams say of themselves.
+    pub(crate) fn heard(&mut self, event: &VenueEvent) {
+        match event {
+            VenueEvent::Down(feed, _) => self.up.remove(feed),
+            VenueEvent::Up(feed) => self.up.insert(*feed),
+            VenueEvent::Book(market, _) => self.up.insert(Feed::Book(*market)),
+            VenueEvent::Stats(market, _) => self.up.insert(Feed::Stats(*market)),
+            _ => return,
+        };
+    }
+
+    /// Notes that a process is gone with all its connections.
+    pub(crate) fn streams_gone(&mut self) {
+        self.up.clear();
+    }
+
+    fn hear(&self, finding: Option<(Invariant, String)>) {
+        if let Some((invariant, what)) = finding {
+            self.fail(invariant, what);
+        }
+    }
+
     /// The state that a process had when it ended.
     pub(crate) fn left_behind(&mut self, pair: &Pair) {
         self.last_state = Some(Box::new(pair.clone()));
@@ -518,7 +564,7 @@ impl Watch {
         }
     }
 
-    /// By the venue's own positions (invariants 4 and 8): nobody is naked for long without being told, while a process is there
+    /// Invariants 4 and 8, by the venue's own positions: nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
@@ -596,6 +642,7 @@ impl Watch {
         let Some(checked) = &pair.checked else { return };
         let code = pair.end().map(|end| end.code);
         self.must(Invariant::FourEnds, code != Some(25) || self.foreign, || "nobody else signed".to_owned());
+        self.hear(opinion::handed_over(pair));
         // Orders that a stop leaves by policy may fill while nobody is there.
         if code == Some(25) || self.foreign || (code.is_none() && pair.has_live_orders()) {
             return;

@@ -9,16 +9,19 @@
 //!
 //! `LIGHTER_PLAN_CRASH_SEED=N` draws another part and other moments, `LIGHTER_PLAN_CRASH_SLOTS=N` runs N cases at a time,
 //! `LIGHTER_PLAN_CRASH_CASE=TEXT` runs only the cases whose name contains TEXT. A failure names its case and its seed, and
-//! keeps the case's directory.
+//! keeps the case's directory. `LIGHTER_PLAN_KILLS=N` repeats the race of two resumes N times.
 #![cfg(feature = "killpoints")]
 
 mod case;
+mod disk;
+mod hosts;
 mod kills;
 mod process;
 mod proof;
 mod record;
 mod stage;
 mod stops;
+mod suspend;
 mod venue;
 
 /// Why a case failed, in words and with the tails of what the processes said.

@@ -139,6 +139,11 @@ impl Stage {
         Process::start(&self.output(), &all, &[&self.variables[..], more].concat())
     }
 
+    /// Returns what the program needs in its environment: the accounts' keys.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
     /// Returns the file that all processes of the case write to.
     pub(crate) fn output(&self) -> PathBuf {
         self.directory().join("run.out")

@@ -24,6 +24,8 @@ const LOCKED: Ended = Ended::Code(25);
 enum Place {
     /// Both entry orders rest, nothing is filled.
     Resting,
+    /// One leg has filled, and the other one's hedge is due.
+    Hedging,
     /// Both legs are held.
     Holding,
     /// The exit is on its way.
@@ -38,6 +40,7 @@ impl Place {
     const fn words(self) -> &'static str {
         match self {
             Self::Resting => "order open",
+            Self::Hedging => "→ hedge",
             Self::Holding => "dead man's switch cleared",
             Self::Leaving => "→ exit",
             Self::Withdrawing => ": withdraw ",
@@ -99,7 +102,7 @@ fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
     }
 }
 
-/// U-08: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
+/// U-08, U-16: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.
 #[test]
 fn one_interrupt_stops_within_policy() {
     for place in Place::ALL {
@@ -109,10 +112,11 @@ fn one_interrupt_stops_within_policy() {
     }
 }
 
-/// SIGTERM is the same request.
+/// SIGTERM is the same request, and so it is when it finds a hedge under way.
 #[test]
 fn one_termination_stops_within_policy() {
     prove("SIGTERM", Scene::BothFill, |stage| one_signal(stage, Place::Resting, Signal::TERM));
+    prove("SIGTERM at a hedge", Scene::LongFills, |stage| one_signal(stage, Place::Hedging, Signal::TERM));
 }
 
 /// Two signals at once: the process leaves, says whether it leaves exposure, and `resume` finishes the run.

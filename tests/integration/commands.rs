@@ -128,3 +128,15 @@ fn the_fast_route_asks_for_the_accounts_own_owner() {
     let run = bench.run(&apply).expect(1);
     assert!(run.stderr.contains("no `l1_key` for account 1001"), "{}", run.stderr);
 }
+
+/// U-04: who says no, or nothing at all, is told so with a code of its own; nothing was begun.
+#[test]
+fn u_04_declining_has_its_own_code() {
+    let bench = Bench::new();
+    bench.write("plan.yaml", PLAN);
+    for answer in ["no\n", ""] {
+        let run = bench.run_with(&["apply", "plan.yaml"], answer, &[]).expect(20);
+        assert!(run.stderr.contains("declined; nothing was sent"), "{}", run.stderr);
+        assert!(!bench.path(".lighter-plan").exists(), "a declined run left something behind");
+    }
+}

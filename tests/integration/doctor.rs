@@ -68,7 +68,7 @@ async fn a_venue_that_is_not_there_fails_with_a_remedy() {
     assert!(run.stdout.contains("fail  venue") && run.stdout.contains("firewall"), "{}", run.stdout);
 }
 
-/// F-03, F-04: a test order leaves nothing behind, whatever happens to requests and answers; each is executed once.
+/// F-03, F-04, R-25: a test order leaves nothing behind, whatever happens to requests and answers; each is executed once.
 #[tokio::test(flavor = "multi_thread")]
 async fn f_03_a_test_order_is_placed_once_and_gone_whatever_the_answers() {
     let running = venue().await;

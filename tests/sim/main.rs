@@ -1,9 +1,15 @@
 //! The engine against the exchange core in virtual time: seeded runs with everything going wrong that can.
 
+#[cfg(feature = "mutants")]
+mod cases;
+mod catalogue;
 mod draft;
 mod full;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod named;
 mod plans;
+mod played;
 mod regressions;
 mod sweeps;
 
@@ -13,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lighter_plan::engine::{Entry, Outcome};
 use lighter_plan::simulate::{Run, Scenario};
+use played::{Played, played};
 
 /// Runs of the default test run.
 const SEEDS: u64 = 150;

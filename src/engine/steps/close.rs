@@ -6,6 +6,7 @@ use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
 use crate::engine::work::Work;
 use crate::model::{Price, Side, Size};
+use crate::rt::Mutant;
 
 /// How long fills and the position feed may disagree before a hedge is held up for a reconciliation.
 const COUNT_GRACE: Duration = Duration::from_millis(1_500);
@@ -14,6 +15,9 @@ const COUNT_GRACE: Duration = Duration::from_millis(1_500);
 ///
 /// A cancel is a request: fills may come in between, and count.
 pub(crate) fn clear(work: &mut Work<'_>) -> bool {
+    if Mutant::OrdersLeft.is_planted() {
+        return true;
+    }
     for side in LegSide::BOTH {
         let resting: Vec<_> = work
             .pair
@@ -106,6 +110,7 @@ pub(crate) fn bound(work: &Work<'_>, side: Side) -> Option<(Price, Size)> {
     let best = book.facing(side).first()?.price;
     let (wanted, limit) = (best.worsened(side, step_bps), mark.worsened(side, limit_bps));
     let price = match side {
+        _ if Mutant::SlippageUnbounded.is_planted() => best.worsened(side, limit_bps),
         Side::Buy => wanted.min(limit),
         Side::Sell => wanted.max(limit),
     };
@@ -152,11 +157,15 @@ pub(crate) fn take(
     let again = work.now().after(Duration::from_millis(500));
     work.out.wake_at(again);
     let Some((price, depth)) = bound(work, side) else { return false };
-    let size = want.min(depth).min(order_cap(work));
+    let mut size = want.min(depth).min(order_cap(work));
+    if purpose == Purpose::Exit && Mutant::ExitTooLarge.is_planted() {
+        size = size.plus(Size::LOT);
+    }
     if size.is_zero() || !work.can_send(leg, &purpose) || !way_is_free(work, side, price) {
         return false;
     }
-    let terms: OrderTerms = Work::immediate(side, price, size, reduce_only);
+    let opens = purpose == Purpose::Exit && Mutant::ExitMayOpen.is_planted();
+    let terms: OrderTerms = Work::immediate(side, price, size, reduce_only && !opens);
     work.propose_order(leg, purpose, terms);
     true
 }

@@ -7,6 +7,7 @@ use crate::engine::state::Leg;
 use crate::engine::work::Work;
 use crate::model::{Side, Size};
 use crate::plan::{OnLiquidation, WithdrawWhen};
+use crate::rt::Mutant;
 
 pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     // A pair that was matched after a liquidation goes on as a pair; only if its account refuses orders now is it hit again.
@@ -22,7 +23,7 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     if !close::clear(work) || !close::counted(work) {
         return Flow::Wait;
     }
-    if work.pair.is_flat() || is_dust(work) {
+    if work.pair.is_flat() || is_dust(work) || Mutant::WithdrawsExposed.is_planted() {
         return leave(work, reason);
     }
     let tries = work.spec.plan.hedge.attempts;

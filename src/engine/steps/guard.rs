@@ -6,14 +6,13 @@ use super::{Flow, close};
 use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
-use crate::engine::work::Work;
+use crate::engine::work::{ALERT_AGAIN, Work};
 use crate::plan::OnStop;
+use crate::rt::Mutant;
 
 /// How long an outcome, a fill or a position may be missing before it is asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often an emergency that goes on is told again.
-const ALERT_AGAIN: Duration = Duration::from_secs(60);
 /// How old what is known of a leg with something at stake may get before it is read again, streams or not: a channel
 /// can be subscribed and silent.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -45,7 +44,7 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
 /// An emergency that goes on is told again.
 fn remind(work: &mut Work<'_>) {
     let Some(last) = work.pair.last_alert.filter(|_| work.pair.effort.emergency) else { return };
-    let due = last.after(ALERT_AGAIN);
+    let due = if Mutant::AlertsEndless.is_planted() { last } else { last.after(ALERT_AGAIN) };
     if work.now() >= due && work.pair.end().is_none() {
         let lots = work.pair.delta().lots();
         work.alert("stuck", format!("EMERGENCY goes on: naked by {lots} lots"));
@@ -57,8 +56,10 @@ fn remind(work: &mut Work<'_>) {
 /// Declares an emergency: reduce-only, wider bound, alert.
 pub(crate) fn emergency(work: &mut Work<'_>, reason: String) {
     let at = work.now();
-    work.alert("stuck", format!("EMERGENCY: {reason}"));
-    work.record(Entry::Emergency { reason, at });
+    if !Mutant::EmergencySilent.is_planted() {
+        work.alert("stuck", format!("EMERGENCY: {reason}"));
+        work.record(Entry::Emergency { reason, at });
+    }
     if matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_)) {
         work.record(Entry::Step { to: Step::Exit(ExitReason::Emergency), at });
     }

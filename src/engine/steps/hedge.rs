@@ -6,12 +6,14 @@ use crate::engine::state::Leg;
 use crate::engine::work::Work;
 use crate::model::Side;
 use crate::plan::HedgePreference;
+use crate::rt::Mutant;
 
 /// How long streams that went away a moment ago are waited for.
 const STREAM_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
-    if !close::clear(work) || !close::counted(work) {
+    let cleared = close::clear(work) || Mutant::HedgeUncleared.is_planted();
+    if !cleared || !close::counted(work) {
         return Flow::Wait;
     }
     if work.pair.naked.since.is_none() {
@@ -30,7 +32,10 @@ pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
     }
     let (leg, reduce_only) = if complete { (lagging, false) } else { (leading, true) };
     let side = if complete { lagging.entry_side() } else { closing_side(work.pair.leg(leading)) };
-    let want = work.pair.delta().size();
+    let mut want = work.pair.delta().size();
+    if let Some(checked) = work.pair.checked.as_ref().filter(|_| Mutant::HedgesOrderedSize.is_planted()) {
+        want = checked.size;
+    }
     close::take(work, leg, side, want, Purpose::Hedge, reduce_only);
     Flow::Wait
 }

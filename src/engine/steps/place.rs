@@ -9,6 +9,7 @@ use crate::engine::state::OrderState;
 use crate::engine::work::Work;
 use crate::model::{Price, Side, Size, TimeInForce, Usdc};
 use crate::plan::{PegReference, PriceSpec};
+use crate::rt::Mutant;
 
 pub(crate) fn place(work: &mut Work<'_>) -> Flow {
     if work.pair.placed_at.is_some() {
@@ -45,7 +46,10 @@ pub(crate) fn place(work: &mut Work<'_>) -> Flow {
 /// Returns both entry orders; `None` when it is not the moment, an error when a rule forbids them.
 fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
     let Some(checked) = &work.pair.checked else { return Ok(None) };
-    let ready = |side: &LegSide| work.can_send(*side, &Purpose::Entry) && work.view.leg(*side).live;
+    let ready = |side: &LegSide| {
+        let seen = work.view.leg(*side).live || Mutant::BlindEntry.is_planted();
+        seen && work.can_send(*side, &Purpose::Entry)
+    };
     let (Some(mark), Some(book)) = (work.view.mark(), work.view.book.as_ref()) else { return Ok(None) };
     if !LegSide::BOTH.iter().all(ready) {
         return Ok(None);
@@ -113,6 +117,9 @@ pub(crate) fn quote(work: &Work<'_>, side: LegSide) -> Option<Price> {
 }
 
 pub(crate) fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), String> {
+    if Mutant::CollarIgnored.is_planted() {
+        return Ok(());
+    }
     let limit = work.spec.plan.risk.max_price_deviation_bps;
     let apart = i128::from((price.ticks() - mark.ticks()).abs()) * 10_000;
     if apart > i128::from(mark.ticks()) * i128::from(limit) {
@@ -128,7 +135,9 @@ pub(crate) fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Resul
 
 /// In-doubt and resting orders count as filled, in every pair of the run.
 fn within_limits(work: &Work<'_>, buy: Price, sell: Price) -> Result<(), String> {
-    let Some(checked) = &work.pair.checked else { return Ok(()) };
+    let Some(checked) = work.pair.checked.as_ref().filter(|_| !Mutant::CapsIgnored.is_planted()) else {
+        return Ok(());
+    };
     let risk = &work.spec.plan.risk;
     let (long, short) = (
         Usdc::notional(checked.size, buy, &checked.market),

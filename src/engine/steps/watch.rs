@@ -6,10 +6,11 @@ use rust_decimal::Decimal;
 
 use super::{Flow, close, hedge, place};
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
-use crate::engine::state::OrderState;
+use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
 use crate::model::{Position, Price, Side};
 use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec, messages_to_close};
+use crate::rt::Mutant;
 
 /// How far ahead the dead man's switch is set; the venue's minimum is five minutes.
 const DEAD_MAN_AHEAD: Duration = Duration::from_secs(600);
@@ -114,7 +115,7 @@ fn hedge_due(work: &mut Work<'_>) -> Option<HedgeReason> {
         return Some(HedgeReason::Liquidation);
     }
     // An order that the venue calls filled, and whose fills are still on their way, has not ended short.
-    let counted = work.pair.leg(lagging).orders.values().all(crate::engine::state::OwnOrder::is_settled);
+    let counted = work.pair.leg(lagging).orders.values().all(OwnOrder::is_settled);
     if work.pair.leg(lagging).live_entry().is_none() && counted {
         return Some(HedgeReason::LegEnded);
     }
@@ -205,7 +206,9 @@ fn reprice(work: &mut Work<'_>, side: LegSide) {
     let PriceSpec::Peg { reprice_bps, .. } = spec else { return };
     let Some(wanted) = place::quote(work, side) else { return };
     let closing = messages_to_close(&work.spec.plan);
-    let quote = work.pair.leg(side).live_entry().map(|(index, order)| {
+    let seen =
+        |order: &OwnOrder| order.state != OrderState::InDoubt || !Mutant::DoubtIsNoExposure.is_planted();
+    let quote = work.pair.leg(side).live_entry().filter(|(_, order)| seen(order)).map(|(index, order)| {
         let moved = i128::from((wanted.ticks() - order.terms.price.ticks()).abs()) * 10_000;
         let due = moved > i128::from(order.terms.price.ticks()) * i128::from(reprice_bps);
         (index, due && order.state == OrderState::Open)
@@ -224,13 +227,14 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     let leg = work.pair.leg(side);
     let Some(checked) = &work.pair.checked else { return };
     let rest = checked.size.saturating_sub(leg.position.size());
-    let settled = leg.orders.values().all(crate::engine::state::OwnOrder::is_settled);
+    let settled = leg.orders.values().all(OwnOrder::is_settled) || Mutant::DoubtIsNoExposure.is_planted();
     let too_small = rest < checked.market.min_size_at(price);
     let kept_clear = work.view.keep_clear_until.is_some_and(|until| work.now() < until);
     if !settled || too_small || kept_clear || work.pair.naked.since.is_some() || work.pair.only_reduces() {
         return;
     }
-    let Some(mark) = work.view.mark().filter(|_| work.view.leg(side).live) else { return };
+    let seen = work.view.leg(side).live || Mutant::BlindEntry.is_planted();
+    let Some(mark) = work.view.mark().filter(|_| seen) else { return };
     if place::within_collar(work, price, mark).is_err() || place::rest_exceeds(work, rest, price) {
         return;
     }

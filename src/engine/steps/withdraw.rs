@@ -14,6 +14,7 @@ use crate::engine::state::LegWithdrawal;
 use crate::engine::work::Work;
 use crate::model::{Timestamp, Usdc};
 use crate::plan::WithdrawRoute;
+use crate::rt::Mutant;
 use crate::tx::l1::Address;
 
 /// The venue's smallest secure withdrawal (rules.md §11).
@@ -22,6 +23,8 @@ const MINIMUM: Usdc = Usdc::whole(1);
 const FAST_MINIMUM: Usdc = Usdc::whole(4);
 /// How often the history is read.
 const POLL: Duration = Duration::from_secs(10);
+/// How long a venue that does not answer is asked once more after the time to verify.
+const LAST_LOOK: Duration = Duration::from_secs(60);
 /// Refusals before the withdrawal is handed over.
 const REFUSALS_MAX: u32 = 3;
 
@@ -48,6 +51,7 @@ pub(crate) fn withdraw(work: &mut Work<'_>) -> Flow {
 fn drive(work: &mut Work<'_>, side: LegSide) -> bool {
     match work.pair.leg(side).withdrawal.clone() {
         None => start(work, side),
+        Some(LegWithdrawal::Sent { .. }) if Mutant::WithdrawnTwice.is_planted() => start(work, side),
         Some(LegWithdrawal::Skipped(_)) => true,
         Some(done) if done.is_done() => true,
         Some(LegWithdrawal::Sent { .. } | LegWithdrawal::Seen { .. }) => {
@@ -171,8 +175,7 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
             Some(PairEnd { code: codes::FAILED_FLAT, summary })
         }
         LegWithdrawal::Sent { amount, .. } | LegWithdrawal::Seen { amount, .. }
-            if work.now() >= deadline(work)
-                && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
+            if given_up(work, side) && !leg.withdrawal.as_ref().is_some_and(LegWithdrawal::is_done) =>
         {
             let summary =
                 format!("flat, but the withdrawal of {amount} USDC from account {account} is not confirmed");
@@ -180,6 +183,16 @@ fn hand_over(work: &Work<'_>, side: LegSide) -> Option<PairEnd> {
         }
         _ => None,
     }
+}
+
+/// Returns whether the time to verify is over, and the venue was asked after it: a machine that slept past the deadline
+/// (F-14) would call a withdrawal unconfirmed that has long arrived.
+fn given_up(work: &Work<'_>, side: LegSide) -> bool {
+    let due = deadline(work);
+    let view = work.view.leg(side);
+    let asked = view.withdrawals_at.is_some_and(|at| at >= due);
+    let silent = view.withdrawals_failing.is_some_and(|since| work.now() >= since.max(due).after(LAST_LOOK));
+    work.now() >= due && (asked || silent)
 }
 
 fn deadline(work: &Work<'_>) -> Timestamp {

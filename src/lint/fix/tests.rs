@@ -128,6 +128,7 @@ fn a_variable_that_something_may_use_stays() {
     }
 }
 
+/// U-25: a missing header, or one of another version, is told and put right.
 #[test]
 fn the_header_is_put_in_or_set_right() {
     let (_, bare) = BASE.split_once("\nversion").unwrap();

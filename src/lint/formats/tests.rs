@@ -79,7 +79,7 @@ fn json_lines_are_the_rows_of_the_document() {
     assert_eq!(lines.last().unwrap()["fault"], document["files"][1]["faults"][0]);
 }
 
-/// SARIF 2.1.0 by the official schema; empty results and all rules are kept.
+/// U-19: SARIF 2.1.0 by the official schema; empty results and all rules are kept.
 #[test]
 fn sarif_is_valid() {
     // The official file has a stray `]` in the pattern of one field that is not ours; strict readers refuse it.
@@ -126,6 +126,7 @@ fn fingerprints_stay_when_lines_move() {
     assert_eq!(once.len(), here.len(), "two findings share a name");
 }
 
+/// U-27: GitHub shows ten annotations a step; the worst come first, and the rest is counted.
 #[test]
 fn github_shows_the_ten_worst_and_counts_the_rest() {
     let many = SOUND.replace(

@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "The pair cannot earn what the plan waits for.",
     reason: "Once both legs are filled the pair is neutral: it earns the sell price less the buy price on its size, and pays its exit out of that. Funding comes in on one leg and goes out on the other. A take profit above that sum never fires. On a Premium account entry and exit cost fees as well (rules of the venue: 0.4 bps maker, 2.8 bps taker at most).",
     bad: Example::Fragment(r#"watch: { take_profit_usdc: 40 }"#),
-    good: Example::Fragment(r#"watch: { take_profit_usdc: 0.4 }"#),
+    good: Example::Fragment(r#"watch: { take_profit_usdc: 0.1 }"#),
     check: Check::Plan(check),
 };
 
@@ -44,15 +44,24 @@ fn check(input: &Input<'_>, report: &mut Report) {
         }
         let fees = Usdc::notional(size, sell, market).micros().saturating_mul(ROUND_TRIP_PREMIUM) / 1_000_000;
         let fees = Usdc::from_micros(fees);
-        if fees > earns {
-            let message = format!(
-                "the pair earns {} USDC between its prices; the fees of a Premium account are {}",
-                format_usdc(earns),
-                format_usdc(fees)
-            );
-            let finding = report.add(&RULE, prices, message);
-            finding.severity = Severity::Info;
-            finding.help = Some("a Standard account pays none; else move the prices apart".to_owned());
-        }
+        let left = Usdc::from_micros(earns.micros().saturating_sub(fees.micros()));
+        let wanted = pair.watch.take_profit.filter(|wanted| *wanted > left);
+        let (site, then) = match wanted {
+            _ if fees > earns => (prices, String::new()),
+            Some(wanted) => (
+                input.site(index, "watch/take_profit_usdc"),
+                format!(", and `take_profit_usdc` waits for {}", format_usdc(wanted)),
+            ),
+            None => continue,
+        };
+        let message = format!(
+            "the pair earns {} USDC between its prices; the fees of a Premium account are {}{then}",
+            format_usdc(earns),
+            format_usdc(fees)
+        );
+        let finding = report.add(&RULE, site, message);
+        finding.severity = Severity::Info;
+        finding.help =
+            Some("a Standard account pays none; else move the prices apart, or take less".to_owned());
     }
 }

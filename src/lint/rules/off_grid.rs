@@ -30,7 +30,12 @@ fn check(input: &Input<'_>, report: &mut Report) {
             match (Price::on_grid(value, market), price_at(spec, side, market, None)) {
                 (Ok(_), _) => {}
                 (Err(_), Ok(rounded)) => {
-                    rounded_to(report, site, value, rounded.to_decimal(market), market, "tick")
+                    let why = match side {
+                        Side::Buy => "buy prices are rounded down",
+                        Side::Sell => "sell prices are rounded up",
+                    };
+                    let becomes = Rounded { value, to: rounded.to_decimal(market), unit: "tick", why };
+                    becomes.report(report, site, rounded.ticks(), market);
                 }
                 (Err(_), Err(error)) => impossible(report, site, &error.to_string()),
             }
@@ -44,22 +49,32 @@ fn size(input: &Input<'_>, report: &mut Report, index: usize, market: &Market) {
     let site = input.site(index, "size");
     match (Size::on_grid(value, market), Size::rounded(value, market, Rounding::Down)) {
         (Ok(_), _) => {}
-        (Err(_), Ok(rounded)) => rounded_to(report, site, value, rounded.to_decimal(market), market, "lot"),
+        (Err(_), Ok(rounded)) => {
+            let to = rounded.to_decimal(market);
+            let becomes = Rounded { value, to, unit: "lot", why: "sizes are rounded down" };
+            becomes.report(report, site, rounded.lots(), market);
+        }
         (Err(_), Err(error)) => impossible(report, site, &error.to_string()),
     }
 }
 
-fn rounded_to(
-    report: &mut Report,
-    site: Site,
+/// What a value becomes on the grid.
+struct Rounded {
     value: Decimal,
-    rounded: Decimal,
-    market: &Market,
-    unit: &str,
-) {
-    let message =
-        format!("`{value}` is no whole number of {unit}s of {}, and becomes {rounded}", market.symbol);
-    report.add(&RULE, site, message).help = Some(format!("write {rounded}"));
+    to: Decimal,
+    unit: &'static str,
+    why: &'static str,
+}
+
+impl Rounded {
+    fn report(&self, report: &mut Report, site: Site, units: i64, market: &Market) {
+        let Self { value, to, unit, why } = self;
+        let message = format!(
+            "`{value}` is no whole number of {unit}s of {}, and becomes {to} ({units} {unit}s): {why}",
+            market.symbol
+        );
+        report.add(&RULE, site, message).help = Some(format!("write {to}"));
+    }
 }
 
 /// No rounding makes an order of it, so nothing may silence it as it may silence the rounding.

@@ -46,7 +46,7 @@ fn the_hash_is_known_before_sending() {
     assert_eq!(bench.exchange.transaction(&signed.hash).unwrap().info, signed.tx_info);
 }
 
-/// nonces are strict; what is accepted but not executed counts at submission, not in `next_nonce`.
+/// U-10: nonces are strict; what is accepted but not executed counts at submission, not in `next_nonce`.
 #[test]
 fn r_09_nonces_are_strict_and_counted_when_executed() {
     let mut bench = Bench::new();

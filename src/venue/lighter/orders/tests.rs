@@ -172,7 +172,7 @@ async fn f_02_a_socket_cut_before_the_bytes_is_no_doubt() {
     assert_eq!(rig.over_rest(), [1]);
 }
 
-/// F-03: cut after the bytes, or never answered: the same bytes go out again over REST, once.
+/// F-03, R-11: cut after the bytes, or never answered: the same bytes go out again over REST, once.
 #[tokio::test]
 async fn f_03_a_lost_answer_sends_the_same_bytes_over_rest() {
     for silent in [false, true] {

@@ -1,0 +1,101 @@
+//! Scenarios by name: random ones, and those that are made for what random ones meet too rarely.
+
+use std::time::Duration;
+
+use lighter_plan::engine::StopMode;
+use lighter_plan::model::Usdc;
+use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
+use lighter_plan::plan::{OnStop, PegReference, PriceSpec};
+use lighter_plan::simulate::{SYMBOL, Scenario};
+use rust_decimal::Decimal;
+
+/// What the made ones are called.
+pub(crate) const CASES: [&str; 5] =
+    ["tight caps", "narrow collar", "few messages", "foreign hand", "stopped while naked"];
+
+/// Returns the scenario called `NAME SEED`.
+///
+/// # Panics
+///
+/// When there is none of that name.
+pub(crate) fn case(name: &str) -> Scenario {
+    let (kind, seed) = name.rsplit_once(' ').expect("a name and a seed");
+    let seed = seed.parse().expect("a seed");
+    let mut scenario = match kind {
+        "seed" => Scenario::random(seed),
+        "tight caps" => tight_caps(seed),
+        "narrow collar" => narrow_collar(seed),
+        "few messages" => few_messages(seed),
+        "foreign hand" => foreign_hand(seed),
+        "stopped while naked" => stopped_while_naked(seed),
+        other => panic!("no case is called `{other}`"),
+    };
+    scenario.trace = 0;
+    scenario
+}
+
+/// A plan whose order is larger than what it allows itself.
+fn tight_caps(seed: u64) -> Scenario {
+    let mut run = Scenario::calm(seed);
+    run.spec.plan.risk.max_order = Usdc::whole(100);
+    run
+}
+
+/// Quotes that follow a lively market, `offset_bps` from its middle.
+fn pegged(seed: u64, offset_bps: i32, reprice_bps: u32) -> Scenario {
+    let mut run = Scenario::calm(seed);
+    let peg = |offset_bps| PriceSpec::Peg { reference: PegReference::Mid, offset_bps, reprice_bps };
+    (run.spec.plan.buy, run.spec.plan.sell) = (peg(-offset_bps), peg(offset_bps));
+    run.world.markets = vec![MarketSpec { volatility_bps: Some(18), ..market() }];
+    run
+}
+
+/// Quotes almost at the collar: a middle beside the mark brings them beyond it.
+fn narrow_collar(seed: u64) -> Scenario {
+    let mut run = pegged(seed, 8, 4);
+    run.spec.plan.risk.max_price_deviation_bps = 8;
+    run
+}
+
+/// Quotes that move all the time, on few messages.
+fn few_messages(seed: u64) -> Scenario {
+    let mut run = pegged(seed, 20, 1);
+    run.spec.plan.watch.entry_deadline = Duration::from_secs(50);
+    run.spec.plan.risk.max_messages_per_minute = 24;
+    run
+}
+
+/// A stop while one leg is filled and the other still rests.
+fn stopped_while_naked(seed: u64) -> Scenario {
+    let mut run = Scenario::calm(seed);
+    run.spec.on_stop = OnStop::CancelOpen;
+    run.spec.plan.hedge.wait = Duration::from_secs(15);
+    run.world.markets = vec![MarketSpec { takers: Some(false), volatility_bps: Some(2), ..market() }];
+    run.world.script = vec![ScriptEntry {
+        at: Span(Duration::from_secs(8)),
+        market: Some(SYMBOL.to_owned()),
+        every: None,
+        action: Action::Take { side: TakerSide::Sell, size: Decimal::from(2_000), limit: None },
+    }];
+    run.stop = Some((Duration::from_secs(10 + seed), StopMode::Policy));
+    run
+}
+
+fn market() -> MarketSpec {
+    MarketSpec {
+        market: SYMBOL.to_owned(),
+        price: None,
+        volatility_bps: None,
+        depth_percent: None,
+        makers: None,
+        takers: None,
+    }
+}
+
+/// Somebody else signs with the long leg's key while the pair holds.
+fn foreign_hand(seed: u64) -> Scenario {
+    let mut run = Scenario::calm(seed);
+    run.spec.plan.watch.max_hold = Duration::from_secs(60);
+    run.foreign_at = Some(Duration::from_secs(20 + seed * 3));
+    run
+}
