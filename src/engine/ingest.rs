@@ -109,9 +109,10 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
         SendResult::Unknown(reason) if Mutant::UnknownIsFailed.is_planted() => {
             settle(work, id, side, Outcome::Dead { code: None, proof: reason.clone() });
         }
-        SendResult::Unknown(_)
-        | SendResult::Refused { in_doubt: true, .. }
-        | SendResult::Refused { code: INVALID_NONCE, .. } => {
+        SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
+            work.out.effect(Effect::Reconcile(side));
+        }
+        SendResult::Refused { code: INVALID_NONCE, .. } if !Mutant::CopyForgotten.is_planted() => {
             work.out.effect(Effect::Reconcile(side));
         }
         SendResult::Refused { code, message, in_doubt: false } => {

@@ -399,12 +399,12 @@ impl Watch {
         );
         self.hear(opinion::meets_own(pair, intent, terms));
         self.hear(opinion::wire(intent, terms));
-        self.hear(opinion::fresh(intent, terms, &self.up));
         self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
         if let Some(view) = view {
+            self.hear(opinion::fresh(intent, terms, &self.up));
             self.priced(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
