@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paper", &["tx", "signing", "model", "rt", "venue"]),
     ("engine", &["graph", "journal", "lint", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     ("report", &["engine", "journal", "graph", "model", "plan", "rt"]),
-    ("simulate", &["engine", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
+    ("simulate", &["engine", "journal", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     (
         "cli",
         &[

@@ -99,6 +99,9 @@ pub(crate) struct Parts<V> {
     pub(crate) resumed: bool,
 }
 
+/// The shortest pause between two decisions that nothing but time asks for.
+const REST: Duration = Duration::from_millis(10);
+
 /// How long an answer or a frame may be on its way, in real time.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
@@ -167,6 +170,8 @@ impl<V: Venue> Driver<V> {
                 Some(wake) if self.outlook.is_blind() => wake.min(later),
                 wake => wake.unwrap_or(later),
             };
+            // A moment that has passed, because what is due waits for an answer, must not make this task spin.
+            let wake = wake.max(self.parts.clock.now().after(REST));
             let clock = self.parts.clock.clone();
             tokio::select! {
                 biased;

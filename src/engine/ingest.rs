@@ -92,7 +92,8 @@ fn refused(work: &mut Work<'_>, side: LegSide, outcome: &Outcome) {
     }
 }
 
-/// A reply is a hint, except a refusal of bytes of which no other copy can be under way.
+/// A reply is a hint, except a refusal of bytes of which no other copy can be under way. That the nonce is used is no
+/// such refusal: a proxy may have sent the request twice, and this is what the second copy was told.
 fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
     match result {
         SendResult::Accepted => {}
@@ -111,12 +112,14 @@ fn sent(work: &mut Work<'_>, id: IntentId, side: LegSide, result: &SendResult) {
         SendResult::Unknown(_) | SendResult::Refused { in_doubt: true, .. } => {
             work.out.effect(Effect::Reconcile(side));
         }
+        SendResult::Refused { code: INVALID_NONCE, .. } if !Mutant::CopyForgotten.is_planted() => {
+            work.out.effect(Effect::Reconcile(side));
+        }
         SendResult::Refused { code, message, in_doubt: false } => {
-            let gone = work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
-                matches!(intent.purpose, Purpose::Cancel(_))
-                    || *code == INVALID_NONCE
-                    || intent.order.is_some()
-            });
+            let gone =
+                work.pair.leg(side).unsettled.get(&id).is_some_and(|intent| {
+                    matches!(intent.purpose, Purpose::Cancel(_)) || intent.order.is_some()
+                });
             settle(work, id, side, Outcome::Dead { code: Some(*code), proof: message.clone() });
             if gone {
                 work.out.effect(Effect::Reconcile(side));

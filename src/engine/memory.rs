@@ -7,6 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::entry::IntentId;
 use super::event::SendResult;
+use super::ingest::INVALID_NONCE;
 use crate::plan::RetryPlan;
 use crate::rt::{Mutant, SplitMix64};
 
@@ -79,7 +80,9 @@ impl Memory {
                 row.wanted = false;
                 None
             }
-            SendResult::Refused { in_doubt, .. } => {
+            SendResult::Refused { code, in_doubt, .. } => {
+                // Perhaps a copy that the network made has used it.
+                row.left |= *code == INVALID_NONCE;
                 // Whether an earlier copy arrived is still open; if none did, this one may next time.
                 row.wanted = *in_doubt;
                 None
@@ -138,6 +141,18 @@ mod tests {
             memory.answered(id, &first);
             assert_eq!(memory.goes(id), Some(true));
         }
+    }
+
+    /// A proxy sent the request twice, and the answer is that of the second copy.
+    #[test]
+    fn a_nonce_that_is_used_may_be_used_by_a_copy() {
+        let (mut memory, id) = (memory(), IntentId(1));
+        memory.goes(id);
+        let message = "invalid nonce".to_owned();
+        memory.answered(id, &SendResult::Refused { code: INVALID_NONCE, message, in_doubt: false });
+        assert!(!memory.never_left(id) && !memory.is_wanted(id));
+        memory.lost(id);
+        assert!(memory.is_wanted(id), "the venue waits for that nonce and knows no such bytes");
     }
 
     #[test]

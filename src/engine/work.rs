@@ -13,6 +13,8 @@ use crate::model::{ClientOrderIndex, Price, Side, Size, TimeInForce, Timestamp, 
 use crate::rt::Mutant;
 use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
 
+/// How long a cancel waits after it was refused, unless the leg was read since.
+const REFUSED_UNREAD: Duration = Duration::from_secs(10);
 /// How long the bytes of a hedge, an exit or a cancel live (DESIGN §4.5).
 const TTL_URGENT: Duration = Duration::from_secs(8);
 /// How long the bytes of an entry or of housekeeping live.
@@ -147,8 +149,13 @@ impl Work<'_> {
     pub(crate) fn propose_cancel(&mut self, side: LegSide, index: ClientOrderIndex) {
         let Some(order) = self.pair.leg(side).orders.get(&index) else { return };
         let purpose = Purpose::Cancel(index);
-        let retry_at = order.changed_at.after(Duration::from_secs(1));
-        let refused_lately = self.pair.leg(side).refusals > 0 && self.now() < retry_at;
+        let refused = self.pair.leg(side).refusals > 0;
+        // An order that cannot be cancelled has mostly ended, and a read tells. Reads share a budget with cancels and come
+        // after them: cancels without end would keep away what ends them.
+        let looked = self.view.leg(side).synced_at.is_some_and(|at| at > order.changed_at);
+        let pause = if refused && !looked { REFUSED_UNREAD } else { Duration::from_secs(1) };
+        let retry_at = order.changed_at.after(pause);
+        let refused_lately = refused && self.now() < retry_at;
         let unseen = !matches!(order.state, super::state::OrderState::Open);
         if order.cancel.is_some() || !order.may_be_live() || !self.can_send(side, &purpose) {
             return;

@@ -26,7 +26,8 @@ struct Inner {
     start: Timestamp,
     scale: u32,
     offset_ms: AtomicI64,
-    asleep: Duration,
+    /// How long the machine had slept when it was made; `None` where the machine's sleep does not count.
+    asleep: Option<Duration>,
 }
 
 /// Tells venue time and sleeps in it. Monotonic inside a process: a step of the system's clock does not move it.
@@ -47,18 +48,22 @@ impl Clock {
     }
 
     /// Returns a clock that goes on from `anchor`, counting the real time that passed since.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn anchored(anchor: Anchor) -> Self {
         let scale = anchor.scale.max(1);
         let passed = Self::wall().since(anchor.real).saturating_mul(scale);
+        Self::made(anchor.venue.after(passed), scale, Some(asleep()))
+    }
+
+    /// Returns a clock that shows `venue` now and follows the runtime's time alone: in virtual time it neither reads the
+    /// system's clock nor hears of the machine's sleep.
+    pub fn starting_at(venue: Timestamp) -> Self {
+        Self::made(venue, 1, None)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    fn made(start: Timestamp, scale: u32, asleep: Option<Duration>) -> Self {
         let origin = tokio::time::Instant::now();
-        Self(Arc::new(Inner {
-            origin,
-            start: anchor.venue.after(passed),
-            scale,
-            offset_ms: AtomicI64::new(0),
-            asleep: asleep(),
-        }))
+        Self(Arc::new(Inner { origin, start, scale, offset_ms: AtomicI64::new(0), asleep }))
     }
 
     /// Returns the system's wall clock, in real time.
@@ -71,7 +76,7 @@ impl Clock {
     /// Returns venue time.
     pub fn now(&self) -> Timestamp {
         // The monotonic clock stands still while the machine sleeps; the venue's does not (F-14).
-        let slept = asleep().saturating_sub(self.0.asleep);
+        let slept = self.0.asleep.map_or(Duration::ZERO, |before| asleep().saturating_sub(before));
         // The two clocks behind it are read one after the other; a sleep is longer than that.
         let slept = if slept < Duration::from_millis(500) { Duration::ZERO } else { slept };
         let passed = self.elapsed() + slept;

@@ -1,5 +1,29 @@
 //! Randomness: from the system for ids and keys, from a seed for everything that must repeat.
 
+use std::cell::RefCell;
+
+thread_local! {
+    /// What stands in for the system's source on this thread.
+    static SEEDED: RefCell<Option<SplitMix64>> = const { RefCell::new(None) };
+}
+
+/// While it lives, what this thread asks of the system's random source comes from a seed: for simulations, where a run
+/// must repeat to the byte and no key is worth anything.
+#[derive(Debug)]
+pub(super) struct SeededRandomness(Option<SplitMix64>);
+
+impl SeededRandomness {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(SEEDED.replace(Some(SplitMix64::new(seed))))
+    }
+}
+
+impl Drop for SeededRandomness {
+    fn drop(&mut self) {
+        SEEDED.set(self.0.take());
+    }
+}
+
 /// Fills an array from the system's random source.
 ///
 /// # Panics
@@ -8,6 +32,10 @@
 #[expect(clippy::disallowed_methods, reason = "this is the random source")]
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    let seeded = SEEDED.with_borrow_mut(|source| source.as_mut().map(|source| source.fill(&mut bytes)));
+    if seeded.is_some() {
+        return bytes;
+    }
     getrandom::fill(&mut bytes).expect("the system's random source answers");
     bytes
 }
@@ -34,6 +62,12 @@ impl SplitMix64 {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next_u64().to_le_bytes()[..chunk.len()]);
+        }
     }
 
     /// Returns a number in `0 .. bound`; 0 when `bound` is 0.

@@ -706,7 +706,9 @@ impl Run {
         for entry in entries {
             let life = self.life.as_mut().expect("the process lives");
             if !sabotage::is_lost(entry) {
-                self.watch.entry(now, entry, &life.pair, &life.outlook.view, &self.direct.lock().exchange);
+                let shared = self.direct.lock();
+                let decided_on = Some((&life.outlook.view, &shared.exchange));
+                self.watch.entry(now, entry, &life.pair, decided_on);
             }
             life.pair.evolve(entry).expect("an entry fits the state");
         }

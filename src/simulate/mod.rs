@@ -4,10 +4,12 @@
 mod disk;
 mod draw;
 mod fault;
+mod full;
 mod host;
 mod link;
 mod opinion;
 mod plan;
+mod played;
 mod sabotage;
 mod scenario;
 mod shrink;
@@ -19,10 +21,12 @@ mod watch;
 
 pub use disk::DiskFault;
 pub use fault::{Fault, Faults, UnknownFault};
+pub use full::{FullRun, play_full};
 pub use host::{KillPoint, Run};
 pub use link::Fate;
+pub use played::{Host, Played};
 pub use scenario::{LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};
-pub use shrink::shrink;
+pub use shrink::{shrink, shrink_on};
 pub use sweep::{Points, SECONDS_EACH, SECONDS_EVERY, STILL_EVERY, Sweep, play};
 pub use tally::{Case, Cell, CrashAt, Outcome, Tally};
 pub use venue::Opening;

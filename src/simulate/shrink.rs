@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::link::Fate;
+use super::played::Host;
 use super::scenario::{Rates, Scenario};
-use super::sweep::play;
 use super::violation::Violation;
 
 /// Runs that a search may take.
@@ -13,6 +13,11 @@ const TRIES: u32 = 400;
 /// Takes faults out of a schedule, one after another, as long as the same invariant breaks; returns what is left of it
 /// and what breaks then.
 pub fn shrink(scenario: &Scenario, violation: Violation) -> (Scenario, Violation) {
+    shrink_on(Host::Direct, scenario, violation)
+}
+
+/// As [`shrink`], on any host.
+pub fn shrink_on(host: Host, scenario: &Scenario, violation: Violation) -> (Scenario, Violation) {
     let (mut smallest, mut shown) = (scenario.clone(), violation);
     let mut tries = 0;
     loop {
@@ -22,7 +27,7 @@ pub fn shrink(scenario: &Scenario, violation: Violation) -> (Scenario, Violation
             if tries > TRIES {
                 return (smallest, shown);
             }
-            let broken = play(&smaller).err().filter(|broken| broken.invariant == shown.invariant);
+            let broken = host.play(&smaller).err().filter(|broken| broken.invariant == shown.invariant);
             if let Some(broken) = broken {
                 (smallest, shown, moved) = (smaller, *broken, true);
                 break;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::fault::Faults;
 use super::host::{KillPoint, Run};
 use super::link::Fate;
+use super::played::{Host, Played};
 use super::scenario::{Scenario, TRACE};
 use super::tally::{Case, CrashAt, Tally};
 use super::violation::{Invariant, Violation};
@@ -28,7 +29,7 @@ pub const STILL_EVERY: u32 = 8;
 ///
 /// What did not hold.
 pub fn play(scenario: &Scenario) -> Result<Run, Box<Violation>> {
-    play_with(scenario, Keep::Nothing)
+    play_with(scenario, direct(Keep::Nothing))
 }
 
 /// What a run keeps of itself.
@@ -38,26 +39,37 @@ enum Keep {
     Nothing,
 }
 
-fn play_with(scenario: &Scenario, keep: Keep) -> Result<Run, Box<Violation>> {
-    let violation = match attempt(scenario, keep) {
+fn direct(keep: Keep) -> impl Fn(&Scenario) -> Result<Run, Box<Violation>> {
+    move |scenario| {
+        let run = Run::new(scenario.clone());
+        match keep {
+            Keep::Points => run.with_points().go(),
+            Keep::Nothing => run.go(),
+        }
+    }
+}
+
+/// As [`play`], by any host.
+pub(super) fn play_with<T>(
+    scenario: &Scenario,
+    host: impl Fn(&Scenario) -> Result<T, Box<Violation>>,
+) -> Result<T, Box<Violation>> {
+    let violation = match attempt(scenario, &host) {
         Ok(run) => return Ok(run),
         Err(violation) => violation,
     };
     if scenario.trace > 0 {
         return Err(violation);
     }
-    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, Keep::Nothing);
+    let told = attempt(&Scenario { trace: TRACE, ..scenario.clone() }, &host);
     Err(told.err().unwrap_or(violation))
 }
 
-fn attempt(scenario: &Scenario, keep: Keep) -> Result<Run, Box<Violation>> {
-    let run = AssertUnwindSafe(|| {
-        let run = Run::new(scenario.clone());
-        match keep {
-            Keep::Points => run.with_points().go(),
-            Keep::Nothing => run.go(),
-        }
-    });
+fn attempt<T>(
+    scenario: &Scenario,
+    host: &impl Fn(&Scenario) -> Result<T, Box<Violation>>,
+) -> Result<T, Box<Violation>> {
+    let run = AssertUnwindSafe(|| host(scenario));
     catch_unwind(run).unwrap_or_else(|panic| {
         Err(Box::new(Violation {
             invariant: Invariant::NoPanic,
@@ -89,8 +101,14 @@ pub struct Sweep<'a> {
 impl Sweep<'_> {
     /// Plays `count` seeds from `from` on. What comes of it does not depend on the number of workers.
     pub fn seeds(&self, from: u64, count: u64) -> Tally {
+        self.seeds_on(Host::Direct, from, count)
+    }
+
+    /// As [`Sweep::seeds`], on any host.
+    pub fn seeds_on(&self, host: Host, from: u64, count: u64) -> Tally {
         let cases: Cases = Cases::Seeds { from, count };
-        self.all(&cases, &|case| self.base.with_seed(case.seed, self.faults)).0
+        let played = |case: Case| host.play(&self.base.with_seed(case.seed, self.faults));
+        self.all(&cases, &|case| played(case).map(|played| (played, Vec::new()))).0
     }
 
     /// Plays a seed with a crash at every point, with every answer to what is in doubt there, and with second crashes.
@@ -104,7 +122,7 @@ impl Sweep<'_> {
                 chosen.map(second).collect::<Vec<_>>()
             });
             let double = double.map(|crash| Case { seed, crash: Some(crash) }).collect();
-            tally.add_all(self.all(&Cases::Listed(double), &|case| points.scenario(case)).0);
+            tally.add_all(self.all(&Cases::Listed(double), &|case| points.play(case)).0);
         })
     }
 
@@ -128,7 +146,7 @@ impl Sweep<'_> {
             }
         };
         let single: Vec<Case> = points.singles().map(|crash| Case { seed, crash: Some(crash) }).collect();
-        let (mut tally, notable) = self.all(&Cases::Listed(single.clone()), &|case| points.scenario(case));
+        let (mut tally, notable) = self.all(&Cases::Listed(single.clone()), &|case| points.play(case));
         let clean = single.iter().zip(notable).filter_map(|(case, notable)| {
             let crash = case.crash.filter(|crash| crash.answer == Fate::Clean)?;
             Some((crash, notable.into_iter().filter(|point| *point > crash.point).collect()))
@@ -138,17 +156,22 @@ impl Sweep<'_> {
     }
 
     /// Plays all cases; returns what they came to, and of listed ones the kill points at which something had happened.
-    fn all(&self, cases: &Cases, scenario: &(dyn Fn(Case) -> Scenario + Sync)) -> (Tally, Vec<Vec<u32>>) {
+    fn all(&self, cases: &Cases, play: &Play<'_>) -> (Tally, Vec<Vec<u32>>) {
         let (count, done) = (cases.count(), AtomicU64::new(0));
         let chunk = |index: usize| {
             let (mut tally, mut points) = (Tally::default(), Vec::new());
             for index in index * CHUNK..count.min((index + 1) * CHUNK) {
                 let case = cases.get(index);
-                let played = play_with(&scenario(case), cases.keep());
-                if cases.keep() == Keep::Points {
-                    points.push(played.as_ref().map(notable).unwrap_or_default());
+                match play(case) {
+                    Ok((played, notable)) => {
+                        tally.add(case, Ok(&played));
+                        points.push(notable);
+                    }
+                    Err(violation) => {
+                        tally.add(case, Err(*violation));
+                        points.push(Vec::new());
+                    }
                 }
-                tally.add(case, played.as_ref().map_err(|violation| (**violation).clone()));
                 (self.done)(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
             (tally, points)
@@ -170,6 +193,9 @@ fn notable(run: &Run) -> Vec<u32> {
     points.filter(|(point, at)| !point.is_still || at % STILL_EVERY == 0).map(|(_, at)| at).collect()
 }
 
+/// Plays one case.
+type Play<'a> = dyn Fn(Case) -> Result<(Played, Vec<u32>), Box<Violation>> + Sync + 'a;
+
 enum Cases {
     Seeds { from: u64, count: u64 },
     Listed(Vec<Case>),
@@ -189,14 +215,6 @@ impl Cases {
             Self::Listed(cases) => cases[index],
         }
     }
-
-    /// After the crashes of a list, second ones are looked for.
-    const fn keep(&self) -> Keep {
-        match self {
-            Self::Seeds { .. } => Keep::Nothing,
-            Self::Listed(_) => Keep::Points,
-        }
-    }
 }
 
 /// The kill points of one seed's run, and what is in doubt at each.
@@ -214,7 +232,7 @@ impl Points {
     /// When that run is not sound.
     pub fn of(base: &Scenario, seed: u64, faults: &Faults) -> Result<Self, Box<Violation>> {
         let scenario = base.with_seed(seed, faults);
-        let run = play_with(&scenario, Keep::Points)?;
+        let run = play_with(&scenario, direct(Keep::Points))?;
         let notable = notable(&run);
         let points = run.points.unwrap_or_default().into_iter().zip(1..);
         let points = points.map(|(point, at)| (point, notable.binary_search(&at).is_ok()));
@@ -229,6 +247,12 @@ impl Points {
             let crash = move |answer| CrashAt { point, answer, second: None };
             Fate::ALL.into_iter().filter(differs).map(crash)
         })
+    }
+
+    /// Plays one case; returns the kill points, too, at which something had happened: second crashes come there.
+    fn play(&self, case: Case) -> Result<(Played, Vec<u32>), Box<Violation>> {
+        let run = play_with(&self.scenario(case), direct(Keep::Points))?;
+        Ok((Played::of(&run), notable(&run)))
     }
 
     /// Returns the run of one case.

@@ -5,9 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::host::Run;
 use super::link::Fate;
+use super::played::Played;
+use super::scenario::Scenario;
 use super::violation::Violation;
+use crate::engine::Pair;
 use crate::plan::WithdrawWhen;
 
 /// Broken runs that are kept whole; of the others only the number is known.
@@ -37,13 +39,13 @@ impl Outcome {
         }
     }
 
-    fn of(run: &Run) -> Self {
-        let Some(pair) = &run.outcome else { return Self::HandedOver };
+    pub(super) fn of(scenario: &Scenario, pair: Option<&Pair>) -> Self {
+        let Some(pair) = pair else { return Self::HandedOver };
         let bare = pair.is_flat() && !pair.has_live_orders();
         match pair.end() {
             None if bare => Self::Flat,
             None => Self::Held,
-            Some(end) if end.code == 0 && run.scenario.spec.plan.withdraw.when == WithdrawWhen::OnExit => {
+            Some(end) if end.code == 0 && scenario.spec.plan.withdraw.when == WithdrawWhen::OnExit => {
                 Self::Withdrawn
             }
             // Somebody else's hand, an order still open, money on its way: listed in the summary.
@@ -136,7 +138,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts a run.
-    pub(crate) fn add(&mut self, case: Case, played: Result<&Run, Violation>) {
+    pub(crate) fn add(&mut self, case: Case, played: Result<&Played, Violation>) {
         let run = match played {
             Ok(run) => run,
             Err(violation) => {
@@ -148,9 +150,8 @@ impl Tally {
             }
         };
         self.lives += u64::from(run.lives);
-        let code = run.outcome.as_ref().and_then(|pair| pair.end()).map_or(21, |end| end.code);
-        let cell = Cell { runs: 1, naked: (run.watch.worst_naked, case), loss: (-run.watch.result, case) };
-        self.count((Outcome::of(run), code), cell);
+        let cell = Cell { runs: 1, naked: (run.worst_naked, case), loss: (-run.result, case) };
+        self.count((run.outcome, run.code), cell);
     }
 
     fn count(&mut self, key: (Outcome, u8), cell: Cell) {

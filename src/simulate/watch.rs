@@ -32,6 +32,8 @@ const MARKET_AGE: Duration = Duration::from_secs(12);
 const SENDINGS_MAX: u32 = 1_500;
 /// How much longer than `max_naked` the venue may see a difference before somebody was told: the time to notice it.
 const NOTICE: Duration = Duration::from_secs(15);
+/// From outside one does not see that the venue lets a process ask nothing for a minute, after too many requests.
+const NOTICE_OUTSIDE: Duration = Duration::from_secs(75);
 
 /// Watches one run from outside: what the engine writes, what the venue does.
 pub struct Watch {
@@ -45,6 +47,8 @@ pub struct Watch {
     lines: usize,
     /// Digests of the signed bytes that the journal holds.
     journaled: BTreeSet<u64>,
+    /// Hashes of the transactions that it holds.
+    hashes: BTreeSet<TxHash>,
     executed: BTreeMap<TxHash, u32>,
     nonces: BTreeSet<(AccountIndex, ApiKeyIndex, Nonce)>,
     clients: BTreeMap<(AccountIndex, ClientOrderIndex), OrderIndex>,
@@ -95,6 +99,7 @@ impl Watch {
             trace: VecDeque::new(),
             lines: scenario.trace,
             journaled: BTreeSet::new(),
+            hashes: BTreeSet::new(),
             executed: BTreeMap::new(),
             nonces: BTreeSet::new(),
             clients: BTreeMap::new(),
@@ -201,6 +206,10 @@ impl Watch {
         for event in events {
             match event {
                 ExchangeEvent::Tx(row) if self.is_ours(row.account) => {
+                    let known = self.foreign || self.hashes.contains(&row.hash);
+                    self.must(Invariant::IntentFirst, known, || {
+                        format!("the venue has {}, and the journal does not", row.hash)
+                    });
                     let Some(at) = row.executed_at else { continue };
                     self.note(
                         at,
@@ -266,14 +275,13 @@ impl Watch {
         }
     }
 
-    /// Every entry, before it is applied.
+    /// Every entry, before it is applied; with the view and the venue that it was decided on, where the host knows them.
     pub(crate) fn entry(
         &mut self,
         now: Timestamp,
         entry: &Entry,
         pair: &Pair,
-        view: &View,
-        venue: &Exchange,
+        decided_on: Option<(&View, &Exchange)>,
     ) {
         match entry {
             Entry::Intent(intent) => {
@@ -285,8 +293,9 @@ impl Watch {
                 });
                 self.note(now, format_args!("{text}"));
                 self.journaled.insert(digest(&intent.tx_info));
+                self.hashes.insert(intent.hash);
                 self.messages(intent, pair);
-                self.intent(intent, pair, view, venue);
+                self.intent(intent, pair, decided_on);
             }
             Entry::Emergency { .. } => {
                 self.emergencies += 1;
@@ -301,8 +310,10 @@ impl Watch {
             Entry::Checked(checked) => {
                 self.tolerance = Some(checked.tolerance.lots());
                 self.note(now, format_args!("checked"));
-                let mark = venue.stats(checked.market.id).and_then(|stats| stats.mark);
-                self.hear(opinion::checked(&self.spec, checked, mark));
+                if let Some((_, venue)) = decided_on {
+                    let mark = venue.stats(checked.market.id).and_then(|stats| stats.mark);
+                    self.hear(opinion::checked(&self.spec, checked, mark));
+                }
             }
             Entry::Step { to: Step::Withdraw, .. } => {
                 let spent = self.minute.iter().filter(|at| now.since(**at) < Duration::from_secs(60)).count();
@@ -352,15 +363,21 @@ impl Watch {
         });
     }
 
-    fn intent(&self, intent: &Intent, pair: &Pair, view: &View, venue: &Exchange) {
+    fn intent(&self, intent: &Intent, pair: &Pair, decided_on: Option<(&View, &Exchange)>) {
         if let Some(terms) = &intent.order {
-            self.order(intent, terms, pair, view);
+            self.order(intent, terms, pair, decided_on.map(|(view, _)| view));
         }
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
-            let held = venue.account(intent.account).expect("own account");
             // What is within the tolerance is dust and counts as flat; its margin stays.
             let dust = pair.checked.as_ref().map_or(0, |checked| checked.tolerance.lots());
-            let flat = held.positions.iter().all(|row| row.position.lots().abs() <= dust);
+            let flat = match decided_on {
+                Some((_, venue)) => {
+                    let held = venue.account(intent.account).expect("own account");
+                    held.positions.iter().all(|row| row.position.lots().abs() <= dust)
+                }
+                // As the exchange was seen last.
+                None => self.held.iter().all(|lots| lots.abs() <= dust),
+            };
             let ours = LegSide::BOTH.iter().all(|side| pair.leg(*side).position.lots().abs() <= dust);
             self.must(Invariant::FlatWithdrawal, flat && ours, || {
                 "a withdrawal from an account that is not flat".to_owned()
@@ -373,7 +390,7 @@ impl Watch {
         }
     }
 
-    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+    fn order(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: Option<&View>) {
         let range = Price::MIN.ticks()..=Price::MAX.ticks();
         self.must(
             Invariant::WholeTicks,
@@ -382,30 +399,15 @@ impl Watch {
         );
         self.hear(opinion::meets_own(pair, intent, terms));
         self.hear(opinion::wire(intent, terms));
-        self.hear(opinion::fresh(intent, terms, &self.up));
         self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
         let leg = pair.leg(intent.leg);
-        if matches!(intent.purpose, Purpose::Entry) {
-            self.limits(intent, terms, pair, view);
-            self.fresh(intent, view);
+        if let Some(view) = view {
+            self.hear(opinion::fresh(intent, terms, &self.up));
+            self.priced(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
-            let Some(mark) = view.mark() else {
-                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
-            };
-            let hedge = &self.spec.plan.hedge;
-            let bps =
-                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
-            let bound = mark.worsened(terms.side, bps);
-            let inside = match terms.side {
-                Side::Buy => terms.price <= bound,
-                Side::Sell => terms.price >= bound,
-            };
-            self.must(Invariant::BoundedPrices, inside, || {
-                format!("intent {} is beyond its slippage bound", intent.id.0)
-            });
             let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
             self.must(Invariant::OnceOnly, !other, || {
                 format!("intent {} while another one of its leg is out", intent.id.0)
@@ -431,6 +433,30 @@ impl Watch {
         let fresh =
             intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
         self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
+    }
+
+    /// 5., 7. and 15., by what the decision saw.
+    fn priced(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair, view: &View) {
+        if matches!(intent.purpose, Purpose::Entry) {
+            self.limits(intent, terms, pair, view);
+            self.fresh(intent, view);
+        }
+        if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
+            let Some(mark) = view.mark() else {
+                return self.fail(Invariant::FreshData, "an immediate order without a mark price");
+            };
+            let hedge = &self.spec.plan.hedge;
+            let bps =
+                if pair.effort.emergency { hedge.emergency_slippage_bps } else { hedge.max_slippage_bps };
+            let bound = mark.worsened(terms.side, bps);
+            let inside = match terms.side {
+                Side::Buy => terms.price <= bound,
+                Side::Sell => terms.price >= bound,
+            };
+            self.must(Invariant::BoundedPrices, inside, || {
+                format!("intent {} is beyond its slippage bound", intent.id.0)
+            });
+        }
     }
 
     /// 15. What adds risk is decided with both legs in sync, their streams up, and a book and prices of this moment.
@@ -541,28 +567,46 @@ impl Watch {
     /// Invariants 4 and 8, by the venue's own positions: nobody is naked for long without being told, while a process is there
     /// that could tell; and what the process believes for long is true.
     pub(crate) fn look(&mut self, now: Timestamp, venue: &Exchange, life: Option<&Life>) {
+        let Some((passed, apart)) = self.measure(now, venue) else { return };
+        let Some(life) = life else { return };
+        self.believed(passed, life);
+        self.is_told(passed, apart, &life.pair, NOTICE);
+    }
+
+    /// As [`Watch::look`], for a host that knows of a process only what it wrote; `pair` while there is a process.
+    pub(crate) fn look_from_outside(&mut self, now: Timestamp, venue: &Exchange, pair: Option<&Pair>) {
+        let Some((passed, apart)) = self.measure(now, venue) else { return };
+        if let Some(pair) = pair {
+            self.is_told(passed, apart, pair, NOTICE_OUTSIDE);
+        }
+    }
+
+    /// Returns the time since the last look, and by how many lots beyond the tolerance the legs differ.
+    fn measure(&mut self, now: Timestamp, venue: &Exchange) -> Option<(Duration, i64)> {
         let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |before| now.since(before));
         if std::mem::take(&mut self.moved) {
             self.read_positions(venue);
         }
-        let Some(tolerance) = self.tolerance else { return };
-        let [long, short] = self.held;
-        let naked = (long + short).abs() > tolerance;
+        let tolerance = self.tolerance?;
+        let apart: i64 = self.held.iter().sum();
+        let naked = apart.abs() > tolerance;
         self.naked = if naked { self.naked + passed } else { Duration::ZERO };
         self.worst_naked = self.worst_naked.max(self.naked);
         if !naked {
             (self.untold, self.told) = (Duration::ZERO, false);
         }
-        let Some(life) = life else { return };
-        self.believed(passed, life);
-        if !naked {
+        Some((passed, if naked { apart } else { 0 }))
+    }
+
+    fn is_told(&mut self, passed: Duration, apart: i64, pair: &Pair, notice: Duration) {
+        if apart == 0 {
             return;
         }
         self.untold += passed;
-        let told = self.told || life.pair.effort.emergency;
-        let limit = self.spec.plan.hedge.max_naked + NOTICE;
+        let told = self.told || pair.effort.emergency;
+        let limit = self.spec.plan.hedge.max_naked + notice;
         self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
-            format!("naked by {} lots for {:?}, and nobody was told", long + short, self.untold)
+            format!("naked by {apart} lots for {:?}, and nobody was told", self.untold)
         });
     }
 

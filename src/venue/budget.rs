@@ -377,6 +377,7 @@ impl Budget {
             // Rounded up to a real millisecond, the timer's resolution, or a scaled clock would spin.
             let wait = wait.min(deadline - now).max(Duration::from_millis(self.0.clock.scale().into()));
             tokio::select! {
+                biased; // a fixed order, so that a simulation repeats
                 () = changed => {}
                 () = self.0.clock.sleep(wait) => {}
             }

@@ -4,6 +4,7 @@
 mod cases;
 mod catalogue;
 mod draft;
+mod full;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod named;
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lighter_plan::engine::{Entry, Outcome};
 use lighter_plan::simulate::{Run, Scenario};
-use played::{Played, played};
+use played::{Played, play, played};
 
 /// Runs of the default test run.
 const SEEDS: u64 = 150;

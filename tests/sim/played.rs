@@ -31,16 +31,19 @@ impl Played {
 }
 
 static PLAYED: LazyLock<Vec<Played>> = LazyLock::new(|| {
-    in_parallel(usize::try_from(SEEDS).unwrap_or_default(), |index| {
-        let seed = index as u64 + 1;
-        let run = sound(Scenario::random(seed));
-        let read = |row| serde_json::from_str(row).expect("an entry reads back");
-        let entries = run.journal().map(read).collect();
-        let on_stop = run.scenario.spec.on_stop;
-        let last = run.outcome.expect("it ended or was stopped");
-        Played { seed, on_stop, entries, end: last.end().cloned(), last }
-    })
+    in_parallel(usize::try_from(SEEDS).unwrap_or_default(), |index| play(Scenario::random(index as u64 + 1)))
 });
+
+/// Plays a run.
+pub(crate) fn play(scenario: Scenario) -> Played {
+    let seed = scenario.seed;
+    let run = sound(scenario);
+    let read = |row| serde_json::from_str(row).expect("an entry reads back");
+    let entries = run.journal().map(read).collect();
+    let on_stop = run.scenario.spec.on_stop;
+    let last = run.outcome.expect("it ended or was stopped");
+    Played { seed, on_stop, entries, end: last.end().cloned(), last }
+}
 
 /// Returns the runs of the first seeds.
 pub(crate) fn played() -> &'static [Played] {

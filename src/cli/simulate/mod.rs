@@ -17,7 +17,10 @@ use crate::model::{Market, PairId, find_market, snapshot_markets};
 use crate::paper::world::WorldSpec;
 use crate::plan::{Network, PairPlan, Plan, SourceFile};
 use crate::rt::processors;
-use crate::simulate::{CrashAt, Faults, Points, Run, Scenario, Sweep, Tally, Violation, play, shrink};
+use crate::simulate::{
+    CrashAt, Faults, FullRun, Host, Points, Run, Scenario, Sweep, Tally, Violation, play, play_full,
+    shrink_on,
+};
 use progress::Progress;
 use show::{Report, Shown};
 
@@ -33,6 +36,7 @@ Examples:
   lighter-plan simulate plans/sol-pair.yaml --faults disk,reply-lost --seeds 100000 --jobs 4
   lighter-plan simulate plans/sol-pair.yaml --seed 4711        # one run, with its event log
   lighter-plan simulate plans/sol-pair.yaml --seed 1 --at 57:late+63
+  lighter-plan simulate plans/sol-pair.yaml --host full --seeds 200
 
 Faults: all, none, the groups network, process, disk, clock, market, or any names of docs/simulate.md.
 
@@ -60,6 +64,9 @@ pub(super) struct SimulateArgs {
     /// With --seed: the crash of --all-crashes to play, such as `57`, `57:late` or `57+63`
     #[arg(long, value_name = "POINT", requires = "seed")]
     at: Option<CrashAt>,
+    /// What plays: `full` takes client, server and signatures in, and is some hundred times slower
+    #[arg(long, value_enum, value_name = "HOST", default_value_t = HostArg::Direct, conflicts_with_all = ["all_crashes", "at"])]
+    host: HostArg,
     /// Only this pair
     #[arg(long, value_name = "PAIR")]
     pair: Option<PairId>,
@@ -73,6 +80,23 @@ pub(super) struct SimulateArgs {
     policy: PolicyArgs,
     #[command(flatten)]
     variables: Variables,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum HostArg {
+    /// Engine and exchange core
+    Direct,
+    /// Client, server and signatures too, over a network in memory
+    Full,
+}
+
+impl HostArg {
+    const fn host(self) -> Host {
+        match self {
+            Self::Direct => Host::Direct,
+            Self::Full => Host::Full,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -138,7 +162,7 @@ impl SimulateArgs {
             done: &|done| progress.tell(done),
         };
         let tally = match total {
-            Some(count) => sweep.seeds(self.from, count),
+            Some(count) => sweep.seeds_on(self.host.host(), self.from, count),
             None => {
                 let seeds = self.from..self.from.saturating_add(self.seeds.unwrap_or(1));
                 seeds.fold(Tally::default(), |mut tally, seed| {
@@ -163,7 +187,10 @@ impl SimulateArgs {
         if let Some(faults) = &self.faults {
             command.push_str(&format!(" --faults {faults}"));
         }
-        let (smallest, shown) = shrink(&scenario, violation.clone());
+        if self.host == HostArg::Full {
+            command.push_str(" --host full");
+        }
+        let (smallest, shown) = shrink_on(self.host.host(), &scenario, violation.clone());
         Some(Shown { command, schedule: smallest.schedule(), violation: shown })
     }
 
@@ -172,8 +199,12 @@ impl SimulateArgs {
         let mut exit = Exit::OK;
         for pair in pairs {
             let base = Scenario::of_pair(plan, pair, market(pair)?, world);
-            match self.played(&base, seed) {
-                Ok(run) => out::text(&show::log(pair, &run))?,
+            let played = match self.host {
+                HostArg::Direct => self.played(&base, seed).map(|run| show::log(pair, &(&run).into())),
+                HostArg::Full => self.played_full(&base, seed).map(|run| show::log(pair, &(&run).into())),
+            };
+            match played {
+                Ok(log) => out::text(&log)?,
                 Err(violation) => {
                     out::text(&format!("{violation}\n"))?;
                     exit = Exit::FAILED;
@@ -195,6 +226,12 @@ impl SimulateArgs {
         scenario.trace = usize::MAX;
         out::text(&format!("pair {}, seed {seed}\n{}", base.spec.plan.id, scenario.schedule())).ok();
         play(&scenario)
+    }
+
+    fn played_full(&self, base: &Scenario, seed: u64) -> Result<FullRun, Box<Violation>> {
+        let scenario = Scenario { trace: usize::MAX, ..base.with_seed(seed, &self.faults()) };
+        out::text(&format!("pair {}, seed {seed}\n{}", base.spec.plan.id, scenario.schedule())).ok();
+        play_full(&scenario)
     }
 }
 

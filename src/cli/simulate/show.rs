@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::engine::PairEnd;
 use crate::model::Usdc;
 use crate::plan::{PairPlan, Plan, format_usdc};
-use crate::simulate::{Case, Cell, Outcome, Run, Tally, Violation};
+use crate::simulate::{Case, Cell, FullRun, Outcome, Run, Tally, Violation, Watch};
 
 /// A broken run in its smallest form.
 pub(super) struct Shown {
@@ -165,11 +166,43 @@ fn pair_json(row: &Row) -> Value {
     })
 }
 
+/// One run, whatever host played it.
+pub(super) struct Told<'a> {
+    watch: &'a Watch,
+    end: Option<&'a PairEnd>,
+    lives: u32,
+    kill_points: u32,
+    digest: [u8; 32],
+}
+
+impl<'a> From<&'a Run> for Told<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self {
+            watch: &run.watch,
+            end: run.outcome.as_ref().and_then(|pair| pair.end()),
+            lives: run.lives,
+            kill_points: run.kill_points,
+            digest: run.digest(),
+        }
+    }
+}
+
+impl<'a> From<&'a FullRun> for Told<'a> {
+    fn from(run: &'a FullRun) -> Self {
+        Self {
+            watch: &run.watch,
+            end: run.outcome.end(),
+            lives: run.lives,
+            kill_points: run.kill_points,
+            digest: run.digest,
+        }
+    }
+}
+
 /// Returns all that happened in one run, and how it ended.
-pub(super) fn log(pair: &PairPlan, run: &Run) -> String {
-    let end = run.outcome.as_ref().and_then(|pair| pair.end());
-    let (code, summary) = end.map_or((21, "stopped"), |end| (end.code, end.summary.as_str()));
-    let digest = run.digest().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+pub(super) fn log(pair: &PairPlan, run: &Told<'_>) -> String {
+    let (code, summary) = run.end.map_or((21, "stopped"), |end| (end.code, end.summary.as_str()));
+    let digest = run.digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     format!(
         "{}\n\npair {} ends with {code}: {summary}\n{} processes, {} kill points, legs apart for {} at most, loss {} USDC\nrun {digest}\n",
         run.watch.trace(),

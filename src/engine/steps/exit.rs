@@ -160,6 +160,12 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
         }
         ExitReason::Emergency => (codes::FAILED_FLAT, "an emergency was unwound".to_owned()),
     };
-    let code = if code == codes::OK && work.pair.had_emergency { codes::FAILED_FLAT } else { code };
+    // The code alone would contradict the reason.
+    if code == codes::OK && work.pair.had_emergency {
+        return PairEnd {
+            code: codes::FAILED_FLAT,
+            summary: format!("{why}, after an emergency on the way; {how}"),
+        };
+    }
     PairEnd { code, summary: format!("{why}; {how}") }
 }

@@ -112,6 +112,12 @@ fn stop_trading(work: &mut Work<'_>, mode: StopMode) -> Flow {
 }
 
 fn finish_stop(work: &mut Work<'_>) -> Flow {
+    if work.pair.checked.is_none() && !unsettled_done(work) {
+        // A resume that begins anew has forgotten the check, and without one nothing can be asked about what the process
+        // before it left in doubt.
+        work.out.effect(Effect::Check);
+        return Flow::Wait;
+    }
     if !unsettled_done(work) || !close::clear_dead_man(work) {
         return Flow::Wait;
     }

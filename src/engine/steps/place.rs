@@ -7,7 +7,7 @@ use crate::engine::codes;
 use crate::engine::entry::{LegSide, OrderTerms, PairEnd, Purpose, Step};
 use crate::engine::state::OrderState;
 use crate::engine::work::Work;
-use crate::model::{Price, Side, Size, TimeInForce, Usdc};
+use crate::model::{Market, Price, Side, Size, TimeInForce, Usdc};
 use crate::plan::{PegReference, PriceSpec};
 use crate::rt::Mutant;
 
@@ -158,15 +158,31 @@ fn within_limits(work: &Work<'_>, buy: Price, sell: Price) -> Result<(), String>
     Ok(())
 }
 
-/// Returns whether a quote that is placed anew would break a limit.
-pub(crate) fn rest_exceeds(work: &Work<'_>, rest: Size, price: Price) -> bool {
+/// Returns whether a quote that is placed anew would break a limit, with all that its leg and the other one hold or may
+/// still fill.
+pub(crate) fn rest_exceeds(work: &Work<'_>, side: LegSide, rest: Size, price: Price) -> bool {
     let Some(checked) = &work.pair.checked else { return true };
     let risk = &work.spec.plan.risk;
-    let worth = Usdc::notional(rest, price, &checked.market);
-    let held = [LegSide::Long, LegSide::Short]
-        .map(|side| Usdc::notional(work.pair.leg(side).position.size(), price, &checked.market));
-    let all = held[0].plus(held[1]).plus(worth).plus(work.view.other_exposure);
-    worth > risk.max_order || all > risk.max_exposure
+    let order = Usdc::notional(rest, price, &checked.market);
+    let position = committed(work, &checked.market, side, price).plus(order);
+    let exposure = committed(work, &checked.market, side.other(), price).plus(position);
+    order > risk.max_order
+        || position > risk.max_position
+        || exposure.plus(work.view.other_exposure) > risk.max_exposure
+}
+
+/// Returns what a leg holds at `price`, with every order that adds to it counted as filled: those that may be live, and
+/// those that this very decision proposes, which no state knows yet.
+fn committed(work: &Work<'_>, market: &Market, side: LegSide, price: Price) -> Usdc {
+    let leg = work.pair.leg(side);
+    let live = leg.live_orders().map(|(_, order)| (order.terms, order.remaining()));
+    let proposed = work.out.proposals.iter().filter(|proposal| proposal.leg == side);
+    let proposed = proposed.filter_map(|proposal| proposal.order).map(|terms| (terms, terms.size));
+    live.chain(proposed)
+        .filter(|(terms, _)| !terms.reduce_only)
+        .fold(Usdc::notional(leg.position.size(), price, market), |sum, (terms, size)| {
+            sum.plus(Usdc::notional(size, terms.price.max(price), market))
+        })
 }
 
 /// Returns whether a quote would meet another pair's quote.
@@ -175,4 +191,138 @@ fn meets_own(work: &Work<'_>, buy: Price, sell: Price) -> bool {
         Side::Sell => quote.price <= buy,
         Side::Buy => quote.price >= sell,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::entry::{Checked, CheckedLeg, Entry, Fill};
+    use crate::engine::event::{Decision, Proposal, View};
+    use crate::engine::spec::PairSpec;
+    use crate::engine::state::{OwnOrder, Pair};
+    use crate::lint::check;
+    use crate::model::{
+        AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, Timestamp, TradeId, TradeKind,
+        snapshot_markets,
+    };
+    use crate::plan::{LoadOptions, OnStop, SourceFile};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+    /// 100 USDC.
+    const PRICE: Price = Price::from_ticks(100_000);
+
+    /// A pair's spec with limits in whole USDC: of an order, of a position, of all exposure.
+    fn spec(order: i64, position: i64, exposure: i64) -> PairSpec {
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../../plans/fast-withdrawal.yaml"));
+        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
+        let mut pair = plan.pairs[0].clone();
+        pair.risk.max_order = Usdc::whole(order);
+        pair.risk.max_position = Usdc::whole(position);
+        pair.risk.max_exposure = Usdc::whole(exposure);
+        PairSpec {
+            run: "r1".parse().unwrap(),
+            plan: pair,
+            on_stop: OnStop::Flatten,
+            own_accounts: std::collections::BTreeSet::new(),
+            shares_market: false,
+            legs: 2,
+            streams_within: Duration::from_secs(600),
+            restart_missed_entry: false,
+            continue_missed_withdrawal: false,
+        }
+    }
+
+    /// A checked pair whose long leg has bought `lots` at 100 USDC.
+    fn pair(lots: i64) -> Pair {
+        let leg = |account| CheckedLeg {
+            account: AccountIndex::new(account),
+            l1_address: String::new(),
+            margin: MarginView::default(),
+            keys: vec![(ApiKeyIndex::new(4), Nonce::new(9))],
+            set_leverage: false,
+            funding_paid: Usdc::ZERO,
+            tier: "standard".to_owned(),
+        };
+        let market = Market::example();
+        let size = Size::from_lots(lots);
+        let fill = Fill {
+            leg: LegSide::Long,
+            trade: TradeId::new(1),
+            client_order_index: None,
+            kind: TradeKind::Trade,
+            side: Side::Buy,
+            price: PRICE,
+            size,
+            quote: Usdc::notional(size, PRICE, &market),
+            fee: rust_decimal::Decimal::ZERO,
+            counterparty: AccountIndex::new(7),
+            at: NOW,
+        };
+        let checked = Checked {
+            market,
+            buy: PRICE,
+            sell: Price::from_ticks(100_001),
+            size: Size::from_lots(2_500),
+            tolerance: Size::LOT,
+            same_owner: false,
+            at: NOW,
+            legs: [leg(1001), leg(1002)],
+        };
+        let mut pair = Pair::default();
+        pair.evolve(&Entry::Checked(Box::new(checked))).unwrap();
+        pair.evolve(&Entry::Fill(fill)).unwrap();
+        pair
+    }
+
+    fn work<'a>(pair: Pair, spec: &'a PairSpec, view: &'a View) -> Work<'a> {
+        Work { pair, spec, view, out: Decision::default(), pull: Vec::new() }
+    }
+
+    #[test]
+    fn a_quote_that_is_moved_counts_what_its_leg_holds() {
+        let (spec, view) = (spec(200, 250, 10_000), View::default());
+        let work = work(pair(1_000), &spec, &view);
+        let rest = Size::from_lots(1_500);
+        assert!(!rest_exceeds(&work, LegSide::Long, rest, PRICE), "100 and 150 USDC are within 250");
+        assert!(rest_exceeds(&work, LegSide::Long, rest, Price::from_ticks(110_000)), "110 and 165 are not");
+        assert!(
+            !rest_exceeds(&work, LegSide::Short, rest, Price::from_ticks(110_000)),
+            "nothing is held there"
+        );
+    }
+
+    #[test]
+    fn a_quote_that_is_moved_counts_the_other_legs_order_as_filled() {
+        let (spec, view) = (spec(10_000, 10_000, 400), View::default());
+        let mut work = work(pair(0), &spec, &view);
+        let terms = OrderTerms {
+            side: Side::Sell,
+            price: PRICE,
+            size: Size::from_lots(2_500),
+            time_in_force: TimeInForce::PostOnly,
+            reduce_only: false,
+            expiry: NOW,
+        };
+        let over = |work: &Work<'_>, lots| rest_exceeds(work, LegSide::Long, Size::from_lots(lots), PRICE);
+        assert!(!over(&work, 4_000) && over(&work, 4_001), "alone it may take all");
+        work.propose_order(LegSide::Short, Purpose::Entry, terms);
+        assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are proposed in the same decision");
+        let proposal = work.out.proposals.pop();
+        work.pair.short.orders.extend(proposal.and_then(in_doubt));
+        assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are in doubt");
+    }
+
+    fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {
+        let order = OwnOrder {
+            purpose: proposal.purpose,
+            terms: proposal.order?,
+            state: OrderState::InDoubt,
+            reported: Size::ZERO,
+            traded: Size::ZERO,
+            changed_at: NOW,
+            cancel: None,
+            cancelled_at: None,
+        };
+        Some((proposal.client_order_index?, order))
+    }
 }

@@ -235,7 +235,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     }
     let seen = work.view.leg(side).live || Mutant::BlindEntry.is_planted();
     let Some(mark) = work.view.mark().filter(|_| seen) else { return };
-    if place::within_collar(work, price, mark).is_err() || place::rest_exceeds(work, rest, price) {
+    if place::within_collar(work, price, mark).is_err() || place::rest_exceeds(work, side, rest, price) {
         return;
     }
     let other_quote = work.pair.leg(side.other()).live_entry().map(|(_, order)| order.terms.price);

@@ -22,6 +22,9 @@ const QUEUE: usize = 1_024;
 
 type Job = Box<dyn FnOnce(&mut State) + Send>;
 
+/// Sees what happens at the exchange, every time that it moves on; for simulations.
+pub(crate) type Tap = Box<dyn FnMut(&Exchange, &[ExchangeEvent]) + Send>;
+
 /// What the task owns.
 pub(crate) struct State {
     /// The exchange with its world and its command log.
@@ -38,6 +41,7 @@ pub(crate) struct State {
     lines: Lines,
     /// The world's faults that lie ahead.
     schedule: VecDeque<(Timestamp, FaultRule)>,
+    tap: Option<Tap>,
 }
 
 impl State {
@@ -58,7 +62,13 @@ impl State {
         let past = sim.drain_events();
         let mut hub = Hub::default();
         hub.remember(&past);
-        Self { sim, hub, history, limits, failed: false, faults, lines, schedule: schedule.into() }
+        Self { sim, hub, history, limits, failed: false, faults, lines, schedule: schedule.into(), tap: None }
+    }
+
+    /// Shows `tap` what happens from now on.
+    pub(crate) fn with_tap(mut self, tap: Option<Tap>) -> Self {
+        self.tap = tap;
+        self
     }
 
     /// Returns the exchange.
@@ -82,6 +92,9 @@ impl State {
             self.faults.inject(rule, &self.lines);
         }
         let events = self.sim.drain_events();
+        if let Some(tap) = &mut self.tap {
+            tap(self.sim.exchange(), &events);
+        }
         for event in &events {
             match event {
                 ExchangeEvent::Trade(record) => self.history.add(&record.trade),
@@ -143,7 +156,7 @@ impl<'a> View<'a> {
 }
 
 /// A cheap handle to the task.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Handle {
     jobs: mpsc::Sender<Job>,
     clock: Clock,

@@ -99,7 +99,9 @@ async fn guarded<F>(app: &App, line: &Cutter, place: &str, work: F) -> Response
 where
     F: AsyncFnOnce(Option<Fault>) -> Result<String, Refusal>,
 {
-    match app.limits.request(app.handle.clock().now(), line.peer(), place) {
+    let now = app.handle.clock().now();
+    tracing::trace!(%now, place, "request");
+    match app.limits.request(now, line.peer(), place) {
         Passage::Open => {}
         Passage::Limited => return Refusal::RateLimited.into_response(),
         Passage::Banned => return blocked(),

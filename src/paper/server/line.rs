@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::{IncomingStream, Listener, ListenerExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -124,40 +124,45 @@ impl Lines {
     }
 }
 
-/// A TCP listener whose connections can be cut.
+/// A listener whose connections can be cut.
 #[derive(Debug)]
-pub(crate) struct TcpLines {
-    listener: TcpListener,
+pub(crate) struct CutListener<L> {
+    listener: L,
     lines: Lines,
 }
 
-impl TcpLines {
+impl<L> CutListener<L> {
     /// Wraps a listener; its connections are added to `lines`.
-    pub(crate) const fn new(listener: TcpListener, lines: Lines) -> Self {
+    pub(crate) const fn new(listener: L, lines: Lines) -> Self {
         Self { listener, lines }
     }
 }
 
-impl Listener for TcpLines {
-    type Io = Line<TcpStream>;
+impl<L: Listener<Addr = SocketAddr>> Listener for CutListener<L> {
+    type Io = Line<L::Io>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        // Small frames must not wait for each other.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
+        let (stream, peer) = self.listener.accept().await;
         (self.lines.add(stream), peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.listener)
+        self.listener.local_addr()
     }
 }
 
-impl Connected<IncomingStream<'_, TcpLines>> for Cutter {
-    fn connect_info(stream: IncomingStream<'_, TcpLines>) -> Self {
+/// Returns a TCP listener on whose connections small frames do not wait for each other.
+pub(crate) fn undelayed(listener: TcpListener) -> impl Listener<Io = TcpStream, Addr = SocketAddr> {
+    listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    })
+}
+
+impl<L: Listener<Addr = SocketAddr>> Connected<IncomingStream<'_, CutListener<L>>> for Cutter {
+    fn connect_info(stream: IncomingStream<'_, CutListener<L>>) -> Self {
         Self { switch: Arc::clone(&stream.io().switch), peer: stream.remote_addr().ip() }
     }
 }

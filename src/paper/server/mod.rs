@@ -35,4 +35,5 @@ pub use faults::{Fault, FaultRule, Faults};
 pub use keys::{PaperAccount, PaperSlots, eth_key, key};
 pub use mirror::MirrorError;
 pub use reference::endpoints_reference;
+pub(crate) use start::{Front, serve};
 pub use start::{PaperConfig, PaperError, PaperServer, Running};

@@ -5,15 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::serve::Listener;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use super::actor::{self, State};
+use super::actor::{self, Handle, State, Tap};
 use super::app::{App, router};
 use super::faults::{FaultRule, Faults};
 use super::keys::{PaperAccount, PaperSlots};
 use super::limits::Limits;
-use super::line::{Cutter, Lines, TcpLines};
+use super::line::{CutListener, Cutter, Lines, undelayed};
 use super::mirror::{self, Mirror, MirrorError};
 use crate::model::{AccountIndex, AtEnd, Market, PriceSource, Timestamp, Usdc};
 use crate::paper::exchange::{ExchangeConfig, Tier};
@@ -131,6 +132,7 @@ pub struct Running {
     ended: Cancel,
     lines: Lines,
     tasks: Tasks,
+    handle: Handle,
 }
 
 /// What [`Running::announcement`] says.
@@ -166,7 +168,7 @@ impl PaperServer {
                 create(&config)?
             }
         };
-        serve(config, sim, clock, mirror, (listener, addr))
+        serve_with_prices(sim, clock, Front::of(config), mirror, (undelayed(listener), addr))
     }
 }
 
@@ -255,17 +257,56 @@ fn schedule(sim: &Sim) -> Result<Vec<(Timestamp, FaultRule)>, PaperError> {
     Ok(rules)
 }
 
-fn serve(
-    config: PaperConfig,
+/// What stands between the exchange and its clients.
+pub(crate) struct Front {
+    /// Tier whose limits hold.
+    pub(crate) tier: Tier,
+    /// Whether they are enforced.
+    pub(crate) rate_limits: bool,
+    /// Whether `/paper/…` is served.
+    pub(crate) control: bool,
+    /// Faults to begin with; clones share them.
+    pub(crate) faults: Faults,
+    /// What an operator is told of the accounts.
+    pub(crate) accounts: Vec<PaperAccount>,
+    /// Who sees what happens.
+    pub(crate) tap: Option<Tap>,
+}
+
+impl Front {
+    fn of(config: PaperConfig) -> Self {
+        Self {
+            tier: config.tier,
+            rate_limits: config.rate_limits,
+            control: config.control,
+            faults: config.faults,
+            accounts: config.accounts.iter().map(|row| row.shown(config.seed, config.usdc)).collect(),
+            tap: None,
+        }
+    }
+}
+
+/// Serves `sim` to whoever comes in at `listener`, over TCP or over pipes in memory.
+pub(crate) fn serve<L: Listener<Addr = SocketAddr>>(
     sim: Sim,
     clock: Clock,
+    front: Front,
+    at: (L, SocketAddr),
+) -> Result<Running, PaperError> {
+    serve_with_prices(sim, clock, front, None, at)
+}
+
+fn serve_with_prices<L: Listener<Addr = SocketAddr>>(
+    sim: Sim,
+    clock: Clock,
+    front: Front,
     mirror: Option<Mirror>,
-    (listener, addr): (TcpListener, SocketAddr),
+    (listener, addr): (L, SocketAddr),
 ) -> Result<Running, PaperError> {
     let (cancel, lines, mut tasks) = (Cancel::default(), Lines::default(), Tasks::default());
-    let limits = Limits::new(config.tier, config.rate_limits);
-    let schedule = schedule(&sim)?;
-    let state = State::new(sim, limits.clone(), config.faults.clone(), lines.clone(), schedule);
+    let limits = Limits::new(front.tier, front.rate_limits);
+    let (schedule, faults) = (schedule(&sim)?, front.faults);
+    let state = State::new(sim, limits.clone(), faults.clone(), lines.clone(), schedule).with_tap(front.tap);
     let (handle, exchange) = actor::actor(state, clock.clone(), cancel.clone());
     let ended = Cancel::default();
     let end = ended.clone();
@@ -276,9 +317,10 @@ fn serve(
     if let Some(mirror) = mirror {
         tasks.spawn("paper prices", mirror.run(handle.clone()));
     }
-    let app = App { handle, limits, faults: config.faults.clone(), lines: lines.clone(), chain_id: CHAIN_ID };
-    let routes = router(app, config.control).into_make_service_with_connect_info::<Cutter>();
-    let listener = TcpLines::new(listener, lines.clone());
+    let (faulty, open) = (faults.clone(), lines.clone());
+    let app = App { handle: handle.clone(), limits, faults: faulty, lines: open, chain_id: CHAIN_ID };
+    let routes = router(app, front.control).into_make_service_with_connect_info::<Cutter>();
+    let listener = CutListener::new(listener, lines.clone());
     tasks.spawn("paper listener", async move {
         // Serving ends only with its task; the listener has no error that would end it.
         let _ = axum::serve(listener, routes).await;
@@ -288,13 +330,14 @@ fn serve(
         http_url: format!("http://{addr}"),
         ws_url: format!("ws://{addr}/stream"),
         chain_id: CHAIN_ID,
-        accounts: config.accounts.iter().map(|row| row.shown(config.seed, config.usdc)).collect(),
+        accounts: front.accounts,
         clock,
-        faults: config.faults,
+        faults,
         cancel,
         ended,
         lines,
         tasks,
+        handle,
     })
 }
 
@@ -309,6 +352,14 @@ impl Running {
     /// Waits until the exchange ends by itself, which it does only when its command log cannot be written.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+
+    /// Looks at exchange and world, brought to the present first; `None` when they have ended.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Sim) -> T + Send + 'static,
+    ) -> Option<T> {
+        self.handle.ask(move |state| look(&state.sim)).await.ok()
     }
 
     /// Stops the server: connections are cut, the exchange ends where it is.

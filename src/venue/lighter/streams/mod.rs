@@ -157,6 +157,7 @@ pub(super) fn start<T: Transport, C: Connect>(
         let (shared, stop) = (Arc::clone(shared), stop.clone());
         tasks.spawn("venue-stream", async move {
             tokio::select! {
+                biased; // a fixed order, so that a simulation repeats; here and below
                 () = stop.cancelled() => {}
                 () = keep_connected(&shared, &feeds, emitter) => {}
             }
@@ -169,11 +170,13 @@ pub(super) fn start<T: Transport, C: Connect>(
 async fn hand_over(outbox: Arc<Outbox>, sender: mpsc::Sender<VenueEvent>, stop: Cancel) {
     loop {
         tokio::select! {
+            biased;
             () = sender.closed() => break,
             permit = sender.reserve() => {
                 // The place is reserved first, so that a waiting book is replaced until the last moment.
                 let Ok(permit) = permit else { break };
                 tokio::select! {
+                    biased;
                     () = sender.closed() => break,
                     event = outbox.pop() => permit.send(event),
                 }
