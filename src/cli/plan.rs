@@ -1,6 +1,6 @@
 //! `plan`: what a plan compiles to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +13,7 @@ use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check_with};
 use crate::model::{TimeInForce, snapshot_markets};
-use crate::plan::{Severity, SourceFile, format_duration, format_usdc, start_up};
+use crate::plan::{Plan, Severity, SourceFile, format_duration, format_usdc, start_up};
 
 /// Show what a plan compiles to: steps, orders in the venue's integers, exposure, margin, liquidation prices, fees
 #[derive(Debug, Args)]

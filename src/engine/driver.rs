@@ -12,18 +12,18 @@ use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, 
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
-use super::outlook::{self, News, Outlook, Read};
+use super::outlook::{self, Heard, Outlook, Read};
 use super::reads::{self, CheckError, CheckInput};
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc};
+use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Class, Feed, Venue, VenueError, VenueEvent};
+use crate::venue::{Class, Venue, VenueError, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -295,14 +295,14 @@ impl<V: Venue> Driver<V> {
             self.note.clone_from(reason);
         }
         match self.outlook.news(&self.parts.spec, event, now) {
-            News::Decide(event) => self.step(event).await,
-            News::Stream(side, feed, is_up) => {
+            Heard::Decide(event) => self.step(event).await,
+            Heard::Stream(side, feed, is_up) => {
                 if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
                     self.reconcile(side, true);
                 }
                 self.step(Event::Tick).await
             }
-            News::Nothing => Ok(()),
+            Heard::Nothing => Ok(()),
         }
     }
 

@@ -64,7 +64,7 @@ pub struct Outlook {
 
 /// What the news of a stream is to a pair.
 #[derive(Clone, Debug)]
-pub enum News {
+pub enum Heard {
     /// Something to decide on.
     Decide(Event),
     /// A leg's stream came up, or went down.
@@ -97,13 +97,13 @@ impl Outlook {
     }
 
     /// Sorts the news of a stream, and keeps what it says beside state.
-    pub fn news(&mut self, spec: &PairSpec, event: VenueEvent, now: Timestamp) -> News {
+    pub fn news(&mut self, spec: &PairSpec, event: VenueEvent, now: Timestamp) -> Heard {
         let Some(side) = event.feed().account().and_then(|account| spec.side_of(account)) else {
-            return News::Nothing;
+            return Heard::Nothing;
         };
-        News::Decide(match event {
-            VenueEvent::Up(feed) => return News::Stream(side, feed, true),
-            VenueEvent::Down(feed, _) => return News::Stream(side, feed, false),
+        Heard::Decide(match event {
+            VenueEvent::Up(feed) => return Heard::Stream(side, feed, true),
+            VenueEvent::Down(feed, _) => return Heard::Stream(side, feed, false),
             VenueEvent::Orders(_, rows, _) => Event::Orders(side, rows),
             VenueEvent::Trades(_, rows) => Event::Trades(side, rows),
             VenueEvent::Txs(_, rows) => Event::Txs(side, rows),
@@ -116,7 +116,7 @@ impl Outlook {
                 self.margin(side, margin);
                 Event::Tick
             }
-            VenueEvent::Book(..) | VenueEvent::Stats(..) => return News::Nothing,
+            VenueEvent::Book(..) | VenueEvent::Stats(..) => return Heard::Nothing,
         })
     }
 

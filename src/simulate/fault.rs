@@ -175,7 +175,11 @@ mod tests {
         assert_eq!("all".parse(), Ok(Faults::all()));
         assert_eq!("none".parse(), Ok(Faults::none()));
         let disk: Faults = "disk, late".parse().expect("known names");
-        assert!(disk.has(Fault::TornWrite) && disk.has(Fault::Sending(Fate::Late)) && !disk.has(Fault::Sending(Fate::Lost)));
+        assert!(
+            disk.has(Fault::TornWrite)
+                && disk.has(Fault::Sending(Fate::Late))
+                && !disk.has(Fault::Sending(Fate::Lost))
+        );
         assert_eq!(disk.to_string().parse(), Ok(disk));
         assert!("latee".parse::<Faults>().is_err_and(|error| error.to_string().contains("black-hole")));
     }

@@ -11,13 +11,13 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::Memory;
-use crate::engine::outlook::{self, News, Outlook, Read};
+use crate::engine::outlook::{self, Heard, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
 use crate::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
     SendResult, Step, decide,
 };
-use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::model::{ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use crate::paper::world::Pace;
 use crate::rt::Mutant;
 use crate::signing::Signature;
@@ -570,14 +570,14 @@ impl Run {
         let now = self.clock();
         let life = self.life.as_mut().expect("the process lives");
         match life.outlook.news(&self.scenario.spec, event, now) {
-            News::Decide(event) => self.step(event),
-            News::Stream(side, feed, is_up) => {
+            Heard::Decide(event) => self.step(event),
+            Heard::Stream(side, feed, is_up) => {
                 if life.outlook.stream(&life.pair, side, feed, is_up, now) {
                     self.reconcile(side, true);
                 }
                 self.step(Event::Tick)
             }
-            News::Nothing => Ok(()),
+            Heard::Nothing => Ok(()),
         }
     }
 

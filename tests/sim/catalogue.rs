@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use lighter_plan::engine::{Entry, Intent, IntentId, LegSide, Outcome, Pair, Purpose, Step, StopMode, fold};
-use lighter_plan::model::{Size, Timestamp, Usdc};
+use lighter_plan::model::{Price, Size, Timestamp, Usdc};
 use lighter_plan::plan::{HedgePreference, OnStop};
 use lighter_plan::simulate::{Run, Scenario, Streams};
+use rust_decimal::Decimal;
 
 use super::{Played, play, played, sound};
 
@@ -185,23 +186,21 @@ fn f_07_a_failed_transaction_uses_its_nonce() {
 /// while one leg stands alone, its account places nothing that would make the difference larger.
 #[test]
 fn r_29_nothing_is_placed_that_widens_a_difference() {
-    let mut naked = 0;
+    let mut alone = 0;
     for run in played() {
+        let fills = run.entries.iter().enumerate().filter(|(_, entry)| matches!(entry, Entry::Fill(_)));
+        alone += fills.filter(|(index, _)| before(run, index + 1).is_naked()).count();
         for (index, intent) in intents(run).filter(|(_, intent)| intent.purpose == Purpose::Entry) {
             let pair = before(run, index);
-            let ahead = match pair.delta().lots() {
-                lots if lots > 0 => LegSide::Long,
-                lots if lots < 0 => LegSide::Short,
-                _ => continue,
+            let leads = match pair.delta().lots() {
+                lots if lots > 0 => intent.leg == LegSide::Long,
+                lots if lots < 0 => intent.leg == LegSide::Short,
+                _ => false,
             };
-            if pair.is_naked() {
-                naked += 1;
-                assert!(intent.leg != ahead, "seed {}: {intent:?} while it leads", run.seed);
-            }
+            assert!(!leads || !pair.is_naked(), "seed {}: {intent:?} while it leads", run.seed);
         }
     }
-    // Quotes that follow the market are moved on the side that lags.
-    assert!(naked > 0, "no run placed anything while a leg stood alone");
+    assert!(alone > 20, "only {alone} fills left a leg alone");
 }
 
 /// R-30, U-08: after a stop nothing new is opened, and unless the plan leaves them, no order is open at the end.
@@ -276,8 +275,7 @@ fn r_27_an_outage_of_the_venue_ends_flat() {
 #[test]
 fn r_33_the_result_is_the_change_of_the_balances() {
     let mut traded = 0;
-    // Funding is paid at the full hour, and is no part of what fills make.
-    let ended = played().iter().filter(|run| run.end.is_some() && run.last.is_flat() && !run.funding);
+    let ended = played().iter().filter(|run| run.end.is_some() && run.last.is_flat());
     for run in ended.filter(|run| run.entries.iter().any(|entry| matches!(entry, Entry::Fill(_)))) {
         traded += 1;
         let ours = run.last.net_result(Price::from_ticks(1));

@@ -9,13 +9,12 @@ use clap::{Args, ValueEnum};
 
 use super::fault::Fault;
 use super::input::Variables;
-use super::plan::report;
-use super::policy::{Policies, PolicyArgs};
+use super::plan::sound_plan;
+use super::policy::PolicyArgs;
 use super::{Context, Exit, out};
-use crate::lint::check_with;
 use crate::model::{Market, PairId, find_market, snapshot_markets};
 use crate::paper::world::WorldSpec;
-use crate::plan::{Network, PairPlan, Plan, SourceFile};
+use crate::plan::{Network, PairPlan, Plan};
 use crate::rt::processors;
 use crate::simulate::{
     CrashAt, Faults, FullRun, Host, Points, Run, Scenario, Sweep, Tally, Violation, play, play_full,
