@@ -7,6 +7,7 @@ use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMo
 use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
 use crate::engine::work::{ALERT_AGAIN, Work};
+use crate::model::Timestamp;
 use crate::plan::OnStop;
 use crate::rt::Mutant;
 
@@ -25,7 +26,10 @@ const LOOK_AGAIN_PER_LEG: Duration = Duration::from_secs(10);
 pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
     let at = work.now();
     match (work.pair.is_naked(), work.pair.naked.since) {
-        (true, None) => work.record(Entry::NakedFrom { at }),
+        (true, None) => {
+            let at = traded_at(work);
+            work.record(Entry::NakedFrom { at });
+        }
         (false, Some(_)) => work.record(Entry::NakedTo { at }),
         _ => {}
     }
@@ -39,6 +43,16 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
         let reason = format!("naked by {lots} lots for {:?}", at.since(since));
         emergency(work, reason);
     }
+}
+
+/// Returns since when the legs differ: since the trade, not since it was heard of. A stream that was down, a process that
+/// slept or was dead all tell of it late, and the risk ran all the while (F-14).
+fn traded_at(work: &Work<'_>) -> Timestamp {
+    let fills = work.out.entries.iter().filter_map(|entry| match entry {
+        Entry::Fill(fill) => Some(fill.at),
+        _ => None,
+    });
+    fills.min().map_or(work.now(), |at| at.min(work.now()))
 }
 
 /// An emergency that goes on is told again.
@@ -118,7 +132,8 @@ fn finish_stop(work: &mut Work<'_>) -> Flow {
         work.out.effect(Effect::Check);
         return Flow::Wait;
     }
-    if !unsettled_done(work) || !close::clear_dead_man(work) {
+    // An order's end may be told before its trades are: what it filled is not in the position then.
+    if !unsettled_done(work) || !work.pair.fills_counted() || !close::clear_dead_man(work) {
         return Flow::Wait;
     }
     let at = work.now();
@@ -151,7 +166,7 @@ pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
     }
 }
 
-fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timestamp> {
+fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
     let leg = work.pair.leg(side);
     let intents = leg.unsettled.values().map(|intent| intent.at);
     let orders = leg
