@@ -10,7 +10,7 @@ use lighter_plan::simulate::Scenario;
 use super::sound;
 
 /// Seeds that are played. What is rare is met by a few of them.
-const SEEDS: u64 = 160;
+pub(crate) const SEEDS: u64 = 160;
 
 /// What a run left behind.
 pub(crate) struct Played {

@@ -16,7 +16,7 @@ use lighter_plan::simulate::{
 use super::{number, sound};
 
 /// The first pair of a plan of `plans/`.
-fn base(name: &str) -> Scenario {
+pub(crate) fn base(name: &str) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
     let source = SourceFile::read(&path).expect("a plan");
     let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
