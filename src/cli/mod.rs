@@ -3,6 +3,7 @@
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
+mod acts;
 mod apply;
 mod completions;
 mod context;
@@ -28,6 +29,7 @@ mod plan;
 mod policy;
 mod progress;
 mod reading;
+mod resolve;
 mod resume;
 mod rules;
 mod runs;
@@ -38,6 +40,7 @@ mod simulate;
 mod status;
 mod stop;
 mod stored;
+mod takeover;
 mod terminal;
 mod validate;
 
@@ -110,6 +113,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
+    Resolve(resolve::ResolveArgs),
     Stop(stop::StopArgs),
     Flatten(stop::FlattenArgs),
     Status(status::StatusArgs),
@@ -137,6 +141,7 @@ impl Command {
             Self::Simulate(args) => args.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
+            Self::Resolve(args) => args.run(context),
             Self::Stop(args) => args.run(context),
             Self::Flatten(args) => args.run(context),
             Self::Status(args) => args.run(context),

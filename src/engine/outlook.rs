@@ -123,9 +123,10 @@ impl Outlook {
     /// Keeps what an event says beside state: to be called before it is decided on.
     pub fn heard(&mut self, event: &Event, now: Timestamp) {
         match event {
-            Event::Sent(_, side, SendResult::Refused { code: INVALID_NONCE, .. }) => {
+            Event::Sent(id, side, SendResult::Refused { code: INVALID_NONCE, .. }) => {
                 // Nothing is signed on a stream whose place is not known.
                 let leg = self.leg(*side);
+                leg.disputed.insert(*id);
                 leg.synced = false;
                 leg.nonces_known = false;
             }
@@ -236,6 +237,9 @@ impl Outlook {
     pub fn refresh(&mut self, pair: &Pair, now: Timestamp, lag: Duration) -> Vec<LegSide> {
         self.view.now = now;
         self.view.lag = lag;
+        for side in LegSide::BOTH {
+            self.leg(side).disputed.retain(|id| pair.leg(side).unsettled.contains_key(id));
+        }
         let looked = LegSide::BOTH.iter().all(|side| self.view.leg(*side).synced_at.is_some());
         self.view.resuming = self.resumed && !looked && now.since(self.started) < RESUME_LOOK + lag;
         let blind = |side: &LegSide| {

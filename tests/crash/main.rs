@@ -12,6 +12,7 @@
 //! keeps the case's directory. `LIGHTER_PLAN_KILLS=N` repeats the race of two resumes N times.
 #![cfg(feature = "killpoints")]
 
+mod byhand;
 mod case;
 mod disk;
 mod hosts;

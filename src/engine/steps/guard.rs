@@ -22,8 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// for all reads: the routine of two hundred legs must leave half of that to what is asked in doubt.
 const LOOK_AGAIN_PER_LEG: Duration = Duration::from_secs(10);
 
-/// Starts and stops the naked clock, and raises the emergency when it reaches `max_naked`.
-pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
+/// Starts and stops the naked clock.
+pub(crate) fn clock_nakedness(work: &mut Work<'_>) {
     let at = work.now();
     match (work.pair.is_naked(), work.pair.naked.since) {
         (true, None) => {
@@ -33,6 +33,12 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
         (false, Some(_)) => work.record(Entry::NakedTo { at }),
         _ => {}
     }
+}
+
+/// Keeps the naked clock, and raises the emergency when it reaches `max_naked`.
+pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
+    clock_nakedness(work);
+    let at = work.now();
     let Some(since) = work.pair.naked.since.filter(|_| !work.view.resuming) else { return };
     remind(work);
     let cap = since.after(work.spec.plan.hedge.max_naked);
