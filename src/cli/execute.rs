@@ -10,10 +10,11 @@ use tokio::sync::mpsc;
 
 use super::progress::Progress;
 use super::session::Session;
-use super::{Exit, out};
+use super::{Exit, alerts, out};
 use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
 use crate::journal::{Journal, JournalError};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
+use crate::notify::{Notifier, Outbox, Receiver};
 use crate::plan::Plan;
 use crate::report::RunSummary;
 use crate::rt::Tasks;
@@ -60,14 +61,20 @@ pub(crate) struct Execution {
     pub(crate) live: bool,
     /// A stop to carry out at once: nothing else is done.
     pub(crate) stop: Option<StopMode>,
+    /// Who is told of alerts; nobody in a dry run.
+    pub(crate) webhooks: Vec<Receiver>,
 }
 
 /// Runs to the end and prints the summary; returns the exit code.
 pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
-    let Execution { run, plan, journal, session, states, resumed, events, control, live, stop } = execution;
+    let Execution { run, plan, journal, session, states, resumed, events, control, live, stop, webhooks } =
+        execution;
     let clock = session.clock.clone();
+    let notifier = alerts::start(&plan, &run, webhooks, &journal, &clock);
     journal.set_status(&run, "running", None, clock.now()).await?;
     let (news, heard) = mpsc::unbounded_channel::<News>();
+    let mut tasks = Tasks::default();
+    let heard = tell_webhooks_too(&mut tasks, notifier.as_ref().map(Notifier::outbox), heard);
     let started = Run::new(RunInput {
         run: run.clone(),
         plan: plan.clone(),
@@ -80,7 +87,6 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         resumed,
         news: Some(news),
     })?;
-    let mut tasks = Tasks::default();
     let progress = Progress::new(
         markets(&plan, &session.markets),
         started.status.clone(),
@@ -115,19 +121,41 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     // Every sender of news is gone with the run; the printer ends by itself.
     let _ = progress_ended.await;
     tasks.shutdown().await;
+    // Before the run is over by its record: one that is killed while it waits is gone on with, and sends them then.
+    let standings = alerts::finish(notifier, &plan, &run, &outcomes, &journal, &clock).await;
     let venue_result = venue_result(session.venue.as_ref(), &outcomes).await;
     let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
     // A run is over when every pair is; else `resume` has something to go on with.
     let over = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
     let head = close_record(&journal, &run, if over { "ended" } else { "stopped" }, code, &clock).await;
     let unknown = session.venue.oddities().counts();
-    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result).with_unknown(unknown);
+    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result)
+        .with_unknown(unknown)
+        .with_undelivered(alerts::undelivered(&standings));
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
         paper.shutdown().await;
     }
     journal.close().await;
     Ok(Exit::of_run(code))
+}
+
+/// Hands alerts in on their way to the progress lines: a terminal that stands still holds up no alert.
+fn tell_webhooks_too(
+    tasks: &mut Tasks,
+    outbox: Option<Outbox>,
+    mut heard: mpsc::UnboundedReceiver<News>,
+) -> mpsc::UnboundedReceiver<News> {
+    let Some(outbox) = outbox else { return heard };
+    let (pass_on, passed) = mpsc::unbounded_channel();
+    tasks.spawn("news", async move {
+        while let Some(news) = heard.recv().await {
+            outbox.offer(news.event, &news.pair, news.at, &news.entry);
+            // Progress that ended early takes nothing away from the alerts.
+            let _ = pass_on.send(news);
+        }
+    });
+    passed
 }
 
 /// Writes the last status. A journal that cannot be written must not hide how the pairs ended (F-19).

@@ -3,6 +3,7 @@
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
+mod alerts;
 mod apply;
 mod completions;
 mod context;
@@ -21,6 +22,7 @@ mod journal;
 mod keys;
 mod lock;
 mod lsp;
+mod notify;
 pub mod out;
 mod paper;
 mod passphrase;
@@ -117,6 +119,7 @@ enum Command {
     Events(events::EventsArgs),
     Lock(lock::LockArgs),
     Journal(journal::JournalArgs),
+    Notify(notify::NotifyArgs),
     Paper(paper::PaperArgs),
     Doctor(doctor::DoctorArgs),
     Keys(keys::KeysArgs),
@@ -144,6 +147,7 @@ impl Command {
             Self::Events(args) => args.run(context),
             Self::Lock(args) => args.run(context),
             Self::Journal(args) => args.run(context),
+            Self::Notify(args) => args.run(context),
             Self::Paper(command) => command.run(context),
             Self::Doctor(args) => args.run(context),
             Self::Keys(command) => command.run(context),

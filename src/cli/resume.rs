@@ -9,7 +9,7 @@ use super::apply::{ApplyError, lock_all};
 use super::execute::{Execution, execute};
 use super::session::{self, PaperFiles};
 use super::stored::{StoredError, fold_pairs};
-use super::{Context, Exit, out};
+use super::{Context, Exit, alerts, out};
 use crate::engine::{StopMode, codes};
 use crate::journal::{JournalError, RunRow, StateDir, Store, verify};
 use crate::model::RunId;
@@ -123,6 +123,7 @@ pub(super) async fn resume(
     journal.read(move |store| verify(store, &wanted)).await??;
     let events = journal.events(&run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
+    let webhooks = alerts::webhooks_of_run(&plan, &events);
     let files = PaperFiles::of(&state.paper(), &run);
     let session = session::open(&plan, Some(&files), order_entry, context.passphrases())
         .await
@@ -139,6 +140,7 @@ pub(super) async fn resume(
         events: events_file,
         live: io::stdout().is_terminal(),
         stop,
+        webhooks,
     };
     let exit = Box::pin(execute(execution)).await.map_err(ApplyError::from)?;
     drop(locks);
