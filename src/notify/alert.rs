@@ -20,8 +20,6 @@ pub enum AlertKind {
     Hedge,
     /// Needs a person: an emergency, a foreign hand, a lost withdrawal, or whatever else the engine calls so.
     Stuck,
-    /// A leg is out of sight; the pair leaves.
-    LostSight,
     /// The run's equity fell by more than the plan allows; the pair leaves.
     Drawdown,
     /// A stop was carried out; `resume` goes on.
@@ -119,20 +117,15 @@ fn alerted(topic: &str, text: &str) -> Parts {
 }
 
 fn step(to: &Step) -> Option<Parts> {
-    let stuck = vec![NotifyTopic::Stuck];
     match to {
         Step::Hedge(reason) => {
             let reason = serde_json::to_value(reason).ok()?;
             let text = format!("the legs are made equal ({})", reason.as_str().unwrap_or_default());
             Some((AlertKind::HedgeStarted, vec![NotifyTopic::Hedge], false, text))
         }
-        Step::Exit(ExitReason::LostSight(leg)) => {
-            let text = format!("lost sight of the {} leg; the pair leaves", leg.name());
-            Some((AlertKind::LostSight, stuck, true, text))
-        }
         Step::Exit(ExitReason::Drawdown) => {
             let text = "the run lost more than `max_drawdown_usdc`; the pair leaves".to_owned();
-            Some((AlertKind::Drawdown, stuck, true, text))
+            Some((AlertKind::Drawdown, vec![NotifyTopic::Stuck], true, text))
         }
         Step::Done(end) => Some(ended(end)),
         _ => None,
@@ -154,7 +147,7 @@ fn ended(end: &PairEnd) -> Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{HedgeReason, LegSide};
+    use crate::engine::HedgeReason;
 
     fn of(entry: &Entry) -> Option<Alert> {
         Alert::of(7, &"alpha".parse().unwrap(), Timestamp::from_millis(0), entry)
@@ -164,8 +157,7 @@ mod tests {
         of(&Entry::Step { to, at: Timestamp::from_millis(0) }).unwrap()
     }
 
-    /// whatever the engine calls an alert is one, also under a topic that is not known here, and a lost
-    /// leg is one without that.
+    /// whatever the engine calls an alert is one and never dropped, also under a topic that is not known here.
     #[test]
     fn what_the_engine_alerts_reaches_those_who_asked_for_it() {
         let alert = |topic: &str| {
@@ -181,8 +173,6 @@ mod tests {
         ] {
             assert_eq!((alert(topic).topics, alert(topic).urgent), (vec![told], true), "{topic}");
         }
-        let lost = step(Step::Exit(ExitReason::LostSight(LegSide::Short)));
-        assert_eq!((lost.topics, lost.urgent), (vec![NotifyTopic::Stuck], true));
         assert_eq!(step(Step::Hedge(HedgeReason::Wait)).text, "the legs are made equal (wait)");
         assert_eq!(of(&Entry::Step { to: Step::Watch, at: Timestamp::from_millis(0) }), None);
     }

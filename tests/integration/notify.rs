@@ -10,10 +10,17 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::routing::post;
+use lighter_plan::model::{AccountIndex, ApiKeyIndex, Market, MarketId};
+use lighter_plan::paper::server::{PaperConfig, PaperServer, PaperSlots, Running, key};
+use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::rt::{Clock, Tasks, real_sleep, real_timeout};
+use lighter_plan::tx::{Attributes, CreateOrder, Envelope, OrderSpec, SignedTx};
+use lighter_plan::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints};
+use lighter_plan::venue::{Class, Venue as _};
 use serde_json::Value;
 
 use crate::common::{Bench, Run};
+use crate::online;
 
 /// What a URL must keep to itself.
 const SECRET: &str = "xoxb-T0PS3CR3T";
@@ -106,7 +113,7 @@ impl Hook {
     }
 }
 
-/// Only the long leg of its pair fills; the hedge is due two venue seconds later. `extra` is its `notify`.
+/// Only the long leg of its pair fills; the hedge is due two venue seconds later.
 fn plan(notify: &str) -> String {
     format!(
         "\
@@ -321,7 +328,7 @@ async fn a_missing_variable_stops_apply_and_not_resume() {
     for environment in [&[][..], &[("ALERT_URL", "http://example.org/x")], &[("ALERT_URL", "no url")]] {
         let refused = run(&bench, APPLY, environment).await.expect(1);
         assert!(refused.stderr.contains("`ALERT_URL`"), "{}", refused.stderr);
-        assert!(!bench.path(".lighter-plan/journal.db").exists(), "nothing was recorded");
+        assert!(!bench.path(".lighter-plan/journal.sqlite").exists(), "nothing was recorded");
     }
     killed_while_an_alert_waits(&bench, &hook).await;
     let resumed = run(&bench, &["resume"], &[]).await.expect(0);
@@ -381,4 +388,83 @@ async fn doctor_looks_at_the_webhooks() {
     hook.turn(Mood::Hangs);
     run(&bench, &["doctor", "plan.yaml", "--notify"], &url).await.expect(1);
     assert!(began.elapsed() < LIMIT, "a webhook that hangs is given up");
+}
+
+/// The first account of the plan, and a slot of it that the plan does not name.
+const LONG: AccountIndex = AccountIndex::new(1001);
+const SPARE: ApiKeyIndex = ApiKeyIndex::new(5);
+
+/// An exchange with nobody in it but the plan, twenty times as fast.
+async fn quiet_venue() -> Running {
+    let slots = vec![ApiKeyIndex::new(4), SPARE];
+    let accounts =
+        [1001, 1002].map(|account| PaperSlots { account: AccountIndex::new(account), slots: slots.clone() });
+    let quiet =
+        "name: quiet\nmarkets: [{ market: SOL, price: '100.000', volatility_bps: 0, takers: false }]\n";
+    PaperServer::start(PaperConfig {
+        accounts: accounts.to_vec(),
+        markets: vec![Market::example()],
+        world: WorldSpec::parse(quiet).unwrap(),
+        time_scale: 20,
+        ..online::config()
+    })
+    .await
+    .unwrap()
+}
+
+/// An order far below the market, signed with a key that the run knows nothing of.
+fn foreign_order(running: &Running) -> SignedTx {
+    let day = running.clock.now().after(Duration::from_secs(86_400)).as_millis();
+    let order = OrderSpec {
+        market_index: 2,
+        client_order_index: 4_242,
+        base_amount: 1_000,
+        price: 80_000,
+        is_ask: 0,
+        kind: 0,
+        time_in_force: 1,
+        reduce_only: 0,
+        trigger_price: 0,
+        order_expiry: day,
+    };
+    let tx = CreateOrder { account_index: LONG.get(), api_key_index: SPARE.get(), order };
+    let expired_at = running.clock.now().after(Duration::from_secs(600)).as_millis();
+    let envelope = Envelope { tx: tx.into(), expired_at, nonce: 0, attributes: Attributes::default() };
+    envelope.sign(running.chain_id, &key(7, LONG, SPARE))
+}
+
+/// A foreign hand on an account is told while the run still goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_order_reaches_the_webhook() {
+    let (hook, running) = (Hook::start(Mood::Takes).await, quiet_venue().await);
+    let (http, ws) = (running.http_url.clone(), running.ws_url.clone());
+    let fast = format!("chain_id: {}, time_scale: 20", running.chain_id);
+    let text = online::plan(&http, &ws, running.chain_id)
+        .replace(&format!("chain_id: {}", running.chain_id), &fast)
+        + "notify: [{ webhook: 'env:ALERT_URL', on: [stuck] }]\n";
+    let bench = Bench::new();
+    bench.write("plan.yaml", text);
+    let secret = |account| hex::encode(key(7, AccountIndex::new(account), ApiKeyIndex::new(4)).to_bytes());
+    let (long, short) = (secret(1001), secret(1002));
+    let mut child =
+        start(&bench, APPLY, &[("ALERT_URL", hook.url.as_str()), ("LONG", &long), ("SHORT", &short)]);
+    let endpoints = NetworkEndpoints { http, ws, chain_id: running.chain_id };
+    let credential =
+        lighter_plan::venue::Credential { account: LONG, api_key_index: SPARE, key: key(7, LONG, SPARE) };
+    let options = LighterOptions::default();
+    let venue = LighterVenue::new(endpoints, vec![credential], running.clock.clone(), options).unwrap();
+    let rests = async {
+        while venue.active_orders(LONG, MarketId::new(2)).await.unwrap().is_empty() {
+            real_sleep(Duration::from_millis(50)).await;
+        }
+    };
+    real_timeout(LIMIT, rests).await.expect("the entry rests");
+    venue.send(&foreign_order(&running), Class::Place).await.unwrap();
+    hook.posted().await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let told = hook.taken();
+    assert_eq!((&told[0]["kind"], &told[0]["urgent"]), (&"stuck".into(), &true.into()), "{told:?}");
+    assert!(told[0]["message"].as_str().unwrap().contains("that this run did not place"), "{told:?}");
+    running.shutdown().await;
 }
