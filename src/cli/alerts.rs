@@ -53,7 +53,7 @@ pub(super) fn start(
     let origin =
         Origin { run: Some(run.clone()), plan: plan.name.clone(), network: network_name(&plan.network) };
     (!receivers.is_empty()).then(|| {
-        Notifier::start(origin, receivers, journal.clone(), clock.clone(), Arc::new(|line| out::note(line)))
+        Notifier::start(origin, receivers, journal.clone(), clock.clone(), Arc::new(out::note))
     })
 }
 
