@@ -12,18 +12,18 @@ use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, 
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
-use super::outlook::{self, Outlook, Read};
+use super::outlook::{self, Heard, Outlook, Read};
 use super::reads::{self, CheckError, CheckInput};
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, Pair};
 use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc};
+use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Class, Feed, Venue, VenueError, VenueEvent};
+use crate::venue::{Class, Venue, VenueError, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -291,60 +291,21 @@ impl<V: Venue> Driver<V> {
         self.senders.send((intent.leg, intent.key), job).await;
     }
 
-    fn side_of(&self, account: AccountIndex) -> Option<LegSide> {
-        LegSide::BOTH.into_iter().find(|side| self.parts.spec.leg(*side).account == account)
-    }
-
     async fn feed(&mut self, event: VenueEvent) -> Result<(), DriverError> {
         let now = self.parts.clock.now();
-        let event = match event {
-            VenueEvent::Up(feed) => return self.feed_state(feed, true).await,
-            VenueEvent::Down(feed, reason) => {
-                self.note = reason;
-                return self.feed_state(feed, false).await;
-            }
-            VenueEvent::Orders(account, rows, _) => {
-                self.side_of(account).map(|side| Event::Orders(side, rows))
-            }
-            VenueEvent::Trades(account, rows) => self.side_of(account).map(|side| Event::Trades(side, rows)),
-            VenueEvent::Txs(account, rows) => self.side_of(account).map(|side| Event::Txs(side, rows)),
-            VenueEvent::Notices(account, rows) => {
-                self.side_of(account).map(|side| Event::Notices(side, rows))
-            }
-            VenueEvent::Positions(account, rows) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.outlook.positions(side, &rows, now);
-                Some(Event::Tick)
-            }
-            VenueEvent::Margin(account, margin) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.outlook.margin(side, margin);
-                Some(Event::Tick)
-            }
-            VenueEvent::Book(..) | VenueEvent::Stats(..) => None,
-        };
-        match event {
-            Some(event) => self.step(event).await,
-            None => Ok(()),
+        if let VenueEvent::Down(_, reason) = &event {
+            self.note.clone_from(reason);
         }
-    }
-
-    async fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), DriverError> {
-        let account = match feed {
-            Feed::Orders(account)
-            | Feed::Trades(account)
-            | Feed::Positions(account)
-            | Feed::Margin(account)
-            | Feed::Txs(account)
-            | Feed::Notices(account) => account,
-            Feed::Book(_) | Feed::Stats(_) => return Ok(()),
-        };
-        let Some(side) = self.side_of(account) else { return Ok(()) };
-        let now = self.parts.clock.now();
-        if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
-            self.reconcile(side, true);
+        match self.outlook.news(&self.parts.spec, event, now) {
+            Heard::Decide(event) => self.step(event).await,
+            Heard::Stream(side, feed, is_up) => {
+                if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
+                    self.reconcile(side, true);
+                }
+                self.step(Event::Tick).await
+            }
+            Heard::Nothing => Ok(()),
         }
-        self.step(Event::Tick).await
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.

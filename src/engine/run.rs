@@ -236,33 +236,14 @@ async fn route(
     accounts: BTreeMap<AccountIndex, mpsc::Sender<Input>>,
 ) {
     while let Some(event) = events.recv().await {
-        let account = match &event {
-            VenueEvent::Up(feed) | VenueEvent::Down(feed, _) => match *feed {
-                Feed::Book(id) | Feed::Stats(id) => {
-                    market_news(&markets, id, &event);
-                    continue;
+        match event.feed().account() {
+            None => market_news(&markets, &event),
+            Some(account) => {
+                if let Some(inbox) = accounts.get(&account) {
+                    // A closed inbox means the pair has ended.
+                    let _ = inbox.send(Input::Feed(event)).await;
                 }
-                Feed::Orders(account)
-                | Feed::Trades(account)
-                | Feed::Positions(account)
-                | Feed::Margin(account)
-                | Feed::Txs(account)
-                | Feed::Notices(account) => account,
-            },
-            VenueEvent::Book(id, _) | VenueEvent::Stats(id, _) => {
-                market_news(&markets, *id, &event);
-                continue;
             }
-            VenueEvent::Orders(account, ..)
-            | VenueEvent::Trades(account, _)
-            | VenueEvent::Positions(account, _)
-            | VenueEvent::Margin(account, _)
-            | VenueEvent::Txs(account, _)
-            | VenueEvent::Notices(account, _) => *account,
-        };
-        if let Some(inbox) = accounts.get(&account) {
-            // A closed inbox means the pair has ended.
-            let _ = inbox.send(Input::Feed(event)).await;
         }
     }
 }
@@ -282,8 +263,8 @@ fn broken_off(all: &[(PairPlan, Market)], ended: &[PairOutcome]) -> Vec<PairOutc
     missing.map(broken).collect()
 }
 
-fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, id: MarketId, event: &VenueEvent) {
-    let Some(state) = markets.get(&id) else { return };
+fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, event: &VenueEvent) {
+    let Some(state) = event.feed().market().and_then(|id| markets.get(&id)) else { return };
     state.send_modify(|state| match event {
         VenueEvent::Book(_, book) => state.book = Some(book.clone()),
         VenueEvent::Stats(_, data) => state.data = Some(*data),
