@@ -52,9 +52,8 @@ pub(super) fn start(
 ) -> Option<Notifier> {
     let origin =
         Origin { run: Some(run.clone()), plan: plan.name.clone(), network: network_name(&plan.network) };
-    (!receivers.is_empty()).then(|| {
-        Notifier::start(origin, receivers, journal.clone(), clock.clone(), Arc::new(out::note))
-    })
+    (!receivers.is_empty())
+        .then(|| Notifier::start(origin, receivers, journal.clone(), clock.clone(), Arc::new(out::note)))
 }
 
 /// Waits for the last alerts and returns how the webhooks stand, for the summary.

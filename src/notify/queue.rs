@@ -171,8 +171,8 @@ mod tests {
         assert_eq!(dropped.events, [44], "the oldest gives way");
         let mut dropped = 0;
         for event in 1_000..3_000 {
-            let words = ["a", "b", "c", "d"][usize::try_from(event % 4).unwrap()];
-            dropped += usize::from(queue.push(alert(event, true, event % 70, words)).is_some());
+            let words = "x".repeat(usize::try_from(event % 23).unwrap());
+            dropped += usize::from(queue.push(alert(event, true, event % 70, &words)).is_some());
         }
         assert_eq!(dropped, CAPACITY, "each ordinary one gave way once");
         assert!(queue.len() <= CAPACITY + 70, "{}", queue.len());
