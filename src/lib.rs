@@ -1,7 +1,7 @@
 //! A declarative, crash-safe plan runner for the Lighter perpetuals exchange.
 //!
 //! Dependencies point down: `cli → engine → {graph, journal, venue}`, `{graph, lint} → plan`,
-//! `report → engine`, `{venue, paper} → tx → signing`, and everything may use `model` and `rt`. `tests/tidy.rs` checks it.
+//! `{report, notify} → engine`, `{venue, paper} → tx → signing`, and everything may use `model` and `rt`. `tests/tidy.rs` checks it.
 
 pub mod cli;
 pub mod engine;
@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lint;
 pub mod lsp;
 pub mod model;
+pub mod notify;
 pub mod paper;
 pub mod plan;
 pub mod report;

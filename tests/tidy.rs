@@ -24,18 +24,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("paper", &["tx", "signing", "model", "rt", "venue"]),
     ("engine", &["graph", "journal", "lint", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     ("report", &["engine", "journal", "graph", "model", "plan", "rt"]),
+    // Of the venue only its way through proxies and TLS.
+    ("notify", &["engine", "journal", "model", "plan", "rt", "venue"]),
     ("simulate", &["engine", "journal", "model", "paper", "plan", "rt", "signing", "tx", "venue"]),
     (
         "cli",
         &[
-            "engine", "graph", "journal", "lint", "lsp", "model", "paper", "plan", "report", "rt", "signing",
-            "simulate", "tx", "venue",
+            "engine", "graph", "journal", "lint", "lsp", "model", "notify", "paper", "plan", "report", "rt",
+            "signing", "simulate", "tx", "venue",
         ],
     ),
 ];
 
 /// Of a part that is used for one thing only: the names that may be taken from it.
-const ONLY: &[(&str, &str, &[&str])] = &[("venue", "plan", &["KeySource"])];
+const ONLY: &[(&str, &str, &[&str])] =
+    &[("venue", "plan", &["KeySource"]), ("notify", "venue", &["lighter::{HttpTransport, Timeouts"])];
 
 /// Readers of time and randomness, and spawners: all in `rt`.
 const ONLY_IN_RT: &[&str] = &[

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::alerts;
 use super::execute::{ExecuteError, Execution, Task, execute};
 use super::passphrase::Passphrases;
 use super::plan::report;
@@ -18,6 +19,7 @@ use crate::journal::{
 };
 use crate::lint::{PolicyError, check_with};
 use crate::model::{AtEnd, PriceSource, RunId, snapshot_markets};
+use crate::notify::WebhookError;
 use crate::plan::{KeySource, Network, PaperPlan, Plan, ReadError, SourceFile};
 use crate::rt::{Clock, random_bytes};
 use crate::venue::lighter::OrderEntry;
@@ -83,6 +85,9 @@ pub(crate) enum ApplyError {
     /// Terminal or runtime.
     #[error("the terminal or the system does not answer")]
     Io(#[from] io::Error),
+    /// A webhook of the plan cannot be used.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The plan does not compile.
     #[error(transparent)]
     Graph(#[from] graph::GraphError),
@@ -99,7 +104,7 @@ impl ApplyError {
             Self::Lock(LockError::Held { .. }) => Exit::LOCKED,
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
-            Self::Graph(_) => Exit::FAILED,
+            Self::Graph(_) | Self::Webhook(_) => Exit::FAILED,
             Self::Policy(PolicyError::Invalid { .. }) => Exit::USAGE,
             Self::Policy(PolicyError::Read { .. }) => Exit::FAULT,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
@@ -127,12 +132,13 @@ impl ApplyArgs {
         let Some(mut plan) = checked.plan else {
             return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
         };
-        if !plan.notify.is_empty() {
-            out::note("note: this version sends no notifications; alerts are printed and journaled");
-        }
         if self.dry_run {
+            if !plan.notify.is_empty() {
+                out::note("dry run: no alert is sent to any webhook; they are printed");
+            }
             return dry_run(plan, &source, self.events, self.order_entry, context.passphrases()).await;
         }
+        let webhooks = alerts::webhooks(&plan)?;
         // With real money nothing answers for the operator (DESIGN §7).
         if (plan.network.counts_as_mainnet() || !self.auto_approve) && !confirm(&plan)? {
             out::note("declined; nothing was sent");
@@ -161,6 +167,7 @@ impl ApplyArgs {
             live: io::stdout().is_terminal(),
             act: Act::here("apply", self.plan.display().to_string()),
             task: Task::GoOn,
+            webhooks,
         };
         Ok(Box::pin(execute(execution)).await?)
     }
@@ -196,6 +203,7 @@ async fn dry_run(
         live: io::stdout().is_terminal(),
         act: Act::here("apply", "--dry-run"),
         task: Task::GoOn,
+        webhooks: Vec::new(),
     };
     Ok(Box::pin(execute(execution)).await?)
 }

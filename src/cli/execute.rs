@@ -11,10 +11,11 @@ use tokio::sync::mpsc;
 use super::acts::Record;
 use super::progress::Progress;
 use super::session::Session;
-use super::{Exit, out};
+use super::{Exit, alerts, out};
 use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
 use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
+use crate::notify::{Notifier, Outbox, Receiver};
 use crate::plan::Plan;
 use crate::report::RunSummary;
 use crate::rt::Tasks;
@@ -62,6 +63,8 @@ pub(crate) struct Execution {
     /// What the operator called for; it is recorded.
     pub(crate) act: Act,
     pub(crate) task: Task,
+    /// Who is told of alerts; nobody in a dry run.
+    pub(crate) webhooks: Vec<Receiver>,
 }
 
 /// What of a run is carried out.
@@ -77,12 +80,27 @@ pub(crate) enum Task {
 
 /// Runs to the end and prints the summary; returns the exit code.
 pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
-    let Execution { run, plan, journal, session, states, resumed, events, control, live, act, task } =
-        execution;
+    let Execution {
+        run,
+        plan,
+        journal,
+        session,
+        states,
+        resumed,
+        events,
+        control,
+        live,
+        act,
+        task,
+        webhooks,
+    } = execution;
     let clock = session.clock.clone();
     let record = Record::new(journal.clone(), run.clone(), clock.clone());
+    let notifier = alerts::start(&plan, &run, webhooks, &journal, &clock);
     open_record(&journal, &run, &act, task, &clock).await?;
     let (news, heard) = mpsc::unbounded_channel::<News>();
+    let mut tasks = Tasks::default();
+    let heard = tell_webhooks_too(&mut tasks, notifier.as_ref().map(Notifier::outbox), heard);
     let started = Run::new(RunInput {
         run: run.clone(),
         plan: plan.clone(),
@@ -96,7 +114,6 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         look_only: task == Task::Look,
         news: Some(news),
     })?;
-    let mut tasks = Tasks::default();
     let progress = Progress::new(
         markets(&plan, &session.markets),
         started.status.clone(),
@@ -132,6 +149,8 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     // Every sender of news is gone with the run; the printer ends by itself.
     let _ = progress_ended.await;
     tasks.shutdown().await;
+    // Before the run is over by its record: one that is killed while it waits is gone on with, and sends them then.
+    let standings = alerts::finish(notifier, &plan, &run, &outcomes, &journal, &clock).await;
     let venue_result = venue_result(session.venue.as_ref(), &outcomes).await;
     let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
     // A run is over when every pair is; else `resume` has something to go on with.
@@ -144,7 +163,9 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     };
     let head = close_record(&journal, &run, status, code, &clock).await;
     let unknown = session.venue.oddities().counts();
-    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result).with_unknown(unknown);
+    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result)
+        .with_unknown(unknown)
+        .with_undelivered(alerts::undelivered(&standings));
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
         paper.shutdown().await;
@@ -167,6 +188,24 @@ async fn open_record(
         events.push(NewEvent::run_status("running", None, now));
     }
     journal.append(run, Priority::Reducing, events, Vec::new()).await.map(drop)
+}
+
+/// Hands alerts in on their way to the progress lines: a terminal that stands still holds up no alert.
+fn tell_webhooks_too(
+    tasks: &mut Tasks,
+    outbox: Option<Outbox>,
+    mut heard: mpsc::UnboundedReceiver<News>,
+) -> mpsc::UnboundedReceiver<News> {
+    let Some(outbox) = outbox else { return heard };
+    let (pass_on, passed) = mpsc::unbounded_channel();
+    tasks.spawn("news", async move {
+        while let Some(news) = heard.recv().await {
+            outbox.offer(news.event, &news.pair, news.at, &news.entry);
+            // Progress that ended early takes nothing away from the alerts.
+            let _ = pass_on.send(news);
+        }
+    });
+    passed
 }
 
 /// Writes the last status. A journal that cannot be written must not hide how the pairs ended (F-19).

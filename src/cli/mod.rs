@@ -4,6 +4,7 @@
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod acts;
+mod alerts;
 mod apply;
 mod completions;
 mod context;
@@ -22,6 +23,7 @@ mod journal;
 mod keys;
 mod lock;
 mod lsp;
+mod notify;
 pub mod out;
 mod paper;
 mod passphrase;
@@ -121,6 +123,7 @@ enum Command {
     Events(events::EventsArgs),
     Lock(lock::LockArgs),
     Journal(journal::JournalArgs),
+    Notify(notify::NotifyArgs),
     Paper(paper::PaperArgs),
     Doctor(doctor::DoctorArgs),
     Keys(keys::KeysArgs),
@@ -149,6 +152,7 @@ impl Command {
             Self::Events(args) => args.run(context),
             Self::Lock(args) => args.run(context),
             Self::Journal(args) => args.run(context),
+            Self::Notify(args) => args.run(context),
             Self::Paper(command) => command.run(context),
             Self::Doctor(args) => args.run(context),
             Self::Keys(command) => command.run(context),

@@ -11,10 +11,11 @@ use super::execute::{Execution, Task, execute};
 use super::session::{self, PaperFiles};
 use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
-use super::{Context, Exit, out};
+use super::{Context, Exit, alerts, out};
 use crate::engine::{Pair, codes};
 use crate::journal::{Act, Journal, JournalError, Lock, RunRow, StateDir, Store, verify};
 use crate::model::{PairId, RunId};
+use crate::notify::Receiver;
 use crate::plan::Plan;
 use crate::venue::lighter::OrderEntry;
 
@@ -149,6 +150,8 @@ pub(super) struct Claimed {
     pub(super) plan: Plan,
     pub(super) journal: Journal,
     pub(super) states: BTreeMap<PairId, Pair>,
+    /// Who is told of its alerts.
+    pub(super) webhooks: Vec<Receiver>,
     /// Held until this is dropped.
     _locks: Vec<Lock>,
 }
@@ -163,7 +166,8 @@ pub(super) async fn claim(state: &StateDir, run: &RunId, command: &str) -> Resul
     journal.read(move |store| verify(store, &wanted)).await??;
     let events = journal.events(run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
-    Ok(Claimed { run: run.clone(), plan, journal, states, _locks: locks })
+    let webhooks = alerts::webhooks_of_run(&plan, &events);
+    Ok(Claimed { run: run.clone(), plan, journal, states, webhooks, _locks: locks })
 }
 
 /// Goes on with a run, or with as much of it as is wanted.
@@ -175,7 +179,7 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         out::line(&format!("run {} has ended with code {code}; nothing is left to do", row.id));
         return Ok(Exit::of_run(code));
     }
-    let Claimed { run, plan, journal, mut states, _locks } =
+    let Claimed { run, plan, journal, mut states, webhooks, _locks } =
         claim(&state, &row.id, &wanted.act.command).await?;
     let files = PaperFiles::of(&state.paper(), &run);
     let session = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases())
@@ -201,6 +205,7 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         live: io::stdout().is_terminal(),
         act: wanted.act,
         task: wanted.task,
+        webhooks,
     };
     Ok(Box::pin(execute(execution)).await.map_err(ApplyError::from)?)
 }

@@ -8,6 +8,7 @@ use super::fault::Fault;
 use super::{Context, Exit, out};
 use crate::lint::formats::findings_schema_text;
 use crate::lint::policy_schema_text;
+use crate::notify::alert_schema_text;
 use crate::plan::{plan_reference, plan_schema_text};
 
 /// Write the JSON Schema of plans, for editors; or of what validate finds
@@ -19,7 +20,8 @@ Examples:
   lighter-plan schema --out schemas/plan.v1.schema.json
   lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs
   lighter-plan schema findings > findings.v1.schema.json    # of `validate --format json`
-  lighter-plan schema policy > policy.v1.schema.json        # of lighter-plan.toml")]
+  lighter-plan schema policy > policy.v1.schema.json        # of lighter-plan.toml
+  lighter-plan schema alert > alert.v1.schema.json          # of what webhooks get")]
 pub(super) struct Schema {
     /// Of what
     #[arg(value_enum, default_value_t = Subject::Plan, value_name = "WHAT")]
@@ -43,6 +45,8 @@ enum Subject {
     Findings,
     /// Policy files, `lighter-plan.toml`
     Policy,
+    /// What webhooks get
+    Alert,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,7 +64,8 @@ impl Schema {
             (Subject::Plan, Format::Markdown) => plan_reference(),
             (Subject::Findings, Format::Json) => findings_schema_text(),
             (Subject::Policy, Format::Json) => policy_schema_text(),
-            (Subject::Findings | Subject::Policy, Format::Markdown) => {
+            (Subject::Alert, Format::Json) => alert_schema_text(),
+            (Subject::Findings | Subject::Policy | Subject::Alert, Format::Markdown) => {
                 return Err(Fault::usage("only the reference of plans is written as markdown"));
             }
         };

@@ -3,12 +3,15 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::alerts::undelivered;
 use super::stored::fold_pairs;
 use super::{Context, Exit, Fault, out, reading};
 use crate::engine::control::{self, ControlError, ControlOp};
 use crate::engine::{Leg, Pair, Step};
-use crate::journal::{Act, RUN_ACT, RunRow, StateDir, Store};
+use crate::journal::{Act, EventRow, RUN_ACT, RunRow, StateDir, Store};
 use crate::model::RunId;
+use crate::notify::{Standing, standing};
+use crate::plan::Plan;
 
 /// Show where a run stands
 #[derive(Debug, Args)]
@@ -35,13 +38,14 @@ impl StatusArgs {
         let events = store.events(&row.id, 1).map_err(reading::fault)?;
         let pairs = fold_pairs(&events).map_err(|error| Fault::with(Exit::JOURNAL, error))?;
         let pairs: Vec<_> = pairs.iter().map(|(id, pair)| (id.to_string(), describe(pair))).collect();
+        let alerts = webhooks(&store, &row.id, &events)?;
         let now = if live { ask(context, &state, &row.id)? } else { Value::Null };
         let act = events.iter().rev().find(|event| event.kind == RUN_ACT);
         let act = act.and_then(|event| serde_json::from_str::<Act>(&event.body).ok());
         out::text(&if self.json {
-            document(&row, live, act.as_ref(), &pairs, &now)
+            document(&row, live, act.as_ref(), &pairs, &now, &alerts)
         } else {
-            report(&row, live, act.as_ref(), &pairs, &now)
+            report(&row, live, act.as_ref(), &pairs, &now) + &told(&alerts)
         })?;
         Ok(Exit::OK)
     }
@@ -57,6 +61,25 @@ fn ask(context: &Context, state: &StateDir, run: &RunId) -> Result<Value, Fault>
             Ok(Value::Null)
         }
     }
+}
+
+/// Returns how the plan's webhooks stand. A plan of another program has none that this one knows.
+fn webhooks(store: &dyn Store, run: &RunId, events: &[EventRow]) -> Result<Vec<Standing>, Fault> {
+    let definition = store.definition(run).map_err(reading::fault)?;
+    let plan: Option<Plan> = serde_json::from_str(&definition.plan_json).ok();
+    Ok(plan.map(|plan| standing(&plan.notify, events)).unwrap_or_default())
+}
+
+fn told(alerts: &[Standing]) -> String {
+    let mut text = String::new();
+    for standing in alerts {
+        let (missing, delivered) = (standing.missing.len(), standing.delivered);
+        text += &format!("  {}  {delivered} alerts delivered, {missing} not\n", standing.webhook);
+    }
+    for line in undelivered(alerts) {
+        text += &format!("    not delivered to {line}\n");
+    }
+    text
 }
 
 fn describe(pair: &Pair) -> Value {
@@ -85,13 +108,29 @@ fn leg(leg: &Leg) -> Value {
     })
 }
 
-fn document(row: &RunRow, live: bool, act: Option<&Act>, pairs: &[(String, Value)], now: &Value) -> String {
+fn document(
+    row: &RunRow,
+    live: bool,
+    act: Option<&Act>,
+    pairs: &[(String, Value)],
+    now: &Value,
+    alerts: &[Standing],
+) -> String {
+    let alerts: Vec<_> = alerts
+        .iter()
+        .map(|standing| {
+            json!({
+                "webhook": standing.webhook,
+                "delivered": standing.delivered,
+                "not_delivered": undelivered(std::slice::from_ref(standing)),
+            })
+        })
+        .collect();
     let pairs: serde_json::Map<_, _> = pairs.iter().cloned().collect();
     let document = json!({
         "run": row.id, "name": row.name, "network": row.network, "created_at": row.created_at,
         "status": row.status, "exit_code": row.exit_code, "live": live, "events": row.head_seq,
-        "last_act": act,
-        "pairs": pairs, "now": now,
+        "last_act": act, "pairs": pairs, "now": now, "alerts": alerts,
     });
     format!("{document:#}\n")
 }

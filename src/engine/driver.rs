@@ -72,13 +72,15 @@ pub struct PairStatus {
     pub note: String,
 }
 
-/// News of a run, for progress lines and `--events`.
+/// News of a run, for progress lines, `--events` and webhooks.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct News {
     /// The pair.
     pub pair: PairId,
     /// When, in venue time.
     pub at: Timestamp,
+    /// Its number in the run's journal.
+    pub event: u64,
     /// What was journaled.
     pub entry: Entry,
 }
@@ -444,33 +446,33 @@ impl<V: Venue> Driver<V> {
         let places = intents.iter().any(|intent| intent.purpose == Purpose::Entry);
         let priority = if places { Priority::Normal } else { Priority::Reducing };
         let appended = self.append(priority, &decision.entries).await;
-        let intents = match appended {
+        let (intents, events) = match appended {
             // Full disk: what adds exposure is not started; what happened is still recorded (F-20).
             Err(JournalError::DiskLow { .. } | JournalError::DiskFull) if places => {
                 self.note = "the disk is nearly full: no new orders".to_owned();
                 decision.entries.truncate(facts);
-                if !decision.entries.is_empty() {
-                    self.append(Priority::Reducing, &decision.entries).await?;
-                }
-                Vec::new()
+                let events = match decision.entries.as_slice() {
+                    [] => Vec::new(),
+                    entries => self.append(Priority::Reducing, entries).await?,
+                };
+                (Vec::new(), events)
             }
-            other => {
-                other?;
-                intents
-            }
+            other => (intents, other?),
         };
-        for entry in &decision.entries {
+        // As many events as entries: the journal numbers what it was given, one after the other.
+        let first = events.first().copied().unwrap_or_default();
+        for (entry, event) in decision.entries.iter().zip(first..) {
             self.parts.pair.evolve(entry)?;
-            self.announce(entry);
+            self.announce(entry, event);
         }
         Ok(intents)
     }
 
-    async fn append(&self, priority: Priority, entries: &[Entry]) -> Result<(), JournalError> {
+    async fn append(&self, priority: Priority, entries: &[Entry]) -> Result<Vec<u64>, JournalError> {
         let pair = &self.parts.spec.plan.id;
         let events = record::events(pair, self.outlook.view.now, entries);
         let rows = record::intents(pair, &self.parts.pair, entries);
-        self.parts.journal.append(&self.parts.spec.run, priority, events, rows).await.map(drop)
+        self.parts.journal.append(&self.parts.spec.run, priority, events, rows).await
     }
 
     /// Gives each proposal its nonce and its signature.
@@ -643,7 +645,7 @@ impl<V: Venue> Driver<V> {
         });
     }
 
-    fn announce(&mut self, entry: &Entry) {
+    fn announce(&mut self, entry: &Entry, event: u64) {
         if let Entry::Alert { text, .. } = entry {
             self.note.clone_from(text);
             tracing::warn!(pair = %self.parts.spec.plan.id, text, "alert");
@@ -652,6 +654,7 @@ impl<V: Venue> Driver<V> {
             let told = News {
                 pair: self.parts.spec.plan.id.clone(),
                 at: self.outlook.view.now,
+                event,
                 entry: entry.clone(),
             };
             // Nobody listens any more: the run goes on all the same.

@@ -92,6 +92,7 @@ pub(crate) const RETRY_ORDER: RuleId = RuleId::new("LP601", "retry-order");
 pub(crate) const STOP_LEAVES_ORDERS: RuleId = RuleId::new("LP602", "stop-leaves-orders");
 pub(crate) const STALE_ENTRY: RuleId = RuleId::new("LP603", "stale-entry");
 pub(crate) const ALERT_GAP: RuleId = RuleId::new("LP605", "alert-gap");
+pub(crate) const NO_ALERTS: RuleId = RuleId::new("LP606", "no-alerts");
 
 // Deprecation
 pub(crate) const SCHEMA_HEADER: RuleId = RuleId::new("LP901", "schema-header");

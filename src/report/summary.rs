@@ -57,6 +57,8 @@ pub struct RunSummary {
     pub venue_result: Option<Decimal>,
     /// What the venue sent that this program does not know, with how often it came; empty as a rule.
     pub unknown: Vec<(String, u64)>,
+    /// Alerts that no webhook took, a line each.
+    pub undelivered: Vec<String>,
 }
 
 impl PairSummary {
@@ -100,13 +102,20 @@ impl RunSummary {
     pub fn of(run: String, outcomes: &[PairOutcome], head: String, venue_result: Option<Decimal>) -> Self {
         let pairs: Vec<_> = outcomes.iter().map(PairSummary::of).collect();
         let code = codes::worst(pairs.iter().map(|pair| pair.code));
-        Self { run, code, pairs, head, venue_result, unknown: Vec::new() }
+        Self { run, code, pairs, head, venue_result, unknown: Vec::new(), undelivered: Vec::new() }
     }
 
     /// Adds what the venue sent that this program does not know.
     #[must_use]
     pub fn with_unknown(mut self, unknown: Vec<(String, u64)>) -> Self {
         self.unknown = unknown;
+        self
+    }
+
+    /// Adds the alerts that no webhook took.
+    #[must_use]
+    pub fn with_undelivered(mut self, undelivered: Vec<String>) -> Self {
+        self.undelivered = undelivered;
         self
     }
 
@@ -168,6 +177,9 @@ impl fmt::Display for RunSummary {
             )?;
         }
         self.write_unknown(&mut text)?;
+        for line in &self.undelivered {
+            writeln!(text, "ALERT NOT DELIVERED to {line}")?;
+        }
         write!(text, "run {} ended with code {}, journal head {}", self.run, self.code, self.head)?;
         f.write_str(&text)
     }

@@ -14,6 +14,7 @@ mod lsp;
 mod lsp_client;
 mod lsp_life;
 mod many_pairs;
+mod notify;
 mod online;
 mod plans;
 mod policy;

@@ -1,5 +1,6 @@
 //! `doctor`: looks at everything a run needs, and sends nothing but questions unless a test order was asked for.
 
+mod alerts;
 mod legs;
 mod probe;
 mod state;
@@ -49,6 +50,9 @@ pub(super) struct DoctorArgs {
     /// Also place the smallest order far below the market for each leg, and cancel it; not where real money is
     #[arg(long, requires = "plan")]
     place_and_cancel: bool,
+    /// Also send a test message to each webhook of the plan
+    #[arg(long, requires = "plan")]
+    notify: bool,
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 }
@@ -70,6 +74,8 @@ impl DoctorArgs {
                     return health.answer(self.format, context);
                 };
                 let probe = self.probe(&plan, context)?;
+                let webhooks = if self.notify { alerts::Webhooks::Try } else { alerts::Webhooks::Read };
+                context.block_on(alerts::look(&mut health, &plan, webhooks))?;
                 context.block_on(Box::pin(look_at_plan(&mut health, &plan, context, probe.as_ref())))??;
             }
             None => {

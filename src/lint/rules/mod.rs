@@ -36,6 +36,7 @@ mod missing_field;
 mod missing_risk_limit;
 mod multi_document;
 mod naked_loss;
+mod no_alerts;
 mod not_text;
 mod number_expression;
 mod off_grid;
@@ -154,5 +155,6 @@ pub(super) static ALL: &[&Rule] = &[
     &stop_leaves_orders::RULE,
     &stale_entry::RULE,
     &alert_gap::RULE,
+    &no_alerts::RULE,
     &schema_header::RULE,
 ];

@@ -103,7 +103,7 @@ pub(super) fn check(url: &str, secure: &'static str, plain: &'static str) -> Res
 }
 
 /// Returns whether the host is this one: `localhost`, 127.0.0.0/8 or ::1. Names are not resolved.
-pub(super) fn host_is_loopback(uri: &Uri) -> bool {
+pub(crate) fn host_is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

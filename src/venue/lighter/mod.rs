@@ -27,6 +27,7 @@ mod testing;
 mod tests;
 
 pub use client::{BATCH_MAX, LighterOptions, LighterVenue, SetupError, Waits};
+pub(crate) use endpoints::host_is_loopback;
 pub use endpoints::{EndpointError, NetworkEndpoints};
 pub use oddities::Oddities;
 pub use orders::OrderEntry;
