@@ -4,12 +4,13 @@ use super::event::{Decision, Event, View};
 use super::spec::PairSpec;
 use super::state::Pair;
 use super::work::Work;
-use super::{ingest, steps};
+use super::{ingest, risk, steps};
 
 /// Decides what `event` means for `pair`. Pure: the same arguments give the same decision.
 pub fn decide(pair: &Pair, spec: &PairSpec, view: &View, event: &Event) -> Decision {
     let mut work = Work { pair: pair.clone(), spec, view, out: Decision::default(), pull: Vec::new() };
     ingest::ingest(&mut work, event);
     steps::advance(&mut work);
+    risk::note(&mut work);
     work.out
 }

@@ -10,6 +10,7 @@ mod watch;
 mod withdraw;
 
 use super::entry::Step;
+use super::risk;
 use super::work::Work;
 
 /// Whether the state moved on and another look is due, or something must happen first.
@@ -32,6 +33,7 @@ const TRANSITIONS_MAX: usize = 24;
 pub(crate) fn advance(work: &mut Work<'_>) {
     for _ in 0..TRANSITIONS_MAX {
         guard::watch_nakedness(work);
+        risk::watch_venue(work);
         let flow = match guard::interrupt(work) {
             Some(flow) => flow,
             None => take(work),
