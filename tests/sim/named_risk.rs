@@ -343,7 +343,7 @@ fn states_are_journaled_with_their_reasons() {
     }
 }
 
-/// F-14, U-04: the process sleeps while one leg fills: the time alone counts from the trade, not from its news, and after
+/// F-14: the process sleeps while one leg fills: the time alone counts from the trade, not from its news, and after
 /// longer than `max_naked` somebody is told at once.
 #[test]
 fn f_14_naked_time_counts_from_the_trade() {
