@@ -4,14 +4,16 @@
 use std::time::Duration;
 
 use super::codes;
-use super::entry::{Entry, ExitReason, LegSide, PairEnd, RiskState, Step};
+use super::entry::{Entry, ExitReason, LegSide, PairEnd, Purpose, RiskState, Step};
 use super::state::Pair;
 use super::work::Work;
 use crate::model::Timestamp;
 
 /// How long nothing may be heard from the venue before it counts as down.
 const SILENT_MAX: Duration = Duration::from_secs(30);
-/// How often a venue that stays down is told again: outages last hours.
+/// How long a hedge or an exit may be unable to send anything before it is told.
+const STUCK_MAX: Duration = Duration::from_secs(30);
+/// How often a venue that stays down, or a market that stays shut, is told again: outages last hours.
 const DOWN_AGAIN: Duration = Duration::from_secs(300);
 
 /// Journals what the pair may do from now on, when that has changed.
@@ -116,6 +118,42 @@ fn is_back(work: &Work<'_>) -> bool {
     seen && work.view.book.is_some() && work.view.mark().is_some()
 }
 
+/// A leg that is to be closed or hedged, and nothing can be sent for it: the market is halted or empty, or there are no
+/// prices to bound an order by. An emergency and an outage are told in their own words.
+pub(crate) fn watch_stuck(work: &mut Work<'_>) {
+    let told_otherwise = work.pair.effort.emergency || work.pair.venue_down.is_some() || work.view.resuming;
+    let Some(since) = stuck_since(&work.pair).filter(|_| !told_otherwise && !work.pair.stopped) else {
+        return;
+    };
+    let due = since.after(STUCK_MAX + work.view.lag);
+    let again = work.pair.last_alert.filter(|last| *last >= due).map(|last| last.after(DOWN_AGAIN));
+    let due = again.unwrap_or(due);
+    if work.now() < due {
+        work.out.wake_at(due);
+        return;
+    }
+    let Some(open) = open(work) else { return };
+    let why = if work.view.mark().is_none() || work.view.book.is_none() {
+        "there is no price to bound an order by"
+    } else {
+        "the market offers nothing within the bound"
+    };
+    work.alert("stuck", format!("nothing could be closed or hedged since {since}: {why}; {open}"));
+}
+
+/// Since when the present hedge or exit has brought no order to the venue; `None` when there is nothing to do.
+fn stuck_since(pair: &Pair) -> Option<Timestamp> {
+    let due = match pair.step {
+        Step::Exit(_) => !pair.is_flat(),
+        Step::Hedge(_) => pair.naked.since.is_some(),
+        Step::Check | Step::Place | Step::Watch | Step::Withdraw | Step::Done(_) => false,
+    };
+    let closes = |purpose: Purpose| matches!(purpose, Purpose::Hedge | Purpose::Exit);
+    let orders = LegSide::BOTH.into_iter().flat_map(|side| pair.leg(side).orders.values());
+    let tried = orders.filter(|order| closes(order.purpose)).map(|order| order.changed_at).max();
+    due.then(|| pair.step_since.max(tried.unwrap_or_default()))
+}
+
 fn remind(work: &mut Work<'_>, since: Timestamp) {
     let due = work.pair.last_alert.unwrap_or(since).after(DOWN_AGAIN);
     if work.now() >= due {
@@ -125,16 +163,21 @@ fn remind(work: &mut Work<'_>, since: Timestamp) {
     }
 }
 
-/// What the operator needs to act by other means: what is open, and what the plan said it may cost.
 fn tell(work: &mut Work<'_>, since: Timestamp) {
-    let Some(checked) = &work.pair.checked else { return };
-    let held = LegSide::BOTH.map(|side| work.pair.leg(side).position.to_decimal(&checked.market));
-    let orders: usize = LegSide::BOTH.iter().map(|side| work.pair.leg(*side).live_orders().count()).sum();
-    let naked = work.pair.delta().to_decimal(&checked.market);
+    let Some(open) = open(work) else { return };
+    let accepted = work.spec.plan.risk.max_loss_if_venue_down;
     let text = format!(
-        "nothing is heard from the venue since {since}: nothing is placed, closing orders are tried; open are long {}, \
-         short {}, difference {naked}, {orders} orders; the plan accepts a loss of {} USDC for this",
-        held[0], held[1], work.spec.plan.risk.max_loss_if_venue_down,
+        "nothing is heard from the venue since {since}: nothing is placed, closing orders are tried; {open}; the plan \
+         accepts a loss of {accepted} USDC for this"
     );
     work.alert("stuck", text);
+}
+
+/// What the operator needs to act by other means: what is open. `None` before the check.
+fn open(work: &Work<'_>) -> Option<String> {
+    let market = &work.pair.checked.as_ref()?.market;
+    let held = LegSide::BOTH.map(|side| work.pair.leg(side).position.to_decimal(market));
+    let orders: usize = LegSide::BOTH.iter().map(|side| work.pair.leg(*side).live_orders().count()).sum();
+    let apart = work.pair.delta().to_decimal(market);
+    Some(format!("open are long {}, short {}, difference {apart}, {orders} orders", held[0], held[1]))
 }

@@ -9,7 +9,7 @@ use lighter_plan::engine::{
 use lighter_plan::model::{AccountIndex, Side, Size, Timestamp, TradeKind, Usdc};
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
 use lighter_plan::plan::{OnLiquidation, PegReference, PriceSpec, SizeSpec};
-use lighter_plan::simulate::{Fate, Hand, LONG, Run, SHORT, SYMBOL, Scenario, Streams};
+use lighter_plan::simulate::{Fate, Hand, LONG, Run, SHORT, SYMBOL, Scenario, Streams, near};
 use rust_decimal::Decimal;
 
 use super::sound;
@@ -424,4 +424,114 @@ fn r_16_a_leg_is_liquidated_in_slices_and_the_other_follows() {
         }
     }
     assert!(met >= 8, "only {met} runs were liquidated");
+}
+
+fn at(at: Duration, action: Action) -> ScriptEntry {
+    ScriptEntry { at: Span(at), market: Some(SYMBOL.to_owned()), every: None, action }
+}
+
+/// the long leg is filled alone, nobody is there to hedge with, and the venue begins to liquidate it. When there
+/// is a market again the rest of it is closed; the short leg opens nothing for a difference that shrinks by itself.
+#[test]
+fn r_16_a_liquidation_in_the_middle_of_a_hedge() {
+    let mut met = 0;
+    for seed in 1..=4 {
+        let mut scenario = thin(seed);
+        scenario.world.markets = one_sided(seed).world.markets;
+        scenario.world.script = vec![
+            at(secs(8), Action::Take { side: TakerSide::Sell, size: Decimal::from(2_000), limit: None }),
+            at(secs(9), Action::PauseMakers {}),
+            liquidate(secs(12), LONG),
+            at(secs(60), Action::ResumeMakers {}),
+        ];
+        let run = sound(scenario);
+        met += usize::from(forced_fills(&run, LegSide::Long) > 0);
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+        assert!([0, 22].contains(&end(&run).code), "seed {seed}: {:?}", end(&run));
+    }
+    assert!(met > 0, "no leg was liquidated while it was hedged");
+}
+
+/// while nobody can look, the price goes down and takes the long leg, then up and takes the short one. Both are found
+/// by the first look, both are told, and nothing is closed that is no longer there.
+#[test]
+fn r_16_both_legs_are_liquidated() {
+    let mut met = 0;
+    for seed in seeds() {
+        let mut scenario = thin(seed);
+        scenario.spec.plan.watch.max_hold = secs(900);
+        scenario.outages = vec![(HELD, secs(150), Streams::All)];
+        scenario.mute = Some((HELD, secs(150)));
+        scenario.world.script = vec![liquidate(secs(65), LONG), liquidate(secs(120), SHORT)];
+        let run = sound(scenario);
+        let both = LegSide::BOTH.map(|leg| forced_fills(&run, leg) > 0);
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+        if both == [true, true] {
+            met += 1;
+            let told = alerts(&run);
+            for leg in LegSide::BOTH {
+                let text = format!("{} leg is being closed by the venue", leg.name());
+                assert!(told.iter().any(|told| told.contains(&text)), "seed {seed}: {told:?}");
+            }
+        }
+    }
+    assert!(met > 0, "no run lost both legs");
+}
+
+/// the streams of the account that is liquidated are dead. The other leg does not wait for them: it is flat soon after
+/// the first read that shows what happened.
+#[test]
+fn r_16_a_liquidation_behind_dead_streams() {
+    for seed in seeds() {
+        let mut scenario = thin(seed);
+        scenario.outages = vec![(HELD, secs(300), Streams::Account(LONG))];
+        scenario.world.script = vec![liquidate(secs(62), LONG)];
+        let run = sound(scenario);
+        let (_, from) = left(&run).expect("it left");
+        let closed = entries(&run).into_iter().filter_map(|entry| match entry {
+            Entry::Fill(fill) if fill.leg == LegSide::Short && fill.at > from => Some(fill.at),
+            _ => None,
+        });
+        let closed = closed.max().unwrap_or(from);
+        assert!(closed.since(from) < secs(60), "seed {seed}: the short leg took {:?}", closed.since(from));
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+    }
+}
+
+/// nobody is there to take what is liquidated, and the venue takes it from those who win: the short leg is closed by
+/// auto-deleveraging. The same answer with the legs swapped: what is left of both is closed.
+#[test]
+fn r_16_the_winner_is_deleveraged() {
+    let mut met = 0;
+    for seed in seeds() {
+        let mut scenario = thin(seed);
+        scenario.spec.plan.watch.max_hold = secs(600);
+        scenario.world.script = vec![
+            at(HELD, Action::PauseMakers {}),
+            at(secs(61), Action::SetPrice { price: near(&scenario.market, -4_000) }),
+            at(secs(120), Action::ResumeMakers {}),
+        ];
+        let run = sound(scenario);
+        let deleveraged =
+            |entry: &Entry| matches!(entry, Entry::Fill(fill) if fill.kind == TradeKind::Deleverage);
+        met += usize::from(entries(&run).iter().any(deleveraged));
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+    }
+    assert!(met > 0, "nobody was deleveraged");
+}
+
+/// the market is halted, and then empty, while the pair has to leave: there is no price to bound an order by, so none
+/// is sent. That is told, and when the market is back the pair leaves as planned.
+#[test]
+fn r_27_a_market_that_is_halted_in_the_middle() {
+    for seed in seeds() {
+        let mut scenario = holding(seed);
+        scenario.spec.plan.watch.max_hold = secs(60);
+        scenario.world.script = vec![at(HELD, Action::Halt {}), at(secs(240), Action::Unhalt {})];
+        let run = sound(scenario);
+        let told = alerts(&run).into_iter().filter(|text| text.contains("nothing could be closed")).count();
+        assert_eq!(told, 1, "seed {seed}: {:?}", alerts(&run));
+        assert_eq!(end(&run).code, 0, "seed {seed}: {:?}", end(&run));
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+    }
 }

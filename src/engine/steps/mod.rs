@@ -34,6 +34,7 @@ pub(crate) fn advance(work: &mut Work<'_>) {
     for _ in 0..TRANSITIONS_MAX {
         guard::watch_nakedness(work);
         risk::watch_venue(work);
+        risk::watch_stuck(work);
         let flow = match guard::interrupt(work) {
             Some(flow) => flow,
             None => take(work),
