@@ -133,10 +133,12 @@ pub(crate) fn watch_stuck(work: &mut Work<'_>) {
         return;
     }
     let Some(open) = open(work) else { return };
-    let why = if work.view.mark().is_none() || work.view.book.is_none() {
+    let why = if work.pair.has_live_orders() || !work.pair.orders_settled() {
+        "own orders are not seen to end"
+    } else if work.view.mark().is_none() || work.view.book.is_none() {
         "there is no price to bound an order by"
     } else {
-        "the market offers nothing within the bound"
+        "the market offers nothing within the bound, or the account's nonces are in doubt"
     };
     work.alert("stuck", format!("nothing could be closed or hedged since {since}: {why}; {open}"));
 }

@@ -89,6 +89,7 @@ pub(crate) struct Link {
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
     fates: BTreeMap<IntentId, Fate>,
+    dead_key: Option<(Timestamp, Timestamp, LegSide)>,
     /// Since when the streams of the market are silent, while the process has not been told better.
     market_silent: Option<Timestamp>,
 }
@@ -174,6 +175,9 @@ impl Link {
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
             fates: scenario.fates.clone(),
+            dead_key: scenario
+                .dead_key
+                .map(|(at, lasts, leg)| (start.after(at), start.after(at + lasts), leg)),
             market_silent: None,
         }
     }
@@ -234,7 +238,11 @@ impl Link {
 
     /// Sends bytes into the world.
     pub(crate) fn send(&mut self, now: Timestamp, mut bytes: Bytes) {
+        let is_dead = |(from, to, leg): &(Timestamp, Timestamp, LegSide)| {
+            *leg == bytes.slot.0 && (*from..*to).contains(&now)
+        };
         let fate = match self.fates.get(&bytes.intent) {
+            _ if self.dead_key.as_ref().is_some_and(is_dead) => Fate::Refused,
             Some(fate) => *fate,
             None => self.fate(),
         };

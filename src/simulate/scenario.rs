@@ -158,6 +158,8 @@ pub struct Scenario {
     pub hands: Vec<Hand>,
     /// No read is answered: when, for how long.
     pub mute: Option<(Duration, Duration)>,
+    /// The venue refuses everything that a leg signs: from when, for how long, which leg.
+    pub dead_key: Option<(Duration, Duration, LegSide)>,
     /// Somebody starts a second process on the run.
     pub rival_at: Option<Duration>,
     /// What becomes of these intents' sendings, every repetition included; the rates decide on all others.
@@ -230,6 +232,7 @@ impl Scenario {
             foreign_at: None,
             hands: Vec::new(),
             mute: None,
+            dead_key: None,
             rival_at: None,
             fates: BTreeMap::new(),
             disk: Vec::new(),

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use lighter_plan::engine::{
-    Entry, ExitReason, IntentId, LegSide, Pair, PairEnd, Purpose, RiskState, Step, StopMode,
+    Entry, ExitReason, IntentId, LegSide, Pair, PairEnd, Purpose, RiskState, Step, StopMode, fold,
 };
 use lighter_plan::model::{AccountIndex, Side, Size, Timestamp, TradeKind, Usdc};
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
@@ -494,6 +494,45 @@ fn r_16_a_liquidation_behind_dead_streams() {
         });
         let closed = closed.max().unwrap_or(from);
         assert!(closed.since(from) < secs(60), "seed {seed}: the short leg took {:?}", closed.since(from));
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+    }
+}
+
+/// the key of the account that is liquidated is dead: whatever it signs is refused. The other leg is flat soon all the
+/// same, and the rest of the hit one goes when the key works again.
+#[test]
+fn r_16_a_liquidation_with_a_dead_key() {
+    for seed in seeds() {
+        let mut scenario = thin(seed);
+        scenario.spec.plan.watch.max_hold = secs(600);
+        scenario.dead_key = Some((HELD, secs(200), LegSide::Long));
+        scenario.world.script = vec![liquidate(secs(62), LONG)];
+        let run = sound(scenario);
+        let (_, from) = left(&run).expect("it left");
+        let flat = (0..entries(&run).len()).find_map(|count| {
+            let pair = fold(&entries(&run)[..count]).expect("a prefix of a journal folds");
+            let is_flat = pair.held_since.is_some() && pair.short.position.is_flat();
+            is_flat.then_some(pair.short.orders.values().map(|order| order.changed_at).max()?)
+        });
+        let took = flat.expect("the short leg was closed").since(from);
+        assert!(took < secs(60), "seed {seed}: the short leg took {took:?}");
+        assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
+    }
+}
+
+/// The marked result of the run falls below the plan's drawdown while one leg is alone: the pair leaves with 28.
+#[test]
+fn a_drawdown_ends_the_pair() {
+    for seed in seeds() {
+        let mut scenario = one_sided(seed);
+        scenario.spec.plan.hedge.wait = secs(15);
+        scenario.spec.plan.hedge.max_naked_loss = Usdc::whole(500);
+        scenario.spec.plan.risk.max_drawdown = Usdc::whole(2);
+        let price = near(&scenario.market, -200);
+        scenario.world.script.push(at(secs(10), Action::MoveTo { price, over: Span(secs(4)) }));
+        let run = sound(scenario);
+        assert_eq!(left(&run).map(|(reason, _)| reason), Some(ExitReason::Drawdown), "seed {seed}");
+        assert_eq!(end(&run).code, 28, "seed {seed}: {:?}", end(&run));
         assert!(last(&run).is_flat(), "seed {seed}: {:?}", end(&run));
     }
 }
