@@ -103,6 +103,9 @@ pub(crate) struct Parts<V> {
     pub(crate) pulse: Arc<Pulse>,
 }
 
+/// How long a task waits at most, in real time: whoever turns so often notices that he stood still.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
 /// The shortest pause between two decisions that nothing but time asks for.
 const REST: Duration = Duration::from_millis(10);
 
@@ -175,7 +178,9 @@ impl<V: Venue> Driver<V> {
                 wake => wake.unwrap_or(later),
             };
             // A moment that has passed, because what is due waits for an answer, must not make this task spin.
-            let wake = wake.max(self.parts.clock.now().after(REST));
+            let now = self.parts.clock.now();
+            let beat = now.after(HEARTBEAT * self.parts.clock.scale());
+            let wake = wake.max(now.after(REST)).min(beat);
             let clock = self.parts.clock.clone();
             let came = tokio::select! {
                 biased;

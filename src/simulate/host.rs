@@ -35,7 +35,7 @@ use super::watch::Watch;
 /// As in the driver.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
-const STILL_MAX: Duration = Duration::from_secs(10);
+const STILL_MAX: Duration = Duration::from_secs(15);
 /// What is held for longer is held for long.
 const LONG_HOLD: Duration = Duration::from_secs(600);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
@@ -74,6 +74,8 @@ pub(crate) struct Life {
     tasks: Vec<Task>,
     pub(super) wake: Timestamp,
     drawdown_told: bool,
+    /// How long the machine slept just now.
+    slept: Option<Duration>,
     /// By how much the process's clock is ahead of the venue's, in ms.
     skew_ms: i64,
 }
@@ -300,13 +302,15 @@ impl Run {
         Ok(())
     }
 
-    /// As in the driver: a process that was to turn long ago looks before it judges what waits for it.
+    /// As in the driver: a process that stood still looks before it judges what waits for it.
     fn notice_standstill(&mut self) -> Result<(), Died> {
         let now = self.clock();
         let awake = self.life.as_mut().filter(|_| self.asleep_until <= self.now);
-        let Some(life) = awake.filter(|life| now.since(life.wake) > STILL_MAX) else { return Ok(()) };
-        let lasted = now.since(life.wake);
-        life.outlook.stood_still(now);
+        let Some(lasted) = awake.and_then(|life| life.slept.take()) else { return Ok(()) };
+        if lasted <= STILL_MAX {
+            return Ok(());
+        }
+        self.life().outlook.stood_still(now);
         self.step(Event::StoodStill(lasted))?;
         LegSide::BOTH.into_iter().for_each(|side| self.reconcile(side, true));
         Ok(())
@@ -367,6 +371,9 @@ impl Run {
             Item::Suspend(lasts) => {
                 self.watch.note(self.now, format_args!("the machine sleeps for {lasts:?}"));
                 self.asleep_until = self.now.after(lasts);
+                if let Some(life) = &mut self.life {
+                    life.slept = Some(lasts);
+                }
                 Ok(())
             }
             Item::Quiet => {
