@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::out;
-use crate::engine::{News, PairStatus};
+use crate::engine::{News, PairStatus, RiskState};
 use crate::model::{Market, PairId};
 use crate::report::describe;
 use crate::rt::{Clock, real_sleep};
@@ -116,8 +116,12 @@ impl Progress {
         for (id, status) in &self.status {
             let status = status.borrow().clone();
             let note = if status.note.is_empty() { String::new() } else { format!("  ! {}", status.note) };
+            let risk = match status.risk {
+                RiskState::Active => String::new(),
+                held => format!(" {}", held.name()),
+            };
             let line = format!(
-                "{:<10} {:<8} {} long {} short {} Δ {}  orders {}+{}  result {} USDC  free {}/{}{note}",
+                "{:<10} {:<8}{risk} {} long {} short {} Δ {}  orders {}+{}  result {} USDC  free {}/{}{note}",
                 id.as_str(),
                 status.step,
                 status.market,

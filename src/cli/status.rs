@@ -7,7 +7,7 @@ use super::alerts::undelivered;
 use super::stored::fold_pairs;
 use super::{Context, Exit, Fault, out, reading};
 use crate::engine::control::{self, ControlError, ControlOp};
-use crate::engine::{Leg, Pair, Step};
+use crate::engine::{Leg, Pair, RiskState, Step};
 use crate::journal::{Act, EventRow, RUN_ACT, RunRow, StateDir, Store};
 use crate::model::RunId;
 use crate::notify::{Standing, standing};
@@ -90,6 +90,8 @@ fn describe(pair: &Pair) -> Value {
     json!({
         "step": pair.step.name(),
         "since": pair.step_since.to_string(),
+        "risk": pair.risk,
+        "risk_reason": pair.risk_reason,
         "flat": pair.is_flat(),
         // Without a check there is no tolerance yet: whatever is held then is not the plan's.
         "naked": pair.is_naked() || (pair.checked.is_none() && !pair.is_flat()),
@@ -106,6 +108,13 @@ fn leg(leg: &Leg) -> Value {
         "in_doubt": leg.unsettled.len(),
         "liquidated": leg.liquidated,
     })
+}
+
+/// The run may do what the pair that may do least still does; a pair that ended cleanly counts as it ended.
+fn worst_risk(pairs: &[(String, Value)]) -> RiskState {
+    let state =
+        |(_, pair): &(String, Value)| serde_json::from_value(pair["risk"].clone()).unwrap_or_default();
+    pairs.iter().map(state).max().unwrap_or_default()
 }
 
 fn document(
@@ -126,10 +135,11 @@ fn document(
             })
         })
         .collect();
+    let risk = worst_risk(pairs);
     let pairs: serde_json::Map<_, _> = pairs.iter().cloned().collect();
     let document = json!({
         "run": row.id, "name": row.name, "network": row.network, "created_at": row.created_at,
-        "status": row.status, "exit_code": row.exit_code, "live": live, "events": row.head_seq,
+        "risk": risk, "status": row.status, "exit_code": row.exit_code, "live": live, "events": row.head_seq,
         "last_act": act, "pairs": pairs, "now": now, "alerts": alerts,
     });
     format!("{document:#}\n")
@@ -157,6 +167,10 @@ fn report(row: &RunRow, live: bool, act: Option<&Act>, pairs: &[(String, Value)]
                 leg["in_doubt"],
                 if leg["liquidated"] == true { ", liquidated" } else { "" }
             );
+        }
+        if pair["risk"] != "active" {
+            let risk = word(&pair["risk"]).to_uppercase();
+            text += &format!("    risk   {risk}: {}\n", word(&pair["risk_reason"]));
         }
         if let Some(summary) = pair["summary"].as_str() {
             text += &format!("    {summary}\n");

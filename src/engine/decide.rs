@@ -4,7 +4,7 @@ use super::event::{Decision, Event, View};
 use super::spec::PairSpec;
 use super::state::Pair;
 use super::work::Work;
-use super::{ingest, steps};
+use super::{ingest, risk, steps};
 
 /// Decides what `event` means for `pair`. Pure: the same arguments give the same decision.
 pub fn decide(pair: &Pair, spec: &PairSpec, view: &View, event: &Event) -> Decision {
@@ -14,6 +14,7 @@ pub fn decide(pair: &Pair, spec: &PairSpec, view: &View, event: &Event) -> Decis
         steps::look(&mut work);
     } else {
         steps::advance(&mut work);
+        risk::note(&mut work);
     }
     work.out
 }

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
 use super::decide::decide;
-use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, StopMode};
+use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, RiskState, Step, StopMode};
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
@@ -18,6 +18,7 @@ use super::record;
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, OwnOrder, Pair};
+use super::watchdog::{Pulse, STILL_MAX};
 use crate::journal::{Journal, JournalError, Priority};
 use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc};
 use crate::plan::RetryPlan;
@@ -61,6 +62,8 @@ pub(crate) enum Input {
 #[expect(missing_docs, reason = "the names say it; lots as the journal has them")]
 pub struct PairStatus {
     pub step: &'static str,
+    pub risk: RiskState,
+    pub risk_reason: String,
     pub market: String,
     pub long: String,
     pub short: String,
@@ -79,7 +82,7 @@ pub struct News {
     pub pair: PairId,
     /// When, in venue time.
     pub at: Timestamp,
-    /// Its number in the run's journal.
+    /// Its number in the run's journal; 0 for what could not be journaled.
     pub event: u64,
     /// What was journaled.
     pub entry: Entry,
@@ -105,7 +108,11 @@ pub(crate) struct Parts<V> {
     pub(crate) resumed: bool,
     /// Nothing is sent and no step is taken: what the venue knows is written down, and that is all.
     pub(crate) look_only: bool,
+    pub(crate) pulse: Arc<Pulse>,
 }
+
+/// How long a task waits at most, in real time: whoever turns so often notices that he stood still.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// The shortest pause between two decisions that nothing but time asks for.
 const REST: Duration = Duration::from_millis(10);
@@ -195,22 +202,61 @@ impl<V: Venue> Driver<V> {
                 wake => wake.unwrap_or(later),
             };
             // A moment that has passed, because what is due waits for an answer, must not make this task spin.
-            let wake = wake.max(self.parts.clock.now().after(REST));
+            let now = self.parts.clock.now();
+            let beat = now.after(HEARTBEAT * self.parts.clock.scale());
+            let wake = wake.max(now.after(REST)).min(beat);
             let clock = self.parts.clock.clone();
-            tokio::select! {
+            let came = tokio::select! {
                 biased;
                 input = self.parts.inbox.recv() => match input {
-                    Some(input) => self.take(input).await?,
+                    Some(input) => Some(input),
                     None => return Ok(()),
                 },
                 changed = self.parts.market_state.changed() => {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    self.step(Event::Tick).await?;
+                    None
                 }
-                () = clock.sleep_until(wake) => self.step(Event::Tick).await?,
-            }
+                () = clock.sleep_until(wake) => None,
+            };
+            self.turn(came, wake).await?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop, which was to begin at `due`. What a process that stood still has in its inbox is old: it
+    /// looks before it judges.
+    async fn turn(&mut self, came: Option<Input>, due: Timestamp) -> Result<(), DriverError> {
+        self.parts.pulse.begin();
+        let result = self.turn_since(came, due).await;
+        self.parts.pulse.end();
+        result
+    }
+
+    async fn turn_since(&mut self, came: Option<Input>, due: Timestamp) -> Result<(), DriverError> {
+        let scale = self.parts.clock.scale();
+        let overslept = self.parts.clock.now().since(due) / scale;
+        if overslept > STILL_MAX {
+            self.stood_still(overslept).await?;
+        }
+        let began = self.parts.clock.elapsed();
+        match came {
+            Some(input) => self.take(input).await?,
+            None => self.step(Event::Tick).await?,
+        }
+        let took = self.parts.clock.elapsed().saturating_sub(began);
+        if took > STILL_MAX {
+            self.stood_still(took).await?;
+        }
+        Ok(())
+    }
+
+    async fn stood_still(&mut self, lasted: Duration) -> Result<(), DriverError> {
+        self.outlook.stood_still(self.parts.clock.now());
+        self.step(Event::StoodStill(lasted)).await?;
+        for side in LegSide::BOTH {
+            self.reconcile(side, true);
         }
         Ok(())
     }
@@ -686,6 +732,8 @@ impl<V: Venue> Driver<V> {
         };
         self.parts.status.send_replace(PairStatus {
             step: pair.step.name(),
+            risk: pair.risk,
+            risk_reason: pair.risk_reason.clone(),
             market: market.symbol.clone(),
             long: lots(LegSide::Long),
             short: lots(LegSide::Short),

@@ -276,6 +276,30 @@ pub struct PairEnd {
     pub summary: String,
 }
 
+/// What a pair may still do. Every change of it is an [`Entry::Risk`] with its reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RiskState {
+    /// It may add exposure, within the plan's limits.
+    #[default]
+    Active,
+    /// Every order is reduce-only.
+    Reducing,
+    /// It sends nothing but cancels: stopped, or handed over to the operator.
+    Halted,
+}
+
+impl RiskState {
+    /// Returns `ACTIVE`, `REDUCING` or `HALTED`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Reducing => "REDUCING",
+            Self::Halted => "HALTED",
+        }
+    }
+}
+
 /// How a stop was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -470,6 +494,27 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// What the pair may do has changed.
+    Risk {
+        /// What it may do from now on.
+        to: RiskState,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Nothing is heard from the venue any more, on no stream and to no question.
+    VenueDown {
+        /// When it was last heard.
+        since: Timestamp,
+        /// When that was long enough ago.
+        at: Timestamp,
+    },
+    /// The venue is back, and both legs were read since.
+    VenueUp {
+        /// When.
+        at: Timestamp,
+    },
     /// The run goes on after a crash or a stop.
     Resumed {
         /// When.
@@ -503,6 +548,9 @@ impl Entry {
             Self::Alert { .. } => "alert",
             Self::Stop { .. } => "stop",
             Self::Stopped { .. } => "stopped",
+            Self::Risk { .. } => "risk",
+            Self::VenueDown { .. } => "venue-down",
+            Self::VenueUp { .. } => "venue-up",
             Self::Resumed { .. } => "resumed",
         }
     }

@@ -86,6 +86,8 @@ pub enum Event {
     Resumed,
     /// Another pair's taker must not meet this quote.
     Pull(ClientOrderIndex),
+    /// This process stood still for so long, and knows nothing of what happened meanwhile.
+    StoodStill(Duration),
     /// A rule of the whole run broke: leave.
     LeaveNow(super::entry::ExitReason),
 }

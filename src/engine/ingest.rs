@@ -1,5 +1,7 @@
 //! Turns what the venue says into journal entries: new, repeated and late news are sorted out here, once.
 
+use std::time::Duration;
+
 use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
 use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
@@ -38,6 +40,7 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Resumed => {
             work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
         }
+        Event::StoodStill(lasted) => stood_still(work, *lasted),
         Event::Pull(index) => work.pull.push(*index),
         Event::LeaveNow(reason) => leave(work, reason),
     }
@@ -55,6 +58,17 @@ fn stop(work: &mut Work<'_>, mode: StopMode) {
     if work.pair.stop < Some(mode) && work.pair.end().is_none() {
         let at = work.now();
         work.record(Entry::Stop { mode, at });
+    }
+}
+
+/// Both legs are being read again, and nothing that adds risk starts before; somebody should know why.
+fn stood_still(work: &mut Work<'_>, lasted: Duration) {
+    let at_stake = !work.pair.is_flat() || work.pair.has_live_orders();
+    if at_stake && work.pair.end().is_none() {
+        let text = format!(
+            "this process stood still for {lasted:.0?}; both legs are read before anything is placed"
+        );
+        work.alert("stuck", text);
     }
 }
 

@@ -16,19 +16,21 @@ pub mod outlook;
 #[doc(hidden)]
 pub mod reads;
 pub(crate) mod record;
+mod risk;
 mod run;
 mod sender;
 mod spec;
 #[doc(hidden)]
 mod state;
 mod steps;
+mod watchdog;
 mod work;
 
 pub use decide::decide;
 pub use driver::{DriverError, News, PairStatus};
 pub use entry::{
     Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
-    Outcome, PairEnd, Purpose, Step, StopMode,
+    Outcome, PairEnd, Purpose, RiskState, Step, StopMode,
 };
 pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Proposal, SendResult, View};
 pub use memory::Memory;

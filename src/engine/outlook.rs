@@ -250,6 +250,21 @@ impl Outlook {
         LegSide::BOTH.into_iter().filter(blind).collect()
     }
 
+    /// Forgets that anything is known, because the process stood still: as after a resume, both legs are to be read before
+    /// anything is judged by the clock or adds risk.
+    pub fn stood_still(&mut self, now: Timestamp) {
+        self.resumed = true;
+        self.started = now;
+        for side in LegSide::BOTH {
+            let leg = self.leg(side);
+            (leg.synced, leg.synced_at) = (false, None);
+            // A read that was under way before is not enough.
+            if leg.live {
+                self.up_since.insert(side, now);
+            }
+        }
+    }
+
     /// Returns whether a leg's streams are down: then nothing but time wakes its pair, and time must, for the reads that
     /// stand in for them.
     pub fn is_blind(&self) -> bool {

@@ -13,6 +13,7 @@ use super::market::MarketState;
 use super::sender::Signer;
 use super::spec::PairSpec;
 use super::state::Pair;
+use super::watchdog::Watchdog;
 use crate::journal::Journal;
 use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};
 use crate::plan::{MissedPlace, MissedWithdraw, PairPlan, Plan, start_up};
@@ -142,12 +143,15 @@ impl<V: Venue> Run<V> {
             states.iter().map(|(id, sender)| (*id, sender.subscribe())).collect();
         let mut tasks = Tasks::default();
         tasks.spawn("router", route(self.subscribe(&ids), states, self.accounts()));
+        let (news, clock) = (self.input.news.clone(), self.input.clock.clone());
+        let mut pulses = Vec::new();
         let (done, mut outcomes) = mpsc::channel(self.pairs.len().max(1));
         let pairs = std::mem::take(&mut self.pairs);
         let all = pairs.clone();
         let look_only = self.input.look_only;
         for (plan, market) in pairs {
             let Some(parts) = self.parts(&plan, &market, &board, &receivers) else { continue };
+            pulses.push((plan.id.clone(), Arc::clone(&parts.pulse)));
             let done = done.clone();
             tasks.spawn("pair", async move {
                 let result = Driver::new(parts).run().await;
@@ -157,6 +161,7 @@ impl<V: Venue> Run<V> {
             });
         }
         drop(done);
+        let _watchdog = clock.is_real().then(|| Watchdog::start(&mut tasks, clock, pulses, news));
         let mut ended = Vec::new();
         while let Some(outcome) = outcomes.recv().await {
             ended.push(outcome);
@@ -208,6 +213,7 @@ impl<V: Venue> Run<V> {
             status: self.senders.remove(&plan.id)?,
             resumed,
             look_only: input.look_only,
+            pulse: Arc::default(),
         })
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::entry::{
-    Checked, Entry, Fill, Intent, IntentId, LegSide, OrderTerms, Outcome, PairEnd, Purpose, Step, StopMode,
+    Checked, Entry, Fill, Intent, IntentId, LegSide, OrderTerms, Outcome, PairEnd, Purpose, RiskState, Step,
+    StopMode,
 };
 use crate::model::{
     ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, OrderStatus, Position, Price, Side, Size, Timestamp,
@@ -52,6 +53,8 @@ pub struct OwnOrder {
     pub reported: Size,
     /// Filled, as the trades say.
     pub traded: Size,
+    /// When it was signed.
+    pub placed_at: Timestamp,
     /// When any of this last changed.
     pub changed_at: Timestamp,
     /// The cancel that is on its way or was executed.
@@ -273,6 +276,12 @@ pub struct Pair {
     pub last_alert: Option<Timestamp>,
     /// Times that the check's reads were taken.
     pub checks: u32,
+    /// What it may do, as journaled.
+    pub risk: RiskState,
+    /// Why; empty as long as it never changed.
+    pub risk_reason: String,
+    /// Since when nothing is heard from the venue, while that is so.
+    pub venue_down: Option<Timestamp>,
 }
 
 impl Default for Pair {
@@ -299,6 +308,9 @@ impl Default for Pair {
             alerts: 0,
             last_alert: None,
             checks: 0,
+            risk: RiskState::Active,
+            risk_reason: String::new(),
+            venue_down: None,
         }
     }
 }
@@ -355,7 +367,8 @@ impl Pair {
     /// Returns whether nothing but reducing is allowed from now on.
     pub fn only_reduces(&self) -> bool {
         let stopping = self.stop.is_some() && !Mutant::StopIgnored.is_planted();
-        stopping || self.effort.emergency || matches!(self.step, Step::Exit(_) | Step::Withdraw)
+        let leaving = matches!(self.step, Step::Exit(_) | Step::Withdraw);
+        stopping || self.effort.emergency || self.venue_down.is_some() || leaving
     }
 
     /// Returns how the pair ended, once it did.
@@ -440,6 +453,12 @@ impl Pair {
                 self.was_stopped = true;
             }
             Entry::Stopped { .. } => self.stopped = true,
+            Entry::Risk { to, reason, .. } => {
+                self.risk = *to;
+                self.risk_reason.clone_from(reason);
+            }
+            Entry::VenueDown { since, .. } => self.venue_down = Some(*since),
+            Entry::VenueUp { .. } => self.venue_down = None,
             Entry::Resumed { at, restart_entry } => {
                 self.stop = None;
                 self.stopped = false;
@@ -527,6 +546,7 @@ impl Pair {
                     state: OrderState::InDoubt,
                     reported: Size::ZERO,
                     traded: Size::ZERO,
+                    placed_at: intent.at,
                     changed_at: intent.at,
                     cancel: None,
                     cancelled_at: None,

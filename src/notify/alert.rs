@@ -63,7 +63,8 @@ impl Alert {
             }
             _ => return None,
         };
-        Some(Self { event: Some(event), pair: Some(pair.clone()), at, kind, topics, urgent, text })
+        let event = (event > 0).then_some(event);
+        Some(Self { event, pair: Some(pair.clone()), at, kind, topics, urgent, text })
     }
 
     /// Returns the alert that a stored event is.

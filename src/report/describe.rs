@@ -64,6 +64,9 @@ pub fn describe(entry: &Entry, market: &Market) -> Option<String> {
         Entry::Stop { mode: StopMode::Policy, .. } => Some("stop asked for".to_owned()),
         Entry::Stop { mode: StopMode::Flatten, .. } => Some("flatten asked for".to_owned()),
         Entry::Stopped { .. } => Some("stopped; `resume` goes on".to_owned()),
+        Entry::Risk { to, reason, .. } => Some(format!("risk {}: {reason}", to.name())),
+        Entry::VenueDown { since, .. } => Some(format!("nothing is heard from the venue since {since}")),
+        Entry::VenueUp { .. } => Some("the venue is back, and both legs were read".to_owned()),
         Entry::Resumed { .. } => Some("resumed".to_owned()),
         Entry::NonceFreed { .. } => None,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::engine::{LegSide, LegWithdrawal, PairOutcome, codes};
+use crate::engine::{LegSide, LegWithdrawal, PairOutcome, RiskState, codes};
 
 /// Unknown values and fields that a summary names one by one.
 const UNKNOWN_TOLD: usize = 8;
@@ -38,6 +38,10 @@ pub struct PairSummary {
     pub positions: [Decimal; 2],
     /// Whether they differ by more than the plan tolerates.
     pub naked: bool,
+    /// What it may do at the end, with the reason of the last change.
+    pub risk: RiskState,
+    /// Why; empty when that never changed.
+    pub risk_reason: String,
     /// Withdrawals, long and short.
     pub withdrawals: [String; 2],
 }
@@ -92,6 +96,8 @@ impl PairSummary {
             naked_total: Decimal::try_from_i128_with_scale(pair.naked.lot_ms, 3).unwrap_or_default() * lot,
             positions: legs.map(|leg| leg.position.to_decimal(&outcome.market)),
             naked: pair.is_naked(),
+            risk: pair.risk,
+            risk_reason: pair.risk_reason.clone(),
             withdrawals: legs.map(withdrawal),
         }
     }
@@ -162,6 +168,9 @@ impl fmt::Display for RunSummary {
             if pair.positions.iter().any(|position| !position.is_zero()) {
                 let what = if pair.naked { "EXPOSURE LEFT" } else { "still held, neutral" };
                 writeln!(text, "  {what}: long {}, short {}", pair.positions[0], pair.positions[1])?;
+            }
+            if pair.risk == RiskState::Halted {
+                writeln!(text, "  HALTED: {}", pair.risk_reason)?;
             }
             if pair.withdrawals.iter().any(|row| row != "none") {
                 writeln!(text, "  withdrawn: long {}; short {}", pair.withdrawals[0], pair.withdrawals[1])?;

@@ -90,6 +90,11 @@ impl Clock {
         tokio::time::Instant::now().duration_since(self.0.origin)
     }
 
+    /// Returns whether it follows real time: in virtual time nothing outside of the runtime can watch it.
+    pub fn is_real(&self) -> bool {
+        self.0.asleep.is_some()
+    }
+
     /// Returns how many venue seconds pass in a real second.
     pub fn scale(&self) -> u32 {
         self.0.scale

@@ -35,6 +35,7 @@ use super::watch::Watch;
 /// As in the driver.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
+const STILL_MAX: Duration = Duration::from_secs(15);
 /// What is held for longer is held for long.
 const LONG_HOLD: Duration = Duration::from_secs(600);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
@@ -73,6 +74,8 @@ pub(crate) struct Life {
     tasks: Vec<Task>,
     pub(super) wake: Timestamp,
     drawdown_told: bool,
+    /// How long the machine slept just now.
+    slept: Option<Duration>,
     /// By how much the process's clock is ahead of the venue's, in ms.
     skew_ms: i64,
 }
@@ -116,6 +119,8 @@ pub struct Run {
     answers: u32,
     /// Every kill point passed, once somebody asked for them.
     pub points: Option<Vec<KillPoint>>,
+    /// Reconciliations that were decided on twice, where somebody asked for that.
+    pub twice: Option<u32>,
     /// The state of a run that ended or stopped.
     pub outcome: Option<Pair>,
 }
@@ -152,6 +157,7 @@ impl Run {
             rival: None,
             answers: 0,
             points: None,
+            twice: None,
             outcome: None,
         };
         run.schedule();
@@ -169,6 +175,12 @@ impl Run {
         }
         if let Some(at) = self.scenario.foreign_at {
             self.link.push(start.after(at), Item::Foreign);
+        }
+        if let Some((at, lasts)) = self.scenario.mute {
+            self.link.push(start.after(at), Item::Mute(lasts));
+        }
+        for hand in self.scenario.hands.clone() {
+            self.link.push(start.after(hand.at), Item::Hand(hand));
         }
         if let Some(at) = self.scenario.rival_at {
             self.link.push(start.after(at), Item::Rival);
@@ -268,6 +280,7 @@ impl Run {
     }
 
     fn work(&mut self) -> Result<(), Died> {
+        self.notice_standstill()?;
         while let Some(item) = self.link.pop(self.now) {
             self.item(item)?;
         }
@@ -286,6 +299,20 @@ impl Run {
         }
         self.rival()?;
         self.settle_end();
+        Ok(())
+    }
+
+    /// As in the driver: a process that stood still looks before it judges what waits for it.
+    fn notice_standstill(&mut self) -> Result<(), Died> {
+        let now = self.clock();
+        let awake = self.life.as_mut().filter(|_| self.asleep_until <= self.now);
+        let Some(lasted) = awake.and_then(|life| life.slept.take()) else { return Ok(()) };
+        if lasted <= STILL_MAX {
+            return Ok(());
+        }
+        self.life().outlook.stood_still(now);
+        self.step(Event::StoodStill(lasted))?;
+        LegSide::BOTH.into_iter().for_each(|side| self.reconcile(side, true));
         Ok(())
     }
 
@@ -328,10 +355,25 @@ impl Run {
                 self.watch.foreign_hand();
                 Ok(())
             }
+            Item::Hand(hand) => {
+                self.link.hand(&mut self.direct.lock().exchange, &self.scenario.spec, hand);
+                self.watch.foreign_hand();
+                Ok(())
+            }
+            Item::Mute(lasts) => {
+                self.direct.lock().read_faults = if lasts.is_zero() { 0 } else { 1_000 };
+                if !lasts.is_zero() {
+                    self.link.push(self.now.after(lasts), Item::Mute(Duration::ZERO));
+                }
+                Ok(())
+            }
             Item::Rival => self.second_process(),
             Item::Suspend(lasts) => {
                 self.watch.note(self.now, format_args!("the machine sleeps for {lasts:?}"));
                 self.asleep_until = self.now.after(lasts);
+                if let Some(life) = &mut self.life {
+                    life.slept = Some(lasts);
+                }
                 Ok(())
             }
             Item::Quiet => {
@@ -386,6 +428,25 @@ impl Run {
     pub fn with_points(mut self) -> Self {
         self.points = Some(Vec::new());
         self
+    }
+
+    /// Decides on every reconciliation a second time, which must change nothing.
+    #[must_use]
+    pub fn reading_twice(mut self) -> Self {
+        self.twice = Some(0);
+        self
+    }
+
+    fn decide_again(&mut self, event: &Event) {
+        let Some(count) = &mut self.twice else { return };
+        let Some(life) = self.life.as_ref().filter(|life| life.pair.end().is_none()) else { return };
+        *count += 1;
+        let again = decide(&life.pair, &self.scenario.spec, &life.outlook.view, event);
+        let (entries, orders) = (again.entries, again.proposals.len());
+        if !entries.is_empty() || orders > 0 {
+            let what = format!("a second reconciliation brings {entries:?} and {orders} transactions");
+            self.watch.fail(Invariant::JournalAgrees, what);
+        }
     }
 
     /// Returns the rows of the journal, each an entry as JSON.
@@ -467,7 +528,11 @@ impl Run {
                     }
                     _ => None,
                 };
+                let again = looked.as_ref().filter(|_| self.twice.is_some()).map(|_| event.clone());
                 self.step(*event)?;
+                if let Some(event) = again {
+                    self.decide_again(&event);
+                }
                 match looked {
                     Some((side, lost, lots)) => self.after_snapshot(side, &lost, lots),
                     None => Ok(()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::{IntentId, LegSide, PairSpec, SendResult, StopMode};
-use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Timestamp};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, TimeInForce, Timestamp};
 use crate::paper::exchange::{ApiError, Exchange, ExchangeEvent, TradeFilter};
 use crate::rt::SplitMix64;
 use crate::signing::Signature;
@@ -12,8 +12,11 @@ use crate::tx::{Attributes, CancelAllOrders, Envelope, Tx};
 use crate::venue::{Feed, Notice, NoticeKind, VenueEvent};
 
 use super::host::Input;
-use super::scenario::{Rates, Scenario, Streams};
+use super::scenario::{Hand, Rates, Scenario, Streams};
 use super::venue::{book_top, margin_view, market_data, position_views, tx_view};
+
+/// How far from mark another hand bids and asks, in basis points.
+const HAND_BPS: u32 = 300;
 
 /// A transaction on its way.
 #[derive(Clone, Debug)]
@@ -40,6 +43,9 @@ pub(crate) enum Item {
     Outage(Streams, Duration),
     Stop(StopMode),
     Foreign,
+    Hand(Hand),
+    /// Reads are not answered for so long.
+    Mute(Duration),
     /// A second process is started.
     Rival,
     Suspend(Duration),
@@ -57,7 +63,13 @@ impl Item {
             | Self::Stop(_)
             | Self::Connect(_)
             | Self::Rival => true,
-            Self::Arrive(_) | Self::Outage(..) | Self::Foreign | Self::Suspend(_) | Self::Quiet => false,
+            Self::Arrive(_)
+            | Self::Outage(..)
+            | Self::Foreign
+            | Self::Hand(_)
+            | Self::Mute(_)
+            | Self::Suspend(_)
+            | Self::Quiet => false,
         }
     }
 }
@@ -77,6 +89,7 @@ pub(crate) struct Link {
     market: MarketId,
     streams: BTreeMap<Feed, Stream>,
     fates: BTreeMap<IntentId, Fate>,
+    dead_key: Option<(Timestamp, Timestamp, LegSide)>,
     /// Since when the streams of the market are silent, while the process has not been told better.
     market_silent: Option<Timestamp>,
 }
@@ -162,6 +175,9 @@ impl Link {
             market,
             streams: feeds.map(|feed| (feed, fresh)).collect(),
             fates: scenario.fates.clone(),
+            dead_key: scenario
+                .dead_key
+                .map(|(at, lasts, leg)| (start.after(at), start.after(at + lasts), leg)),
             market_silent: None,
         }
     }
@@ -222,7 +238,11 @@ impl Link {
 
     /// Sends bytes into the world.
     pub(crate) fn send(&mut self, now: Timestamp, mut bytes: Bytes) {
+        let is_dead = |(from, to, leg): &(Timestamp, Timestamp, LegSide)| {
+            *leg == bytes.slot.0 && (*from..*to).contains(&now)
+        };
         let fate = match self.fates.get(&bytes.intent) {
+            _ if self.dead_key.as_ref().is_some_and(is_dead) => Fate::Refused,
             Some(fate) => *fate,
             None => self.fate(),
         };
@@ -304,6 +324,18 @@ impl Link {
         };
         let info = envelope.to_json(&Signature::from_bytes(&[0; 80]), None);
         let _ = exchange.submit(envelope.tx_type(), &info, false);
+    }
+
+    /// Somebody trades on an account of the run without its keys, as through the venue's own page.
+    pub(crate) fn hand(&mut self, exchange: &mut Exchange, spec: &PairSpec, hand: Hand) {
+        let Some(mark) = exchange.stats(self.market).and_then(|stats| stats.mark) else { return };
+        let (price, tif) = if hand.rests {
+            (mark.worsened(hand.side.opposite(), HAND_BPS), TimeInForce::GoodTillTime)
+        } else {
+            (mark.worsened(hand.side, HAND_BPS), TimeInForce::ImmediateOrCancel)
+        };
+        let account = spec.leg(hand.leg).account;
+        let _ = exchange.world_place(account, self.market, hand.side, price, hand.size, tif);
     }
 
     pub(crate) fn is_current(&self, feed: Feed, generation: u32) -> bool {

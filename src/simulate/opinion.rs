@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::engine::{Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, Step};
+use crate::engine::{Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, RiskState, Step};
 use crate::model::{Price, Side, Size, TimeInForce, Usdc};
 use crate::plan::{PriceSpec, SizeSpec};
 use crate::venue::Feed;
@@ -112,7 +112,10 @@ pub(super) fn pending(leg: &Leg, side: Side) -> Size {
 
 /// 6. Whether a pair may do nothing but reduce.
 pub(super) fn only_reduces(pair: &Pair) -> bool {
-    pair.stop.is_some() || pair.effort.emergency || matches!(pair.step, Step::Exit(_) | Step::Withdraw)
+    pair.risk != RiskState::Active
+        || pair.stop.is_some()
+        || pair.effort.emergency
+        || matches!(pair.step, Step::Exit(_) | Step::Withdraw)
 }
 
 /// 15. What trades at once needs the market's streams; what adds risk those of its leg as well.

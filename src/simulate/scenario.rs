@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::{IntentId, PairSpec, StopMode};
-use crate::model::{AccountIndex, ApiKeyIndex, MarginMode, Market, Price, Rounding, TimeInForce, Usdc};
+use crate::engine::{IntentId, LegSide, PairSpec, StopMode};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, MarginMode, Market, Price, Rounding, Side, Size, TimeInForce, Usdc,
+};
 use crate::paper::world::{Pace, WorldSpec};
 use crate::plan::{
     HedgePlan, HedgePreference, KeySource, LegPlan, OnEntryTimeout, OnLiquidation, OnStop, PairPlan,
@@ -104,6 +106,21 @@ pub enum Streams {
     Account(AccountIndex),
 }
 
+/// Somebody trades on an account of the run, with a key that is not the plan's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hand {
+    /// When, counted from the start.
+    pub at: Duration,
+    /// On whose account.
+    pub leg: LegSide,
+    /// Bought or sold.
+    pub side: Side,
+    /// How much.
+    pub size: Size,
+    /// Whether it rests far from the market, or takes what is there.
+    pub rests: bool,
+}
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -137,6 +154,12 @@ pub struct Scenario {
     pub resume_after: Option<Duration>,
     /// Somebody else signs with the long leg's key.
     pub foreign_at: Option<Duration>,
+    /// Somebody trades on accounts of the run by other keys.
+    pub hands: Vec<Hand>,
+    /// No read is answered: when, for how long.
+    pub mute: Option<(Duration, Duration)>,
+    /// The venue refuses everything that a leg signs: from when, for how long, which leg.
+    pub dead_key: Option<(Duration, Duration, LegSide)>,
     /// Somebody starts a second process on the run.
     pub rival_at: Option<Duration>,
     /// What becomes of these intents' sendings, every repetition included; the rates decide on all others.
@@ -207,6 +230,9 @@ impl Scenario {
             stop: None,
             resume_after: None,
             foreign_at: None,
+            hands: Vec::new(),
+            mute: None,
+            dead_key: None,
             rival_at: None,
             fates: BTreeMap::new(),
             disk: Vec::new(),

@@ -151,6 +151,9 @@ impl Scenario {
         if let Some(at) = self.foreign_at {
             line(format!("foreign-hand at {at:?}"));
         }
+        for hand in &self.hands {
+            line(format!("{hand:?}"));
+        }
         for entry in &self.world.script {
             line(format!("world at {:?}: {:?}", entry.at.0, entry.action));
         }

@@ -606,7 +606,8 @@ impl Watch {
             return;
         }
         self.untold += passed;
-        let told = self.told || pair.effort.emergency;
+        // Whoever can see nothing says that.
+        let told = self.told || pair.effort.emergency || pair.venue_down.is_some();
         let limit = self.spec.plan.hedge.max_naked + notice;
         self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
             format!("naked by {apart} lots for {:?}, and nobody was told", self.untold)

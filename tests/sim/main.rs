@@ -8,6 +8,7 @@ mod full;
 #[cfg(feature = "mutants")]
 mod mutants;
 mod named;
+mod named_risk;
 mod plans;
 mod played;
 mod regressions;

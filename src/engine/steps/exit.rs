@@ -185,5 +185,9 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
             summary: format!("{why}, after an emergency on the way; {how}"),
         };
     }
+    if let Some(leg) = work.pair.foreign.filter(|_| code == codes::OK) {
+        let foreign = format!("{why}, with somebody else trading on the {} leg; {how}", leg.name());
+        return PairEnd { code: codes::FAILED_FLAT, summary: foreign };
+    }
     PairEnd { code, summary: format!("{why}; {how}") }
 }

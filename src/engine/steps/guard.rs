@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Flow, close};
-use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMode};
+use crate::engine::entry::{Entry, ExitReason, Fill, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
+use crate::engine::spec::PairSpec;
 use crate::engine::state::OrderState;
 use crate::engine::work::{ALERT_AGAIN, Work};
 use crate::model::Timestamp;
@@ -24,13 +25,15 @@ const LOOK_AGAIN_PER_LEG: Duration = Duration::from_secs(10);
 
 /// Starts and stops the naked clock.
 pub(crate) fn clock_nakedness(work: &mut Work<'_>) {
-    let at = work.now();
     match (work.pair.is_naked(), work.pair.naked.since) {
         (true, None) => {
-            let at = traded_at(work);
+            let at = naked_from(work);
             work.record(Entry::NakedFrom { at });
         }
-        (false, Some(_)) => work.record(Entry::NakedTo { at }),
+        (false, Some(since)) => {
+            let at = naked_to(work).max(since);
+            work.record(Entry::NakedTo { at });
+        }
         _ => {}
     }
 }
@@ -51,14 +54,36 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
     }
 }
 
-/// Returns since when the legs differ: since the trade, not since it was heard of. A stream that was down, a process that
-/// slept or was dead all tell of it late, and the risk ran all the while (F-14).
-fn traded_at(work: &Work<'_>) -> Timestamp {
-    let fills = work.out.entries.iter().filter_map(|entry| match entry {
-        Entry::Fill(fill) => Some(fill.at),
+/// Returns since when the legs differ, now that it is seen: by the venue's time of the trade that made them, for its news
+/// may have waited while this process slept. Not before the order was signed, should the clocks differ.
+fn naked_from(work: &Work<'_>) -> Timestamp {
+    let now = work.now();
+    let Some(checked) = &work.pair.checked else { return now };
+    let (mut delta, mut from) = (work.pair.delta(), now);
+    for fill in fills_latest_first(work) {
+        let signed = fill.client_order_index.and_then(|index| work.pair.leg(fill.leg).orders.get(&index));
+        let earliest = signed.map_or(checked.at, |order| order.placed_at);
+        from = fill.at.max(earliest).min(from);
+        delta = delta.plus(fill.size.signed(fill.side.opposite()));
+        if delta.size() <= checked.tolerance {
+            break;
+        }
+    }
+    from
+}
+
+/// Returns when the legs became equal again, by the venue's time of the last trade.
+fn naked_to(work: &Work<'_>) -> Timestamp {
+    let now = work.now();
+    fills_latest_first(work).map(|fill| fill.at).max().map_or(now, |at| at.min(now))
+}
+
+/// The fills of this very decision.
+fn fills_latest_first<'a>(work: &'a Work<'_>) -> impl Iterator<Item = &'a Fill> {
+    work.out.entries.iter().rev().filter_map(|entry| match entry {
+        Entry::Fill(fill) => Some(fill),
         _ => None,
-    });
-    fills.min().map_or(work.now(), |at| at.min(work.now()))
+    })
 }
 
 /// An emergency that goes on is told again.
@@ -172,6 +197,11 @@ pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
     }
 }
 
+/// Returns how often a leg with something at stake is read as a matter of routine.
+pub(crate) fn look_again(spec: &PairSpec) -> Duration {
+    LOOK_AGAIN.max(LOOK_AGAIN_PER_LEG.saturating_mul(spec.legs))
+}
+
 fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
     let leg = work.pair.leg(side);
     let intents = leg.unsettled.values().map(|intent| intent.at);
@@ -188,7 +218,6 @@ fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
     let position = view.position.filter(|(lots, _)| *lots != leg.position).map(|(_, since)| since);
     let blind = ((!view.synced && view.live) || !view.nonces_known).then_some(work.pair.step_since);
     let stake = !leg.position.is_flat() || leg.live_orders().next().is_some();
-    let spacing = LOOK_AGAIN.max(LOOK_AGAIN_PER_LEG.saturating_mul(work.spec.legs));
-    let routine = view.synced_at.filter(|_| stake).map(|at| at.after(spacing));
+    let routine = view.synced_at.filter(|_| stake).map(|at| at.after(look_again(work.spec)));
     intents.chain(orders).chain(position).chain(blind).chain(routine).min()
 }

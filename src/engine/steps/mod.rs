@@ -11,6 +11,7 @@ mod withdraw;
 
 use super::entry::{LegSide, Step};
 use super::event::Effect;
+use super::risk;
 use super::work::Work;
 
 /// Whether the state moved on and another look is due, or something must happen first.
@@ -33,6 +34,8 @@ const TRANSITIONS_MAX: usize = 24;
 pub(crate) fn advance(work: &mut Work<'_>) {
     for _ in 0..TRANSITIONS_MAX {
         guard::watch_nakedness(work);
+        risk::watch_venue(work);
+        risk::watch_stuck(work);
         let flow = match guard::interrupt(work) {
             Some(flow) => flow,
             None => take(work),

@@ -51,7 +51,7 @@ fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
         seen && work.can_send(*side, &Purpose::Entry)
     };
     let (Some(mark), Some(book)) = (work.view.mark(), work.view.book.as_ref()) else { return Ok(None) };
-    if !LegSide::BOTH.iter().all(ready) {
+    if !LegSide::BOTH.iter().all(ready) || work.pair.only_reduces() {
         return Ok(None);
     }
     let (Some(buy), Some(sell)) = (quote(work, LegSide::Long), quote(work, LegSide::Short)) else {
@@ -60,6 +60,10 @@ fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
     within_collar(work, buy, mark)?;
     within_collar(work, sell, mark)?;
     within_limits(work, buy, sell)?;
+    if buy >= sell && LegSide::BOTH.into_iter().any(|side| watch::is_pegged(work, side)) {
+        // The market brought them there and takes them apart again; the entry's deadline bounds the wait.
+        return Ok(None);
+    }
     if buy >= sell {
         return Err(format!(
             "the quotes would cross each other: buy {} ticks, sell {} ticks",
@@ -319,6 +323,7 @@ mod tests {
             state: OrderState::InDoubt,
             reported: Size::ZERO,
             traded: Size::ZERO,
+            placed_at: NOW,
             changed_at: NOW,
             cancel: None,
             cancelled_at: None,

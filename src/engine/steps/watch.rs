@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Flow, close, hedge, place};
+use super::{Flow, close, guard, hedge, place};
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
-use crate::model::{Position, Price, Side};
+use crate::model::{Position, Price, Side, Timestamp};
 use crate::plan::{OnEntryTimeout, OnLiquidation, PriceSpec, messages_to_close};
 use crate::rt::Mutant;
 
@@ -22,10 +22,16 @@ const STALE_AFTER: Duration = Duration::from_secs(5);
 const POST_ONLY_REFUSED: &str = "CanceledPostOnly";
 /// How long the margin of an open position may be unseen before the pair leaves.
 const BLIND_MAX: Duration = Duration::from_secs(60);
+/// After how many routine looks' time without an answer a leg with a position counts as out of sight.
+const LOOKS_MISSED: u32 = 4;
 
 pub(crate) fn watch(work: &mut Work<'_>) -> Flow {
     pull(work);
     if let Some(reason) = forced(work) {
+        if let ExitReason::LostSight(side) = reason {
+            let text = format!("the {} leg is out of sight for too long; the pair leaves", side.name());
+            work.alert("stuck", text);
+        }
         return work.go(Step::Exit(reason));
     }
     if work.pair.naked.since.is_some()
@@ -73,9 +79,8 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
             return Some(ExitReason::EntryRefused(format!("{} leg: {why}", side.name())));
         }
         if !leg.position.is_flat()
-            && let Some(since) = work.view.leg(side).blind_since
+            && let Some(due) = sight_ends(work, side)
         {
-            let due = since.after(BLIND_MAX + work.view.lag);
             if work.now() >= due {
                 return Some(ExitReason::LostSight(side));
             }
@@ -85,7 +90,18 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
     None
 }
 
-fn is_pegged(work: &Work<'_>, side: LegSide) -> bool {
+/// Returns when a leg counts as out of sight unless it is seen again before: its streams are down, or they are up and
+/// everything that was asked since stays without an answer, so that nobody knows whether they tell all.
+fn sight_ends(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
+    let view = work.view.leg(side);
+    let blind = view.blind_since.map(|since| since.after(BLIND_MAX));
+    let unread = view.synced_at.map(|at| at.after(guard::look_again(work.spec).saturating_mul(LOOKS_MISSED)));
+    let due = blind.into_iter().chain(unread).min()?;
+    Some(due.after(work.view.lag))
+}
+
+/// Returns whether a leg's quote follows the market.
+pub(crate) fn is_pegged(work: &Work<'_>, side: LegSide) -> bool {
     let spec = match side {
         LegSide::Long => work.spec.plan.buy,
         LegSide::Short => work.spec.plan.sell,

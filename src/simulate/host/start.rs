@@ -83,6 +83,7 @@ impl Run {
             tasks: Vec::new(),
             wake: now.after(Duration::from_secs(1)),
             drawdown_told: false,
+            slept: None,
             skew_ms,
         }
     }
