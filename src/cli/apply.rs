@@ -223,7 +223,8 @@ async fn fork(plan: &mut Plan, passphrases: &Passphrases) -> Result<(), ApplyErr
     Ok(())
 }
 
-fn absolute_world(paper: &PaperPlan) -> String {
+/// Returns the world of a plan with a whole path.
+pub(crate) fn absolute_world(paper: &PaperPlan) -> String {
     // A resume may be started elsewhere; a name that is no file stays a name.
     std::fs::canonicalize(&paper.world)
         .map_or_else(|_| paper.world.clone(), |path| path.display().to_string())

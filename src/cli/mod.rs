@@ -3,6 +3,7 @@
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
+mod accept;
 mod apply;
 mod completions;
 mod context;

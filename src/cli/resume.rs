@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::accept::{self, AcceptError, NewPlan};
 use super::apply::{ApplyError, lock_all};
 use super::execute::{Execution, execute};
 use super::session::{self, PaperFiles};
 use super::stored::{StoredError, fold_pairs};
 use super::{Context, Exit, out};
 use crate::engine::{StopMode, codes};
-use crate::journal::{JournalError, RunRow, StateDir, Store, verify};
+use crate::journal::{JournalError, Priority, RunRow, StateDir, Store, verify};
 use crate::model::RunId;
 use crate::plan::Plan;
 use crate::venue::lighter::OrderEntry;
@@ -20,8 +21,12 @@ const EXAMPLES: &str = "\
 Examples:
   lighter-plan resume
   lighter-plan resume 20261122213000-a1b2c3
+  lighter-plan resume --plan plan.yaml --accept-change
 
-Without RUN it takes the only run that is not ended. Resuming twice is the same as resuming once.";
+Without RUN it takes the only run that is not ended. Resuming twice is the same as resuming once.
+It goes on with the plan that the run has, whatever became of the file. With --plan the file is compared with that
+plan, and a difference is told step by step and ends with 26. With --accept-change the run goes on with the file, when
+only steps differ that have not started, and no difference is more risk.";
 
 /// Goes on with a run after a crash or a stop
 #[derive(Debug, Args)]
@@ -30,6 +35,8 @@ pub(super) struct ResumeArgs {
     /// The run; without it, the only one that is not ended
     #[arg(value_name = "RUN")]
     run: Option<RunId>,
+    #[command(flatten)]
+    plan: NewPlan,
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -60,6 +67,14 @@ pub(crate) enum ResumeError {
         /// Why.
         source: StoredError,
     },
+    /// The plan file does not fit the run.
+    #[error("run `{run}` is not gone on with")]
+    Accept {
+        /// The run.
+        run: RunId,
+        /// Why.
+        source: AcceptError,
+    },
     /// Anything that can go wrong with a new run, too.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -73,6 +88,7 @@ impl ResumeError {
         match self {
             Self::NoRun(_) => Exit::FAULT,
             Self::Plan { .. } => Exit::CHANGED,
+            Self::Accept { source, .. } => source.exit(),
             Self::Stored { .. } => Exit::JOURNAL,
             Self::Apply(error) => error.exit(),
             Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
@@ -84,7 +100,7 @@ impl ResumeError {
 
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
-        finish(context.block_on(Box::pin(resume(context, self.run, self.events, None, self.order_entry))))
+        finish(context.block_on(Box::pin(resume(context, self.run, self.plan, self.events, None, self.order_entry))))
     }
 }
 
@@ -103,6 +119,7 @@ pub(super) fn finish(result: io::Result<Result<Exit, ResumeError>>) -> Exit {
 pub(super) async fn resume(
     context: &Context,
     run: Option<RunId>,
+    new: NewPlan,
     events_file: Option<PathBuf>,
     stop: Option<StopMode>,
     order_entry: OrderEntry,
@@ -123,10 +140,20 @@ pub(super) async fn resume(
     journal.read(move |store| verify(store, &wanted)).await??;
     let events = journal.events(&run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
+    let refused = |source| ResumeError::Accept { run: run.clone(), source };
+    let plan = accept::current(plan, &events).map_err(refused)?;
+    let change = new.against(&plan, &states, context).map_err(refused)?;
+    let plan = change.as_ref().map_or(plan, |change| change.plan.clone());
     let files = PaperFiles::of(&state.paper(), &run);
     let session = session::open(&plan, Some(&files), order_entry, context.passphrases())
         .await
         .map_err(ApplyError::from)?;
+    if let Some(change) = change {
+        // Only now: a plan whose keys cannot be read would else be the one that the next resume goes on with.
+        let event = change.event(session.clock.now()).map_err(refused)?;
+        journal.append(&run, Priority::Normal, vec![event], Vec::new()).await?;
+        change.lines().for_each(|line| out::note(&format!("accepted: {line}")));
+    }
     out::note(&format!("run {run} goes on from event {}", row.head_seq));
     let execution = Execution {
         control: Some(state.control_socket(&run)),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::accept::NewPlan;
 use super::resume::{finish, resume};
 use super::{Context, Exit, Fault, out, reading};
 use crate::engine::StopMode;
@@ -68,6 +69,6 @@ fn tell(context: &Context, run: Option<&RunId>, op: ControlOp, mode: StopMode) -
         }
     }
     drop(store);
-    let taken = resume(context, Some(row.id), None, Some(mode), OrderEntry::default());
+    let taken = resume(context, Some(row.id), NewPlan::default(), None, Some(mode), OrderEntry::default());
     Ok(finish(context.block_on(Box::pin(taken))))
 }
