@@ -124,9 +124,7 @@ struct Accepted {
 pub(super) fn current(first: Plan, events: &[EventRow]) -> Result<Plan, AcceptError> {
     let Some(last) = events.iter().rev().find(|event| event.kind == ACCEPTED) else { return Ok(first) };
     let accepted = serde_json::from_str::<Accepted>(&last.body);
-    accepted
-        .map(|accepted| accepted.plan)
-        .map_err(|source| AcceptError::Unreadable { seq: last.seq, source })
+    accepted.map(|accepted| accepted.plan).map_err(|source| AcceptError::Unreadable { seq: last.seq, source })
 }
 
 impl NewPlan {

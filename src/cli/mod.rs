@@ -5,6 +5,7 @@
 
 mod accept;
 mod apply;
+mod artifact;
 mod completions;
 mod context;
 mod control;

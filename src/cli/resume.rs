@@ -100,7 +100,14 @@ impl ResumeError {
 
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
-        finish(context.block_on(Box::pin(resume(context, self.run, self.plan, self.events, None, self.order_entry))))
+        finish(context.block_on(Box::pin(resume(
+            context,
+            self.run,
+            self.plan,
+            self.events,
+            None,
+            self.order_entry,
+        ))))
     }
 }
 

@@ -162,12 +162,8 @@ const SECTIONS: [&str; 10] =
 /// [`ChangeError`] when one of them has no step graph.
 pub fn changes(old: &Plan, new: &Plan, markets: &[Market]) -> Result<Vec<Change>, ChangeError> {
     let before = compile(old, markets)?;
-    let compared = Compared {
-        after: compile(new, markets)?,
-        plan: serde_json::to_value(old)?,
-        before,
-        markets,
-    };
+    let compared =
+        Compared { after: compile(new, markets)?, plan: serde_json::to_value(old)?, before, markets };
     let mut found = Vec::new();
     let other = serde_json::to_value(new)?;
     compared.fields(&compared.plan, &other, &Place { pair: None, table: PLAN }, &mut found);
@@ -209,9 +205,9 @@ impl Compared<'_> {
             }
             if SECTIONS.contains(&key) && left.is_object() && right.is_object() {
                 let inner = keys(left, right).into_iter();
-                found.extend(inner.filter_map(|name| {
-                    self.change(&[key, name], (&left[name], &right[name]), place)
-                }));
+                found.extend(
+                    inner.filter_map(|name| self.change(&[key, name], (&left[name], &right[name]), place)),
+                );
             } else {
                 found.extend(self.change(&[key], (left, right), place));
             }
@@ -277,7 +273,7 @@ impl Compared<'_> {
 }
 
 /// Returns the steps of two graphs with the same pairs whose hashes differ.
-pub(crate) fn differing(old: &StepGraph, new: &StepGraph) -> Vec<ChangedStep> {
+fn differing(old: &StepGraph, new: &StepGraph) -> Vec<ChangedStep> {
     let mut found = Vec::new();
     for pair in &old.pairs {
         let Some(other) = new.pairs.iter().find(|other| other.id == pair.id) else { continue };
@@ -332,7 +328,11 @@ fn judge(rule: Rule, old: &Value, new: &Value) -> RiskChange {
 fn ordered(old: &Value, new: &Value) -> RiskChange {
     match (amount(old), amount(new)) {
         (Some((sort, old)), Some((other, new))) if sort == other => {
-            if new <= old { RiskChange::Tighter } else { RiskChange::Looser }
+            if new <= old {
+                RiskChange::Tighter
+            } else {
+                RiskChange::Looser
+            }
         }
         (None, Some(_)) if old.is_null() => RiskChange::Tighter,
         (Some(_), None) if new.is_null() => RiskChange::Looser,

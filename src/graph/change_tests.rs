@@ -108,7 +108,9 @@ fn f_23_every_edit_names_its_steps_and_its_risk() {
 /// F-23: another account, another key slot or another set of pairs is another run; the same price in other letters is none.
 #[test]
 fn f_23_what_the_run_is_about_cannot_change() {
-    for (from, to) in [("account: 1001", "account: 1003"), ("1002, api_key_index: 4", "1002, api_key_index: 5")] {
+    for (from, to) in
+        [("account: 1001", "account: 1003"), ("1002, api_key_index: 4", "1002, api_key_index: 5")]
+    {
         let change = one(from, to);
         assert_eq!(change.risk, RiskChange::Identity, "{}", change.field);
         assert!(!change.steps.is_empty());

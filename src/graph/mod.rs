@@ -9,7 +9,6 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use change::differing;
 pub use change::{Change, ChangeError, ChangedStep, RiskChange, changes};
 pub use compile::compile;
 pub use show::{dot, json, mermaid};

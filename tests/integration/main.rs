@@ -17,5 +17,6 @@ mod many_pairs;
 mod online;
 mod plans;
 mod policy;
+mod saved;
 mod simulate;
 mod validate;
