@@ -128,6 +128,11 @@ pub(super) fn current(first: Plan, events: &[EventRow]) -> Result<Plan, AcceptEr
 }
 
 impl NewPlan {
+    /// Returns whether a change is accepted.
+    pub(super) const fn is_accepted(&self) -> bool {
+        self.accept_change
+    }
+
     /// Compares the file, if there is one, with the plan of the run. Nothing is returned when the run goes on with the plan
     /// that it has.
     ///

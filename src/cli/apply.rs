@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::artifact::{self, Artifact, ArtifactError};
-use super::execute::{ExecuteError, Execution, execute};
+use super::execute::{ExecuteError, Execution, Task, execute};
 use super::passphrase::Passphrases;
 use super::plan::report;
 use super::policy::{Policies, PolicyArgs};
@@ -15,7 +15,7 @@ use super::session::{self, PaperFiles, SessionError};
 use super::{Context, Exit, Variables, out};
 use crate::graph;
 use crate::journal::{
-    Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
+    Act, Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
 };
 use crate::lint::{PolicyError, check_with};
 use crate::model::{AtEnd, PriceSource, RunId, snapshot_markets};
@@ -167,7 +167,8 @@ impl ApplyArgs {
             resumed: false,
             events: self.events,
             live: io::stdout().is_terminal(),
-            stop: None,
+            act: Act::here("apply", self.plan.display().to_string()),
+            task: Task::GoOn,
         };
         Ok(Box::pin(execute(execution)).await?)
     }
@@ -230,7 +231,8 @@ async fn dry_run(
         resumed: false,
         events,
         live: io::stdout().is_terminal(),
-        stop: None,
+        act: Act::here("apply", "--dry-run"),
+        task: Task::GoOn,
     };
     Ok(Box::pin(execute(execution)).await?)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
+use super::acts::Record;
 use super::out;
 use crate::engine::control::{self, ControlOp, ControlReply, ControlServer};
 use crate::engine::{PairStatus, StopHandle, StopMode};
@@ -16,6 +17,7 @@ pub(crate) fn serve(
     tasks: &mut Tasks,
     path: &Path,
     handle: StopHandle,
+    record: Record,
     status: BTreeMap<PairId, watch::Receiver<PairStatus>>,
 ) -> Option<ControlServer> {
     let (server, mut requests) = match control::serve(path) {
@@ -29,10 +31,12 @@ pub(crate) fn serve(
         while let Some(request) = requests.recv().await {
             let reply = match request.op {
                 ControlOp::Stop => {
+                    record.note(request.by, "stop", "").await;
                     handle.stop(StopMode::Policy).await;
                     said("stopping: nothing new starts, what is under way is settled")
                 }
                 ControlOp::Flatten => {
+                    record.note(request.by, "flatten", "").await;
                     handle.stop(StopMode::Flatten).await;
                     said("flattening: cancels all, closes all, reduce-only")
                 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::acts::Record;
 use super::progress::Progress;
 use super::session::Session;
 use super::{Exit, out};
 use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
 use crate::plan::Plan;
 use crate::report::RunSummary;
@@ -58,15 +59,29 @@ pub(crate) struct Execution {
     pub(crate) control: Option<PathBuf>,
     /// Whether progress goes to a terminal that can be redrawn.
     pub(crate) live: bool,
-    /// A stop to carry out at once: nothing else is done.
-    pub(crate) stop: Option<StopMode>,
+    /// What the operator called for; it is recorded.
+    pub(crate) act: Act,
+    pub(crate) task: Task,
+}
+
+/// What of a run is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// All of it.
+    GoOn,
+    /// A stop, at once: nothing else is done.
+    Stop(StopMode),
+    /// Nothing: what the venue knows is written down.
+    Look,
 }
 
 /// Runs to the end and prints the summary; returns the exit code.
 pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> {
-    let Execution { run, plan, journal, session, states, resumed, events, control, live, stop } = execution;
+    let Execution { run, plan, journal, session, states, resumed, events, control, live, act, task } =
+        execution;
     let clock = session.clock.clone();
-    journal.set_status(&run, "running", None, clock.now()).await?;
+    let record = Record::new(journal.clone(), run.clone(), clock.clone());
+    open_record(&journal, &run, &act, task, &clock).await?;
     let (news, heard) = mpsc::unbounded_channel::<News>();
     let started = Run::new(RunInput {
         run: run.clone(),
@@ -78,6 +93,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         markets: session.markets.clone(),
         states,
         resumed,
+        look_only: task == Task::Look,
         news: Some(news),
     })?;
     let mut tasks = Tasks::default();
@@ -97,16 +113,17 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     });
     // Held to the end of the run: dropped, it takes the socket away.
     let _control = control.and_then(|path| {
-        super::control::serve(&mut tasks, &path, started.stop_handle(), started.status.clone())
+        let status = started.status.clone();
+        super::control::serve(&mut tasks, &path, started.stop_handle(), record.clone(), status)
     });
     let handle = started.stop_handle();
-    if let Some(mode) = stop {
+    if let Task::Stop(mode) = task {
         // Queued before the first event, and nothing is sent before a leg is reconciled.
         handle.stop(mode).await;
     }
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),
-        left = leave_on_second_signal(handle) => { left?; None }
+        left = leave_on_second_signal(handle, &record) => { left?; None }
     };
     let Some(outcomes) = ended else {
         tasks.shutdown().await;
@@ -119,7 +136,13 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
     // A run is over when every pair is; else `resume` has something to go on with.
     let over = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
-    let head = close_record(&journal, &run, if over { "ended" } else { "stopped" }, code, &clock).await;
+    // A look changes nothing but what was learned: twice is once.
+    let status = match (over, task) {
+        (true, _) => Some("ended"),
+        (false, Task::Look) => None,
+        (false, Task::GoOn | Task::Stop(_)) => Some("stopped"),
+    };
+    let head = close_record(&journal, &run, status, code, &clock).await;
     let unknown = session.venue.oddities().counts();
     let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result).with_unknown(unknown);
     out::line(&summary.to_string());
@@ -130,17 +153,35 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     Ok(Exit::of_run(code))
 }
 
+/// Writes who does what, and that it runs, in one commit.
+async fn open_record(
+    journal: &Journal,
+    run: &RunId,
+    act: &Act,
+    task: Task,
+    clock: &crate::rt::Clock,
+) -> Result<(), JournalError> {
+    let now = clock.now();
+    let mut events = vec![act.event(now)];
+    if task != Task::Look {
+        events.push(NewEvent::run_status("running", None, now));
+    }
+    journal.append(run, Priority::Reducing, events, Vec::new()).await.map(drop)
+}
+
 /// Writes the last status. A journal that cannot be written must not hide how the pairs ended (F-19).
 async fn close_record(
     journal: &Journal,
     run: &RunId,
-    status: &str,
+    status: Option<&str>,
     code: u8,
     clock: &crate::rt::Clock,
 ) -> String {
     let wanted = run.clone();
     let written = async {
-        journal.set_status(run, status, Some(code), clock.now()).await?;
+        if let Some(status) = status {
+            journal.set_status(run, status, Some(code), clock.now()).await?;
+        }
         let row = journal.read(move |store| store.run(&wanted)).await??;
         Ok::<_, JournalError>(row.head_hash.to_string())
     };
@@ -163,17 +204,18 @@ async fn leave(run: &RunId, journal: &Journal) -> Result<Exit, ExecuteError> {
 }
 
 /// The first signal asks the run to stop; returns on the second.
-async fn leave_on_second_signal(handle: StopHandle) -> io::Result<()> {
+async fn leave_on_second_signal(handle: StopHandle, record: &Record) -> io::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     for round in 0..2 {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let signal = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        };
         if round == 0 {
             out::note(
                 "stopping: nothing new starts, what is under way is settled; once more to leave at once",
             );
+            record.note(Operator::here(), signal, "sent to this process").await;
             handle.stop(StopMode::Policy).await;
         }
     }

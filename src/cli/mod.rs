@@ -4,6 +4,7 @@
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
 mod accept;
+mod acts;
 mod apply;
 mod artifact;
 mod completions;
@@ -30,6 +31,7 @@ mod plan;
 mod policy;
 mod progress;
 mod reading;
+mod resolve;
 mod resume;
 mod rules;
 mod runs;
@@ -40,6 +42,7 @@ mod simulate;
 mod status;
 mod stop;
 mod stored;
+mod takeover;
 mod terminal;
 mod validate;
 
@@ -112,6 +115,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Apply(apply::ApplyArgs),
     Resume(resume::ResumeArgs),
+    Resolve(resolve::ResolveArgs),
     Stop(stop::StopArgs),
     Flatten(stop::FlattenArgs),
     Status(status::StatusArgs),
@@ -139,6 +143,7 @@ impl Command {
             Self::Simulate(args) => args.run(context),
             Self::Apply(args) => Ok(args.run(context)),
             Self::Resume(args) => Ok(args.run(context)),
+            Self::Resolve(args) => args.run(context),
             Self::Stop(args) => args.run(context),
             Self::Flatten(args) => args.run(context),
             Self::Status(args) => args.run(context),

@@ -1,6 +1,6 @@
 //! `plan`: what a plan compiles to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +13,7 @@ use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check_with};
 use crate::model::{TimeInForce, snapshot_markets};
-use crate::plan::{Severity, SourceFile, format_duration, format_usdc, start_up};
+use crate::plan::{Plan, Severity, SourceFile, format_duration, format_usdc, start_up};
 
 /// Show what a plan compiles to: steps, orders in the venue's integers, exposure, margin, liquidation prices, fees
 #[derive(Debug, Args)]
@@ -59,14 +59,11 @@ enum GraphFormat {
 
 impl PlanCommand {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
-        let source = SourceFile::read(&self.file)?;
-        let policy = self.policy.of(&self.file, &Policies::default())?;
-        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
-        report(&source, &checked, context);
-        let Some(plan) = &checked.plan else {
-            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        let plan = match sound_plan(&self.file, &self.policy, &self.variables, context)? {
+            Ok(plan) => plan,
+            Err(exit) => return Ok(exit),
         };
-        let graph = graph::compile(plan, snapshot_markets())?;
+        let graph = graph::compile(&plan, snapshot_markets())?;
         let text = match self.graph {
             None => overview(&graph),
             Some(GraphFormat::Mermaid) => graph::mermaid(&graph),
@@ -79,6 +76,21 @@ impl PlanCommand {
         out::text(&text)?;
         Ok(if self.detailed_exitcode { Exit::ACTIONS } else { Exit::OK })
     }
+}
+
+/// Reads and checks a plan, and shows what is wrong with it; without a plan that may be used, the exit code that says so.
+pub(super) fn sound_plan(
+    file: &Path,
+    policy: &PolicyArgs,
+    variables: &Variables,
+    context: &Context,
+) -> Result<Result<Plan, Exit>, Fault> {
+    let source = SourceFile::read(file)?;
+    let policy = policy.of(file, &Policies::default())?;
+    let checked = check_with(&source, &variables.options()?, snapshot_markets(), &policy);
+    report(&source, &checked, context);
+    let unusable = if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT };
+    Ok(checked.plan.ok_or(unusable))
 }
 
 /// Shows warnings and errors on standard error, so that standard output holds the answer only.

@@ -1,5 +1,6 @@
 //! `resume`: goes on after a crash or a stop, with the stored plan.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
@@ -7,13 +8,14 @@ use clap::Args;
 
 use super::accept::{self, AcceptError, NewPlan};
 use super::apply::{ApplyError, lock_all};
-use super::execute::{Execution, execute};
+use super::execute::{Execution, Task, execute};
 use super::session::{self, PaperFiles};
 use super::stored::{StoredError, fold_pairs};
+use super::takeover::{TakeOverError, take_over};
 use super::{Context, Exit, out};
-use crate::engine::{StopMode, codes};
-use crate::journal::{JournalError, Priority, RunRow, StateDir, Store, verify};
-use crate::model::RunId;
+use crate::engine::{Pair, codes};
+use crate::journal::{Act, Journal, JournalError, Lock, Priority, RunRow, StateDir, Store, verify};
+use crate::model::{PairId, RunId};
 use crate::plan::Plan;
 use crate::venue::lighter::OrderEntry;
 
@@ -21,12 +23,17 @@ const EXAMPLES: &str = "\
 Examples:
   lighter-plan resume
   lighter-plan resume 20261122213000-a1b2c3
+  lighter-plan resume --reconcile-only                # ask the venue, write down what it says, send nothing
+  lighter-plan resume --take-over                     # on another host, with a copy of the state directory
   lighter-plan resume --plan plan.yaml --accept-change
 
 Without RUN it takes the only run that is not ended. Resuming twice is the same as resuming once.
 It goes on with the plan that the run has, whatever became of the file. With --plan the file is compared with that
 plan, and a difference is told step by step and ends with 26. With --accept-change the run goes on with the file, when
-only steps differ that have not started, and no difference is more risk.";
+only steps differ that have not started, and no difference is more risk.
+
+With --reconcile-only: 21 nothing is open beyond policy, 23 orders or a difference stand, 24 something is
+still unknown. With --take-over: 25 when the run went on elsewhere after the copy was made.";
 
 /// Goes on with a run after a crash or a stop
 #[derive(Debug, Args)]
@@ -37,6 +44,12 @@ pub(super) struct ResumeArgs {
     run: Option<RunId>,
     #[command(flatten)]
     plan: NewPlan,
+    /// Ask the venue about everything in doubt, write it down, send nothing
+    #[arg(long, conflicts_with_all = ["take_over", "accept_change"])]
+    reconcile_only: bool,
+    /// Take the run from another host: first burn the nonces that it may have signed with
+    #[arg(long)]
+    take_over: bool,
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -75,6 +88,9 @@ pub(crate) enum ResumeError {
         /// Why.
         source: AcceptError,
     },
+    /// It was not taken over.
+    #[error("the run is not taken over")]
+    TakeOver(#[from] TakeOverError),
     /// Anything that can go wrong with a new run, too.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -90,6 +106,7 @@ impl ResumeError {
             Self::Plan { .. } => Exit::CHANGED,
             Self::Accept { source, .. } => source.exit(),
             Self::Stored { .. } => Exit::JOURNAL,
+            Self::TakeOver(error) => error.exit(),
             Self::Apply(error) => error.exit(),
             Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
             Self::Journal(error) if error.is_contention() => Exit::LOCKED,
@@ -100,15 +117,40 @@ impl ResumeError {
 
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
-        finish(context.block_on(Box::pin(resume(
-            context,
-            self.run,
-            self.plan,
-            self.events,
-            None,
-            self.order_entry,
-        ))))
+        let task = if self.reconcile_only { Task::Look } else { Task::GoOn };
+        let detail = match (self.reconcile_only, self.take_over, self.plan.is_accepted()) {
+            (true, ..) => "--reconcile-only",
+            (_, true, true) => "--take-over --accept-change",
+            (_, true, false) => "--take-over",
+            (_, false, true) => "--accept-change",
+            (_, false, false) => "",
+        };
+        let wanted = Wanted {
+            run: self.run,
+            plan: self.plan,
+            events: self.events,
+            order_entry: self.order_entry,
+            act: Act::here("resume", detail),
+            task,
+            take_over: self.take_over,
+        };
+        finish(context.block_on(Box::pin(resume(context, wanted))))
     }
+}
+
+/// How a run is gone on with.
+pub(super) struct Wanted {
+    /// Which; `None` for the only one that is open.
+    pub(super) run: Option<RunId>,
+    /// A plan file to compare with, or to go on with.
+    pub(super) plan: NewPlan,
+    /// Where `--events` goes.
+    pub(super) events: Option<PathBuf>,
+    pub(super) order_entry: OrderEntry,
+    pub(super) act: Act,
+    pub(super) task: Task,
+    /// Whether its nonces are burnt first.
+    pub(super) take_over: bool,
 }
 
 /// Prints what went wrong, if anything, and returns the exit code.
@@ -122,46 +164,63 @@ pub(super) fn finish(result: io::Result<Result<Exit, ResumeError>>) -> Exit {
     }
 }
 
-/// Goes on with a run; with `stop`, only to carry that out.
-pub(super) async fn resume(
-    context: &Context,
-    run: Option<RunId>,
-    new: NewPlan,
-    events_file: Option<PathBuf>,
-    stop: Option<StopMode>,
-    order_entry: OrderEntry,
-) -> Result<Exit, ResumeError> {
-    let state = StateDir::open(context.state_dir())?;
-    let row = pick(&state, run.as_ref())?;
-    let run = row.id.clone();
-    if row.status == "ended" {
-        let code = row.exit_code.unwrap_or(codes::OK);
-        out::line(&format!("run {run} has ended with code {code}; nothing is left to do"));
-        return Ok(Exit::of_run(code));
-    }
-    let plan = stored_plan(&state, &run)?;
-    let locks = lock_all(&state, &run, &plan, "resume").map_err(ApplyError::from)?;
+/// A run that this process holds: locked, its chain verified, its states folded.
+pub(super) struct Claimed {
+    pub(super) run: RunId,
+    pub(super) plan: Plan,
+    pub(super) journal: Journal,
+    pub(super) states: BTreeMap<PairId, Pair>,
+    /// Held until this is dropped.
+    _locks: Vec<Lock>,
+}
+
+/// Takes a run's locks and reads it.
+pub(super) async fn claim(state: &StateDir, run: &RunId, command: &str) -> Result<Claimed, ResumeError> {
+    let plan = stored_plan(state, run)?;
+    let locks = lock_all(state, run, &plan, command).map_err(ApplyError::from)?;
     let journal = state.journal()?;
     // Claimed first, read afterwards: nobody writes to it any more but us (U-13).
     let wanted = run.clone();
     journal.read(move |store| verify(store, &wanted)).await??;
-    let events = journal.events(&run, 1).await?;
+    let events = journal.events(run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
+    let plan =
+        accept::current(plan, &events).map_err(|source| ResumeError::Accept { run: run.clone(), source })?;
+    Ok(Claimed { run: run.clone(), plan, journal, states, _locks: locks })
+}
+
+/// Goes on with a run, or with as much of it as is wanted.
+pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, ResumeError> {
+    let state = StateDir::open(context.state_dir())?;
+    let row = pick(&state, wanted.run.as_ref())?;
+    if row.status == "ended" {
+        let code = row.exit_code.unwrap_or(codes::OK);
+        out::line(&format!("run {} has ended with code {code}; nothing is left to do", row.id));
+        return Ok(Exit::of_run(code));
+    }
+    let Claimed { run, plan, journal, mut states, _locks } =
+        claim(&state, &row.id, &wanted.act.command).await?;
     let refused = |source| ResumeError::Accept { run: run.clone(), source };
-    let plan = accept::current(plan, &events).map_err(refused)?;
-    let change = new.against(&plan, &states, context).map_err(refused)?;
+    let change = wanted.plan.against(&plan, &states, context).map_err(refused)?;
     let plan = change.as_ref().map_or(plan, |change| change.plan.clone());
     let files = PaperFiles::of(&state.paper(), &run);
-    let session = session::open(&plan, Some(&files), order_entry, context.passphrases())
+    let session = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases())
         .await
         .map_err(ApplyError::from)?;
+    if wanted.take_over {
+        let burnt = take_over(&run, &plan, &session, &journal, &mut states).await?;
+        out::note(&format!("run {run} is taken over: {burnt} nonces burnt, nothing signed before can land"));
+    }
     if let Some(change) = change {
         // Only now: a plan whose keys cannot be read would else be the one that the next resume goes on with.
         let event = change.event(session.clock.now()).map_err(refused)?;
         journal.append(&run, Priority::Normal, vec![event], Vec::new()).await?;
         change.lines().for_each(|line| out::note(&format!("accepted: {line}")));
     }
-    out::note(&format!("run {run} goes on from event {}", row.head_seq));
+    out::note(&match wanted.task {
+        Task::Look => format!("run {run} is looked at from event {}; nothing is sent", row.head_seq),
+        Task::GoOn | Task::Stop(_) => format!("run {run} goes on from event {}", row.head_seq),
+    });
     let execution = Execution {
         control: Some(state.control_socket(&run)),
         run,
@@ -170,13 +229,12 @@ pub(super) async fn resume(
         session,
         states,
         resumed: true,
-        events: events_file,
+        events: wanted.events,
         live: io::stdout().is_terminal(),
-        stop,
+        act: wanted.act,
+        task: wanted.task,
     };
-    let exit = Box::pin(execute(execution)).await.map_err(ApplyError::from)?;
-    drop(locks);
-    Ok(exit)
+    Ok(Box::pin(execute(execution)).await.map_err(ApplyError::from)?)
 }
 
 /// Returns the run that is meant.

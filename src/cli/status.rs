@@ -7,7 +7,7 @@ use super::stored::fold_pairs;
 use super::{Context, Exit, Fault, out, reading};
 use crate::engine::control::{self, ControlError, ControlOp};
 use crate::engine::{Leg, Pair, Step};
-use crate::journal::{RunRow, StateDir, Store};
+use crate::journal::{Act, RUN_ACT, RunRow, StateDir, Store};
 use crate::model::RunId;
 
 /// Show where a run stands
@@ -36,10 +36,12 @@ impl StatusArgs {
         let pairs = fold_pairs(&events).map_err(|error| Fault::with(Exit::JOURNAL, error))?;
         let pairs: Vec<_> = pairs.iter().map(|(id, pair)| (id.to_string(), describe(pair))).collect();
         let now = if live { ask(context, &state, &row.id)? } else { Value::Null };
+        let act = events.iter().rev().find(|event| event.kind == RUN_ACT);
+        let act = act.and_then(|event| serde_json::from_str::<Act>(&event.body).ok());
         out::text(&if self.json {
-            document(&row, live, &pairs, &now)
+            document(&row, live, act.as_ref(), &pairs, &now)
         } else {
-            report(&row, live, &pairs, &now)
+            report(&row, live, act.as_ref(), &pairs, &now)
         })?;
         Ok(Exit::OK)
     }
@@ -83,22 +85,26 @@ fn leg(leg: &Leg) -> Value {
     })
 }
 
-fn document(row: &RunRow, live: bool, pairs: &[(String, Value)], now: &Value) -> String {
+fn document(row: &RunRow, live: bool, act: Option<&Act>, pairs: &[(String, Value)], now: &Value) -> String {
     let pairs: serde_json::Map<_, _> = pairs.iter().cloned().collect();
     let document = json!({
         "run": row.id, "name": row.name, "network": row.network, "created_at": row.created_at,
         "status": row.status, "exit_code": row.exit_code, "live": live, "events": row.head_seq,
+        "last_act": act,
         "pairs": pairs, "now": now,
     });
     format!("{document:#}\n")
 }
 
-fn report(row: &RunRow, live: bool, pairs: &[(String, Value)], now: &Value) -> String {
+fn report(row: &RunRow, live: bool, act: Option<&Act>, pairs: &[(String, Value)], now: &Value) -> String {
     let standing = reading::standing(row, live);
     let mut text = format!(
         "run {}  {}  {} on {}  since {}  {} events\n",
         row.id, standing, row.name, row.network, row.created_at, row.head_seq
     );
+    if let Some(act) = act {
+        text += &format!("  last act: {act}\n");
+    }
     for (id, pair) in pairs {
         let exposure = exposure(pair);
         let (step, since) = (word(&pair["step"]), word(&pair["since"]));

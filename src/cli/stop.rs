@@ -3,10 +3,12 @@
 use clap::Args;
 
 use super::accept::NewPlan;
-use super::resume::{finish, resume};
+use super::execute::Task;
+use super::resume::{Wanted, finish, resume};
 use super::{Context, Exit, Fault, out, reading};
 use crate::engine::StopMode;
 use crate::engine::control::{self, ControlError, ControlOp};
+use crate::journal::Act;
 use crate::model::RunId;
 use crate::venue::lighter::OrderEntry;
 
@@ -69,6 +71,16 @@ fn tell(context: &Context, run: Option<&RunId>, op: ControlOp, mode: StopMode) -
         }
     }
     drop(store);
-    let taken = resume(context, Some(row.id), NewPlan::default(), None, Some(mode), OrderEntry::default());
+    let command = if mode == StopMode::Flatten { "flatten" } else { "stop" };
+    let wanted = Wanted {
+        run: Some(row.id),
+        plan: NewPlan::default(),
+        events: None,
+        order_entry: OrderEntry::default(),
+        act: Act::here(command, ""),
+        task: Task::Stop(mode),
+        take_over: false,
+    };
+    let taken = resume(context, wanted);
     Ok(finish(context.block_on(Box::pin(taken))))
 }

@@ -15,6 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::journal::Operator;
 use crate::rt::{self, Tasks};
 
 /// Requests that may wait for the engine; more operators than that do not type at once.
@@ -44,11 +45,13 @@ pub enum ControlOp {
     Status,
 }
 
-/// A request on the wire, such as `{"op":"stop"}`.
+/// A request on the wire, such as `{"op":"stop","by":{…}}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     op: ControlOp,
+    /// Who asks; the record of the run says so.
+    by: Operator,
 }
 
 /// What the run answers.
@@ -68,6 +71,8 @@ pub struct ControlReply {
 pub struct ControlRequest {
     /// What is asked.
     pub op: ControlOp,
+    /// By whom.
+    pub by: Operator,
     /// Where the answer goes; dropped, the asker is told that the run is ending.
     pub reply: oneshot::Sender<ControlReply>,
 }
@@ -173,7 +178,7 @@ async fn answer(mut stream: UnixStream, requests: mpsc::Sender<ControlRequest>) 
         None => return Err(io::ErrorKind::TimedOut.into()),
     };
     let reply = match serde_json::from_str(&line) {
-        Ok(Line { op }) => rt::real_timeout(REPLY_WAIT, forward(op, &requests))
+        Ok(line) => rt::real_timeout(REPLY_WAIT, forward(line, &requests))
             .await
             .unwrap_or_else(|| refusal("the run is busy".to_owned())),
         Err(error) => refusal(format!("not a request: {error}")),
@@ -181,9 +186,9 @@ async fn answer(mut stream: UnixStream, requests: mpsc::Sender<ControlRequest>) 
     write_line(&mut stream, &reply).await
 }
 
-async fn forward(op: ControlOp, requests: &mpsc::Sender<ControlRequest>) -> ControlReply {
+async fn forward(Line { op, by }: Line, requests: &mpsc::Sender<ControlRequest>) -> ControlReply {
     let (reply, answer) = oneshot::channel();
-    if requests.send(ControlRequest { op, reply }).await.is_err() {
+    if requests.send(ControlRequest { op, by, reply }).await.is_err() {
         return refusal("the run is ending".to_owned());
     }
     answer.await.unwrap_or_else(|_| refusal("the run is ending".to_owned()))
@@ -213,7 +218,7 @@ pub async fn ask(path: &Path, op: ControlOp) -> Result<ControlReply, ControlErro
             _ => failed("connect to", path)(error),
         })?
     };
-    write_line(&mut stream, &Line { op }).await.map_err(failed("write to", path))?;
+    write_line(&mut stream, &Line { op, by: Operator::here() }).await.map_err(failed("write to", path))?;
     let line = rt::real_timeout(REPLY_WAIT, read_line(&mut stream))
         .await
         .ok_or(ControlError::NoAnswer { waited: REPLY_WAIT })?

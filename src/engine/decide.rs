@@ -10,6 +10,10 @@ use super::{ingest, steps};
 pub fn decide(pair: &Pair, spec: &PairSpec, view: &View, event: &Event) -> Decision {
     let mut work = Work { pair: pair.clone(), spec, view, out: Decision::default(), pull: Vec::new() };
     ingest::ingest(&mut work, event);
-    steps::advance(&mut work);
+    if view.look_only {
+        steps::look(&mut work);
+    } else {
+        steps::advance(&mut work);
+    }
     work.out
 }

@@ -12,18 +12,19 @@ use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, Step, 
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
-use super::outlook::{self, Outlook, Read};
+use super::outlook::{self, Heard, Outlook, Read};
 use super::reads::{self, CheckError, CheckInput};
+use super::record;
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
-use super::state::{IllegalEntry, OrderState, Pair};
-use crate::journal::{IntentRow, Journal, JournalError, NewEvent, Priority};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp, Usdc};
+use super::state::{IllegalEntry, OrderState, OwnOrder, Pair};
+use crate::journal::{Journal, JournalError, Priority};
+use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
 use crate::tx::{Envelope, SignedTx};
-use crate::venue::{Class, Feed, Venue, VenueError, VenueEvent};
+use crate::venue::{Class, Venue, VenueError, VenueEvent};
 
 /// What can end a pair's task other than its end.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum DriverError {
     /// An entry did not turn into JSON.
     #[error("an entry could not be encoded")]
     Encode(#[from] serde_json::Error),
+    /// A look at the venue that found out too little.
+    #[error("the venue did not answer about the {} leg", .0.name())]
+    Unanswered(LegSide),
 }
 
 /// What reaches a pair's task.
@@ -97,6 +101,8 @@ pub(crate) struct Parts<V> {
     pub(crate) self_inbox: mpsc::Sender<Input>,
     pub(crate) status: watch::Sender<PairStatus>,
     pub(crate) resumed: bool,
+    /// Nothing is sent and no step is taken: what the venue knows is written down, and that is all.
+    pub(crate) look_only: bool,
 }
 
 /// The shortest pause between two decisions that nothing but time asks for.
@@ -104,6 +110,8 @@ const REST: Duration = Duration::from_millis(10);
 
 /// How long an answer or a frame may be on its way, in real time.
 const ANSWER_LAG: Duration = Duration::from_millis(500);
+/// How long a look asks at most, in real time, beyond the deadline of what is in doubt.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
 const DECISIONS_MAX: usize = 64;
 
@@ -130,8 +138,10 @@ impl<V: Venue> Driver<V> {
         let slots: Vec<_> = slots.collect();
         let senders = Senders::start(&mut tasks, &parts.venue, slots, &parts.self_inbox);
         let started = parts.clock.now();
+        let mut outlook = Outlook::new(parts.market.id, parts.resumed, started);
+        outlook.view.look_only = parts.look_only;
         Self {
-            outlook: Outlook::new(parts.market.id, parts.resumed, started),
+            outlook,
             memory: Memory::new(parts.retry, random_u64()),
             started,
             senders,
@@ -154,7 +164,9 @@ impl<V: Venue> Driver<V> {
     }
 
     async fn drive(&mut self) -> Result<(), DriverError> {
-        if self.parts.resumed {
+        if self.parts.look_only {
+            LegSide::BOTH.into_iter().for_each(|side| self.reconcile(side, true));
+        } else if self.parts.resumed {
             for side in LegSide::BOTH {
                 let unsettled: Vec<_> = self.parts.pair.leg(side).unsettled.keys().copied().collect();
                 for id in unsettled {
@@ -164,7 +176,17 @@ impl<V: Venue> Driver<V> {
             self.step(Event::Resumed).await?;
         }
         self.step(Event::Tick).await?;
+        let give_up = self.give_up();
         while self.parts.pair.end().is_none() && !self.parts.pair.stopped {
+            if self.parts.look_only {
+                match self.unanswered() {
+                    None => return Ok(()),
+                    Some(side) if self.parts.clock.now() >= give_up => {
+                        return Err(DriverError::Unanswered(side));
+                    }
+                    Some(_) => {}
+                }
+            }
             let later = self.parts.clock.now().after(Duration::from_secs(1));
             let wake = match self.wake {
                 Some(wake) if self.outlook.is_blind() => wake.min(later),
@@ -189,6 +211,28 @@ impl<V: Venue> Driver<V> {
             }
         }
         Ok(())
+    }
+
+    /// Returns when a look ends that was not answered.
+    fn give_up(&self) -> Timestamp {
+        let unsettled =
+            LegSide::BOTH.into_iter().flat_map(|side| self.parts.pair.leg(side).unsettled.values());
+        let last = unsettled.map(|intent| intent.deadline).max().unwrap_or(self.started);
+        last.max(self.started).after(LOOK_LIMIT * self.parts.clock.scale())
+    }
+
+    /// Returns a leg of which the venue has still to tell something.
+    fn unanswered(&self) -> Option<LegSide> {
+        let pair = &self.parts.pair;
+        let told = |side: &LegSide| {
+            let (leg, view) = (pair.leg(*side), self.outlook.view.leg(*side));
+            let read = pair.checked.is_none() || view.synced_at.is_some();
+            let counted = view.position.is_none_or(|(position, _)| position == leg.position);
+            let shown = |order: &OwnOrder| order.state == OrderState::Open || order.is_settled();
+            let asked = pair.step != Step::Withdraw || view.withdrawals_at.is_some();
+            read && counted && asked && leg.unsettled.is_empty() && leg.orders.values().all(shown)
+        };
+        LegSide::BOTH.into_iter().find(|side| !told(side))
     }
 
     async fn take(&mut self, input: Input) -> Result<(), DriverError> {
@@ -261,7 +305,8 @@ impl<V: Venue> Driver<V> {
     /// Sends the very same bytes again while they are unsettled and alive. Never a new signature.
     async fn resend(&mut self, id: IntentId, side: LegSide) -> Result<(), DriverError> {
         let Some(intent) = self.parts.pair.leg(side).unsettled.get(&id).cloned() else { return Ok(()) };
-        if self.parts.clock.now() >= intent.deadline || !self.memory.is_wanted(id) {
+        let alive = self.parts.clock.now() < intent.deadline && self.memory.is_wanted(id);
+        if !alive || self.parts.look_only {
             return Ok(());
         }
         if intent.adds_risk() && self.parts.pair.only_reduces() && self.memory.never_left(id) {
@@ -289,60 +334,21 @@ impl<V: Venue> Driver<V> {
         self.senders.send((intent.leg, intent.key), job).await;
     }
 
-    fn side_of(&self, account: AccountIndex) -> Option<LegSide> {
-        LegSide::BOTH.into_iter().find(|side| self.parts.spec.leg(*side).account == account)
-    }
-
     async fn feed(&mut self, event: VenueEvent) -> Result<(), DriverError> {
         let now = self.parts.clock.now();
-        let event = match event {
-            VenueEvent::Up(feed) => return self.feed_state(feed, true).await,
-            VenueEvent::Down(feed, reason) => {
-                self.note = reason;
-                return self.feed_state(feed, false).await;
-            }
-            VenueEvent::Orders(account, rows, _) => {
-                self.side_of(account).map(|side| Event::Orders(side, rows))
-            }
-            VenueEvent::Trades(account, rows) => self.side_of(account).map(|side| Event::Trades(side, rows)),
-            VenueEvent::Txs(account, rows) => self.side_of(account).map(|side| Event::Txs(side, rows)),
-            VenueEvent::Notices(account, rows) => {
-                self.side_of(account).map(|side| Event::Notices(side, rows))
-            }
-            VenueEvent::Positions(account, rows) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.outlook.positions(side, &rows, now);
-                Some(Event::Tick)
-            }
-            VenueEvent::Margin(account, margin) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.outlook.margin(side, margin);
-                Some(Event::Tick)
-            }
-            VenueEvent::Book(..) | VenueEvent::Stats(..) => None,
-        };
-        match event {
-            Some(event) => self.step(event).await,
-            None => Ok(()),
+        if let VenueEvent::Down(_, reason) = &event {
+            self.note.clone_from(reason);
         }
-    }
-
-    async fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), DriverError> {
-        let account = match feed {
-            Feed::Orders(account)
-            | Feed::Trades(account)
-            | Feed::Positions(account)
-            | Feed::Margin(account)
-            | Feed::Txs(account)
-            | Feed::Notices(account) => account,
-            Feed::Book(_) | Feed::Stats(_) => return Ok(()),
-        };
-        let Some(side) = self.side_of(account) else { return Ok(()) };
-        let now = self.parts.clock.now();
-        if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
-            self.reconcile(side, true);
+        match self.outlook.news(&self.parts.spec, event, now) {
+            Heard::Decide(event) => self.step(event).await,
+            Heard::Stream(side, feed, is_up) => {
+                if self.outlook.stream(&self.parts.pair, side, feed, is_up, now) {
+                    self.reconcile(side, true);
+                }
+                self.step(Event::Tick).await
+            }
+            Heard::Nothing => Ok(()),
         }
-        self.step(Event::Tick).await
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.
@@ -462,44 +468,9 @@ impl<V: Venue> Driver<V> {
 
     async fn append(&self, priority: Priority, entries: &[Entry]) -> Result<(), JournalError> {
         let pair = &self.parts.spec.plan.id;
-        let at = self.outlook.view.now;
-        let encode = |entry: &Entry| NewEvent {
-            pair: Some(pair.clone()),
-            kind: entry.kind().to_owned(),
-            at,
-            body: serde_json::to_string(entry).unwrap_or_default(),
-        };
-        let rows = entries.iter().filter_map(|entry| self.intent_row(entry)).collect();
-        let events = entries.iter().map(encode).collect();
+        let events = record::events(pair, self.outlook.view.now, entries);
+        let rows = record::intents(pair, &self.parts.pair, entries);
         self.parts.journal.append(&self.parts.spec.run, priority, events, rows).await.map(drop)
-    }
-
-    /// Returns the row of the intents table that an entry writes.
-    fn intent_row(&self, entry: &Entry) -> Option<IntentRow> {
-        let row = |intent: &Intent, state: &str| IntentRow {
-            intent_id: format!("{}/{}", self.parts.spec.plan.id, intent.id.0),
-            account: intent.account,
-            key: intent.key,
-            nonce: intent.nonce,
-            client_order_index: intent.client_order_index,
-            hash: intent.hash,
-            tx_type: intent.tx_type,
-            tx_info: intent.tx_info.clone(),
-            deadline: intent.deadline,
-            state: state.to_owned(),
-        };
-        match entry {
-            Entry::Intent(intent) => Some(row(intent, "in-doubt")),
-            Entry::Settled { intent, leg, outcome, .. } => {
-                let state = match outcome {
-                    super::entry::Outcome::Executed => "executed",
-                    super::entry::Outcome::Failed { .. } => "failed",
-                    super::entry::Outcome::Dead { .. } => "dead",
-                };
-                self.parts.pair.leg(*leg).unsettled.get(intent).map(|intent| row(intent, state))
-            }
-            _ => None,
-        }
     }
 
     /// Gives each proposal its nonce and its signature.

@@ -1,5 +1,6 @@
 //! What goes into a decision and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::entry::{Checked, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
@@ -109,6 +110,8 @@ pub struct LegView {
     pub synced: bool,
     /// Whether the places of its nonce streams are known; what reduces needs no more than that.
     pub nonces_known: bool,
+    /// Transactions in doubt of which a copy was refused because its nonce is used: by another copy, or by somebody else.
+    pub disputed: BTreeSet<IntentId>,
     /// When the last reconciliation was read.
     pub synced_at: Option<Timestamp>,
     /// Whether all its streams are up.
@@ -140,6 +143,8 @@ pub struct View {
     pub now: Timestamp,
     /// The process has just taken the run up and has not looked at both legs yet: nothing is judged by the clock.
     pub resuming: bool,
+    /// Nothing is decided but what the venue says: no step is taken and nothing is proposed.
+    pub look_only: bool,
     /// No quote is placed anew before this: another pair's taker asked for room.
     pub keep_clear_until: Option<Timestamp>,
     /// How much venue time passes while an answer may be on its way: half a real second.

@@ -15,6 +15,7 @@ mod memory;
 pub mod outlook;
 #[doc(hidden)]
 pub mod reads;
+pub(crate) mod record;
 mod run;
 mod sender;
 mod spec;

@@ -8,10 +8,11 @@ use super::entry::{Intent, IntentId, LegSide};
 use super::event::{Event, LegSnapshot, LegView, SendResult, View};
 use super::ingest::INVALID_NONCE;
 use super::reads::SnapshotInput;
+use super::spec::PairSpec;
 use super::state::{OrderState, Pair};
 use crate::model::{MarginView, MarketId, PositionView, Timestamp};
 use crate::rt::Mutant;
-use crate::venue::Feed;
+use crate::venue::{Feed, VenueEvent};
 
 /// How often a leg is reconciled at most, in venue time.
 const RECONCILE_SPACING: Duration = Duration::from_secs(2);
@@ -61,6 +62,17 @@ pub struct Outlook {
     read_at: BTreeMap<Read, Timestamp>,
 }
 
+/// What the news of a stream is to a pair.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// Something to decide on.
+    Decide(Event),
+    /// A leg's stream came up, or went down.
+    Stream(LegSide, Feed, bool),
+    /// It is about the market, or about an account of somebody else.
+    Nothing,
+}
+
 impl Outlook {
     /// Starts blind.
     pub fn new(market: MarketId, resumed: bool, now: Timestamp) -> Self {
@@ -84,12 +96,37 @@ impl Outlook {
         }
     }
 
+    /// Sorts the news of a stream, and keeps what it says beside state.
+    pub fn news(&mut self, spec: &PairSpec, event: VenueEvent, now: Timestamp) -> Heard {
+        let Some(side) = event.feed().account().and_then(|account| spec.side_of(account)) else {
+            return Heard::Nothing;
+        };
+        Heard::Decide(match event {
+            VenueEvent::Up(feed) => return Heard::Stream(side, feed, true),
+            VenueEvent::Down(feed, _) => return Heard::Stream(side, feed, false),
+            VenueEvent::Orders(_, rows, _) => Event::Orders(side, rows),
+            VenueEvent::Trades(_, rows) => Event::Trades(side, rows),
+            VenueEvent::Txs(_, rows) => Event::Txs(side, rows),
+            VenueEvent::Notices(_, rows) => Event::Notices(side, rows),
+            VenueEvent::Positions(_, rows) => {
+                self.positions(side, &rows, now);
+                Event::Tick
+            }
+            VenueEvent::Margin(_, margin) => {
+                self.margin(side, margin);
+                Event::Tick
+            }
+            VenueEvent::Book(..) | VenueEvent::Stats(..) => return Heard::Nothing,
+        })
+    }
+
     /// Keeps what an event says beside state: to be called before it is decided on.
     pub fn heard(&mut self, event: &Event, now: Timestamp) {
         match event {
-            Event::Sent(_, side, SendResult::Refused { code: INVALID_NONCE, .. }) => {
+            Event::Sent(id, side, SendResult::Refused { code: INVALID_NONCE, .. }) => {
                 // Nothing is signed on a stream whose place is not known.
                 let leg = self.leg(*side);
+                leg.disputed.insert(*id);
                 leg.synced = false;
                 leg.nonces_known = false;
             }
@@ -200,6 +237,9 @@ impl Outlook {
     pub fn refresh(&mut self, pair: &Pair, now: Timestamp, lag: Duration) -> Vec<LegSide> {
         self.view.now = now;
         self.view.lag = lag;
+        for side in LegSide::BOTH {
+            self.leg(side).disputed.retain(|id| pair.leg(side).unsettled.contains_key(id));
+        }
         let looked = LegSide::BOTH.iter().all(|side| self.view.leg(*side).synced_at.is_some());
         self.view.resuming = self.resumed && !looked && now.since(self.started) < RESUME_LOOK + lag;
         let blind = |side: &LegSide| {

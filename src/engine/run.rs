@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::board::Board;
 use super::codes;
 use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
-use super::entry::{PairEnd, StopMode};
+use super::entry::{LegSide, PairEnd, StopMode};
 use super::market::MarketState;
 use super::sender::Signer;
 use super::spec::PairSpec;
@@ -43,6 +43,8 @@ pub struct RunInput<V> {
     pub states: BTreeMap<PairId, Pair>,
     /// Whether it goes on after a crash or a stop.
     pub resumed: bool,
+    /// Only asks the venue and writes down what it says; nothing is sent.
+    pub look_only: bool,
     /// Who hears of every entry.
     pub news: Option<mpsc::UnboundedSender<News>>,
 }
@@ -143,11 +145,13 @@ impl<V: Venue> Run<V> {
         let (done, mut outcomes) = mpsc::channel(self.pairs.len().max(1));
         let pairs = std::mem::take(&mut self.pairs);
         let all = pairs.clone();
+        let look_only = self.input.look_only;
         for (plan, market) in pairs {
             let Some(parts) = self.parts(&plan, &market, &board, &receivers) else { continue };
             let done = done.clone();
             tasks.spawn("pair", async move {
-                let outcome = outcome(plan.id, market, Driver::new(parts).run().await);
+                let result = Driver::new(parts).run().await;
+                let outcome = outcome(plan.id, market, result, look_only);
                 // The run waits for every pair; nobody else takes outcomes.
                 let _ = done.send(outcome).await;
             });
@@ -203,6 +207,7 @@ impl<V: Venue> Run<V> {
             inbox: self.receivers.remove(&plan.id)?,
             status: self.senders.remove(&plan.id)?,
             resumed,
+            look_only: input.look_only,
         })
     }
 
@@ -236,33 +241,14 @@ async fn route(
     accounts: BTreeMap<AccountIndex, mpsc::Sender<Input>>,
 ) {
     while let Some(event) = events.recv().await {
-        let account = match &event {
-            VenueEvent::Up(feed) | VenueEvent::Down(feed, _) => match *feed {
-                Feed::Book(id) | Feed::Stats(id) => {
-                    market_news(&markets, id, &event);
-                    continue;
+        match event.feed().account() {
+            None => market_news(&markets, &event),
+            Some(account) => {
+                if let Some(inbox) = accounts.get(&account) {
+                    // A closed inbox means the pair has ended.
+                    let _ = inbox.send(Input::Feed(event)).await;
                 }
-                Feed::Orders(account)
-                | Feed::Trades(account)
-                | Feed::Positions(account)
-                | Feed::Margin(account)
-                | Feed::Txs(account)
-                | Feed::Notices(account) => account,
-            },
-            VenueEvent::Book(id, _) | VenueEvent::Stats(id, _) => {
-                market_news(&markets, *id, &event);
-                continue;
             }
-            VenueEvent::Orders(account, ..)
-            | VenueEvent::Trades(account, _)
-            | VenueEvent::Positions(account, _)
-            | VenueEvent::Margin(account, _)
-            | VenueEvent::Txs(account, _)
-            | VenueEvent::Notices(account, _) => *account,
-        };
-        if let Some(inbox) = accounts.get(&account) {
-            // A closed inbox means the pair has ended.
-            let _ = inbox.send(Input::Feed(event)).await;
         }
     }
 }
@@ -282,8 +268,8 @@ fn broken_off(all: &[(PairPlan, Market)], ended: &[PairOutcome]) -> Vec<PairOutc
     missing.map(broken).collect()
 }
 
-fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, id: MarketId, event: &VenueEvent) {
-    let Some(state) = markets.get(&id) else { return };
+fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, event: &VenueEvent) {
+    let Some(state) = event.feed().market().and_then(|id| markets.get(&id)) else { return };
     state.send_modify(|state| match event {
         VenueEvent::Book(_, book) => state.book = Some(book.clone()),
         VenueEvent::Stats(_, data) => state.data = Some(*data),
@@ -293,7 +279,12 @@ fn market_news(markets: &BTreeMap<MarketId, watch::Sender<MarketState>>, id: Mar
     });
 }
 
-fn outcome(id: PairId, market: Market, result: Result<Pair, (Box<Pair>, DriverError)>) -> PairOutcome {
+fn outcome(
+    id: PairId,
+    market: Market,
+    result: Result<Pair, (Box<Pair>, DriverError)>,
+    look_only: bool,
+) -> PairOutcome {
     let (pair, error) = match result {
         Ok(pair) => (pair, None),
         Err((pair, error)) => (*pair, Some(error)),
@@ -301,6 +292,7 @@ fn outcome(id: PairId, market: Market, result: Result<Pair, (Box<Pair>, DriverEr
     let end = match (&error, pair.end()) {
         (Some(error), _) => failed(&pair, error),
         (None, Some(end)) => end.clone(),
+        (None, None) if look_only => looked(&pair, &market),
         (None, None) => stopped(&pair, &market),
     };
     PairOutcome { id, market, pair, end }
@@ -310,6 +302,7 @@ fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
     let exposed = !pair.is_flat() || pair.has_live_orders();
     let code = match error {
         DriverError::Journal(error) if error.is_corruption() => 27,
+        DriverError::Unanswered(_) => codes::UNKNOWN,
         _ if exposed => codes::EXPOSED,
         _ => 3,
     };
@@ -319,6 +312,18 @@ fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
         summary = format!("{summary}: {cause}");
         source = cause.source();
     }
+    PairEnd { code, summary }
+}
+
+/// A look at the venue: nothing was sent, and this is what stands.
+fn looked(pair: &Pair, market: &Market) -> PairEnd {
+    let orders: usize = LegSide::BOTH.iter().map(|side| pair.leg(*side).live_orders().count()).sum();
+    let code = if pair.is_naked() || orders > 0 { codes::EXPOSED } else { codes::STOPPED };
+    let summary = format!(
+        "reconciled, nothing was sent; long {}, short {}, {orders} orders open; `resume` goes on",
+        pair.long.position.to_decimal(market),
+        pair.short.position.to_decimal(market)
+    );
     PairEnd { code, summary }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::entry::{LegSide, Purpose};
-use crate::model::{ApiKeyIndex, ClientOrderIndex, PairId, RunId};
+use crate::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, PairId, RunId};
 use crate::plan::{LegPlan, OnStop, PairPlan};
 use crate::rt::Mutant;
 
@@ -39,6 +39,11 @@ impl PairSpec {
             LegSide::Long => &self.plan.long,
             LegSide::Short => &self.plan.short,
         }
+    }
+
+    /// Returns the leg that trades on an account; `None` when neither does.
+    pub fn side_of(&self, account: AccountIndex) -> Option<LegSide> {
+        LegSide::BOTH.into_iter().find(|side| self.leg(*side).account == account)
     }
 
     /// Returns the slot that signs for `purpose`: the guard slot, where there is one, for all that reduces.

@@ -346,6 +346,12 @@ impl Pair {
         LegSide::BOTH.iter().all(|side| self.leg(*side).orders.values().all(OwnOrder::is_settled))
     }
 
+    /// Returns whether the trades of every order that has ended are counted.
+    pub fn fills_counted(&self) -> bool {
+        let mut orders = LegSide::BOTH.into_iter().flat_map(|side| self.leg(side).orders.values());
+        orders.all(|order| order.may_be_live() || order.is_settled())
+    }
+
     /// Returns whether nothing but reducing is allowed from now on.
     pub fn only_reduces(&self) -> bool {
         let stopping = self.stop.is_some() && !Mutant::StopIgnored.is_planted();

@@ -70,9 +70,13 @@ impl Work<'_> {
         let Some(next) = leg.nonces.get(&key) else { return false };
         // Bytes in doubt past their deadline cannot be sent again, and what comes after their nonce would be refused until
         // it is proved whether they used it.
-        let blocks = |intent: &Intent| intent.nonce >= *next || self.now() >= intent.deadline;
-        let blocked = leg.unsettled.values().any(|intent| intent.key == key && blocks(intent));
         let view = self.view.leg(side);
+        // Nor does anything go out while a used nonce is not explained: who used it may be somebody else, and whatever is
+        // signed meanwhile would land beside what he does (F-17).
+        let blocks = |intent: &Intent| {
+            intent.nonce >= *next || self.now() >= intent.deadline || view.disputed.contains(&intent.id)
+        };
+        let blocked = leg.unsettled.values().any(|intent| intent.key == key && blocks(intent));
         // What adds risk needs to know everything; what reduces it must also go out half blind.
         let seen = match purpose {
             Purpose::Entry | Purpose::Leverage | Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {

@@ -193,7 +193,7 @@ impl Lock {
         let holder = Holder {
             what,
             pid: std::process::id(),
-            host: kernel_text("hostname"),
+            host: host(),
             boot_id: kernel_text("random/boot_id"),
             started_at: Clock::wall(),
             command: command.to_owned(),
@@ -203,6 +203,11 @@ impl Lock {
         self.file.write_all(serde_json::to_string(&holder)?.as_bytes())?;
         self.file.flush()
     }
+}
+
+/// Returns this machine's name.
+pub(super) fn host() -> String {
+    kernel_text("hostname")
 }
 
 /// Returns one of the kernel's facts; empty where there are none.

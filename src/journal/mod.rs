@@ -2,6 +2,7 @@
 //!
 //! The journal knows nothing about what an event means: bodies are JSON texts that the engine writes and folds.
 
+mod act;
 mod chain;
 mod error;
 mod export;
@@ -20,6 +21,7 @@ mod store;
 mod tests;
 mod verify;
 
+pub use act::{Act, Operator, RUN_ACT};
 pub use chain::EventHash;
 pub use error::JournalError;
 pub use export::{event_line, export};

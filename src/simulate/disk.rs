@@ -18,6 +18,12 @@ pub enum DiskFault {
     FailedSyncLost,
 }
 
+impl DiskFault {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::TornWrite, Self::LostTail, Self::FailedWrite, Self::FailedSyncKept, Self::FailedSyncLost];
+}
+
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::disk::DiskFault;
 use super::fault::{Fault, Faults};
+use super::link::Fate;
 use super::scenario::{Rates, Scenario, Streams, near, secs};
 use crate::engine::StopMode;
 use crate::model::{ApiKeyIndex, TimeInForce, Usdc};
@@ -58,14 +59,14 @@ impl Scenario {
     /// Takes away what is not among `faults`.
     pub fn keep(&mut self, faults: &Faults) {
         let rates = [
-            (&mut self.rates.lost, Fault::Lost),
-            (&mut self.rates.reply_lost, Fault::ReplyLost),
-            (&mut self.rates.late, Fault::Late),
-            (&mut self.rates.twice, Fault::Twice),
-            (&mut self.rates.not_sent, Fault::NotSent),
-            (&mut self.rates.server_error, Fault::ServerError),
-            (&mut self.rates.black_hole, Fault::BlackHole),
-            (&mut self.rates.refused, Fault::Refused),
+            (&mut self.rates.lost, Fault::Sending(Fate::Lost)),
+            (&mut self.rates.reply_lost, Fault::Sending(Fate::ReplyLost)),
+            (&mut self.rates.late, Fault::Sending(Fate::Late)),
+            (&mut self.rates.twice, Fault::Sending(Fate::Twice)),
+            (&mut self.rates.not_sent, Fault::Sending(Fate::NotSent)),
+            (&mut self.rates.server_error, Fault::Sending(Fate::ServerError)),
+            (&mut self.rates.black_hole, Fault::Sending(Fate::BlackHole)),
+            (&mut self.rates.refused, Fault::Sending(Fate::Refused)),
             (&mut self.rates.slow_frame, Fault::SlowFrames),
             (&mut self.rates.frame_twice, Fault::DoubleFrames),
             (&mut self.rates.read, Fault::Reads),
@@ -324,14 +325,7 @@ impl Scenario {
 
     fn vary_disk(&mut self, rng: &mut SplitMix64) {
         if chance(rng, 15) {
-            let kinds = [
-                DiskFault::TornWrite,
-                DiskFault::LostTail,
-                DiskFault::FailedWrite,
-                DiskFault::FailedSyncKept,
-                DiskFault::FailedSyncLost,
-            ];
-            let kind = kinds[usize::try_from(rng.below(5)).unwrap_or(0)];
+            let kind = DiskFault::ALL[usize::try_from(rng.below(5)).unwrap_or(0)];
             let commit = u32::try_from(random(rng, 1, 40)).unwrap_or(1);
             self.disk.push((commit, kind, random_secs(rng, 1, 30)));
         }

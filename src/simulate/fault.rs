@@ -4,25 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use super::link::Fate;
+
 /// One kind of thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// A request never arrives; no answer.
-    Lost,
-    /// It arrives; no answer.
-    ReplyLost,
-    /// It arrives long after it was given up.
-    Late,
-    /// It arrives twice.
-    Twice,
-    /// It never left.
-    NotSent,
-    /// A 5xx: it arrived, or it did not.
-    ServerError,
-    /// Accepted, and never heard of again.
-    BlackHole,
-    /// Refused for a reason that passes.
-    Refused,
+    /// What becomes of a request; never [`Fate::Clean`].
+    Sending(Fate),
     /// Frames of a stream come seconds late.
     SlowFrames,
     /// Frames come twice.
@@ -62,14 +50,14 @@ pub enum Fault {
 impl Fault {
     /// All of them.
     pub const ALL: [Self; 25] = [
-        Self::Lost,
-        Self::ReplyLost,
-        Self::Late,
-        Self::Twice,
-        Self::NotSent,
-        Self::ServerError,
-        Self::BlackHole,
-        Self::Refused,
+        Self::Sending(Fate::Lost),
+        Self::Sending(Fate::ReplyLost),
+        Self::Sending(Fate::Late),
+        Self::Sending(Fate::Twice),
+        Self::Sending(Fate::NotSent),
+        Self::Sending(Fate::ServerError),
+        Self::Sending(Fate::BlackHole),
+        Self::Sending(Fate::Refused),
         Self::SlowFrames,
         Self::DoubleFrames,
         Self::Reads,
@@ -92,14 +80,7 @@ impl Fault {
     /// Returns its name and the group that it belongs to.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Lost => ("lost", "network"),
-            Self::ReplyLost => ("reply-lost", "network"),
-            Self::Late => ("late", "network"),
-            Self::Twice => ("twice", "network"),
-            Self::NotSent => ("not-sent", "network"),
-            Self::ServerError => ("server-error", "network"),
-            Self::BlackHole => ("black-hole", "network"),
-            Self::Refused => ("refused", "network"),
+            Self::Sending(fate) => (fate.name(), "network"),
             Self::SlowFrames => ("slow-frames", "network"),
             Self::DoubleFrames => ("double-frames", "network"),
             Self::Reads => ("reads", "network"),
@@ -194,7 +175,11 @@ mod tests {
         assert_eq!("all".parse(), Ok(Faults::all()));
         assert_eq!("none".parse(), Ok(Faults::none()));
         let disk: Faults = "disk, late".parse().expect("known names");
-        assert!(disk.has(Fault::TornWrite) && disk.has(Fault::Late) && !disk.has(Fault::Lost));
+        assert!(
+            disk.has(Fault::TornWrite)
+                && disk.has(Fault::Sending(Fate::Late))
+                && !disk.has(Fault::Sending(Fate::Lost))
+        );
         assert_eq!(disk.to_string().parse(), Ok(disk));
         assert!("latee".parse::<Faults>().is_err_and(|error| error.to_string().contains("black-hole")));
     }

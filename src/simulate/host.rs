@@ -11,13 +11,13 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::Memory;
-use crate::engine::outlook::{self, Outlook, Read};
+use crate::engine::outlook::{self, Heard, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
 use crate::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
     SendResult, Step, decide,
 };
-use crate::model::{AccountIndex, ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
+use crate::model::{ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use crate::paper::world::Pace;
 use crate::rt::Mutant;
 use crate::signing::Signature;
@@ -562,78 +562,40 @@ impl Run {
         self.link.send(now, bytes);
     }
 
-    fn side_of(&self, account: AccountIndex) -> Option<LegSide> {
-        LegSide::BOTH.into_iter().find(|side| self.scenario.spec.leg(*side).account == account)
-    }
-
     fn feed(&mut self, event: VenueEvent) -> Result<(), Died> {
-        let now = self.clock();
         self.watch.heard(&event);
-        let event = match event {
-            VenueEvent::Up(feed) => return self.feed_state(feed, true),
-            VenueEvent::Down(feed, _) => return self.feed_state(feed, false),
-            VenueEvent::Orders(account, rows, _) => {
-                self.side_of(account).map(|side| Event::Orders(side, rows))
+        if event.feed().market().is_some() {
+            return self.market_news(event);
+        }
+        let now = self.clock();
+        let life = self.life.as_mut().expect("the process lives");
+        match life.outlook.news(&self.scenario.spec, event, now) {
+            Heard::Decide(event) => self.step(event),
+            Heard::Stream(side, feed, is_up) => {
+                if life.outlook.stream(&life.pair, side, feed, is_up, now) {
+                    self.reconcile(side, true);
+                }
+                self.step(Event::Tick)
             }
-            VenueEvent::Trades(account, rows) => self.side_of(account).map(|side| Event::Trades(side, rows)),
-            VenueEvent::Txs(account, rows) => self.side_of(account).map(|side| Event::Txs(side, rows)),
-            VenueEvent::Notices(account, rows) => {
-                self.side_of(account).map(|side| Event::Notices(side, rows))
-            }
-            VenueEvent::Positions(account, rows) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.life().outlook.positions(side, &rows, now);
-                Some(Event::Tick)
-            }
-            VenueEvent::Margin(account, margin) => {
-                let Some(side) = self.side_of(account) else { return Ok(()) };
-                self.life().outlook.margin(side, margin);
-                Some(Event::Tick)
-            }
-            VenueEvent::Book(_, book) => {
-                self.life().book = Some(book);
-                None
-            }
-            VenueEvent::Stats(_, data) => {
-                self.life().data = Some(data);
-                Some(Event::Tick)
-            }
-        };
-        match event {
-            Some(event) => self.step(event),
-            None => Ok(()),
+            Heard::Nothing => Ok(()),
         }
     }
 
-    fn feed_state(&mut self, feed: Feed, is_up: bool) -> Result<(), Died> {
-        let account = match feed {
-            Feed::Book(_) | Feed::Stats(_) if Mutant::StaleKept.is_planted() => return Ok(()),
-            Feed::Book(_) => {
-                if !is_up {
-                    self.life().book = None;
-                }
-                return Ok(());
-            }
-            Feed::Stats(_) => {
-                if !is_up {
-                    self.life().data = None;
-                }
-                return Ok(());
-            }
-            Feed::Orders(account)
-            | Feed::Trades(account)
-            | Feed::Positions(account)
-            | Feed::Margin(account)
-            | Feed::Txs(account)
-            | Feed::Notices(account) => account,
-        };
-        let Some(side) = self.side_of(account) else { return Ok(()) };
-        let now = self.clock();
+    /// What the market's own task does in a process: a feed that is down has nothing that counts.
+    fn market_news(&mut self, event: VenueEvent) -> Result<(), Died> {
         let life = self.life();
-        if life.outlook.stream(&life.pair, side, feed, is_up, now) {
-            self.reconcile(side, true);
+        match event {
+            VenueEvent::Book(_, book) => life.book = Some(book),
+            VenueEvent::Stats(_, data) => {
+                life.data = Some(data);
+                return self.step(Event::Tick);
+            }
+            VenueEvent::Down(..) if Mutant::StaleKept.is_planted() => {}
+            VenueEvent::Down(Feed::Book(_), _) => life.book = None,
+            VenueEvent::Down(Feed::Stats(_), _) => life.data = None,
+            _ => {}
         }
-        self.step(Event::Tick)
+        Ok(())
     }
 
     /// Decides, journals, evolves, acts, until nothing more follows.

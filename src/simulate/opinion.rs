@@ -144,7 +144,9 @@ pub(super) fn fresh(intent: &Intent, terms: &OrderTerms, up: &BTreeSet<Feed>) ->
 pub(super) fn handed_over(pair: &Pair) -> Finding {
     let end = pair.end()?;
     let held = LegSide::BOTH.map(|side| pair.leg(side).position.lots());
-    let silent = held != [0, 0] && !end.summary.contains("LEFT OPEN");
+    let tolerance = pair.checked.as_ref().map_or(0, |checked| checked.tolerance.lots());
+    let dust = held.iter().all(|lots| lots.abs() <= tolerance) && end.summary.contains("dust left");
+    let silent = held != [0, 0] && !dust && !end.summary.contains("LEFT OPEN");
     silent
         .then(|| (Invariant::FourEnds, format!("ended with {} while {held:?} lots stand: {end:?}", end.code)))
 }

@@ -153,6 +153,29 @@ pub enum Feed {
     Notices(AccountIndex),
 }
 
+impl Feed {
+    /// Returns the account that it is about; `None` when it is about a market.
+    pub const fn account(self) -> Option<AccountIndex> {
+        match self {
+            Self::Book(_) | Self::Stats(_) => None,
+            Self::Orders(account)
+            | Self::Trades(account)
+            | Self::Positions(account)
+            | Self::Margin(account)
+            | Self::Txs(account)
+            | Self::Notices(account) => Some(account),
+        }
+    }
+
+    /// Returns the market that it is about; `None` when it is about an account.
+    pub const fn market(self) -> Option<MarketId> {
+        match self {
+            Self::Book(market) | Self::Stats(market) => Some(market),
+            _ => None,
+        }
+    }
+}
+
 /// What a stream said. Between feeds there is no order; within one there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VenueEvent {
@@ -176,6 +199,23 @@ pub enum VenueEvent {
     Txs(AccountIndex, Vec<TxView>),
     /// Notifications; may repeat.
     Notices(AccountIndex, Vec<Notice>),
+}
+
+impl VenueEvent {
+    /// Returns the feed that said it.
+    pub const fn feed(&self) -> Feed {
+        match self {
+            Self::Up(feed) | Self::Down(feed, _) => *feed,
+            Self::Book(market, _) => Feed::Book(*market),
+            Self::Stats(market, _) => Feed::Stats(*market),
+            Self::Orders(account, ..) => Feed::Orders(*account),
+            Self::Trades(account, _) => Feed::Trades(*account),
+            Self::Positions(account, _) => Feed::Positions(*account),
+            Self::Margin(account, _) => Feed::Margin(*account),
+            Self::Txs(account, _) => Feed::Txs(*account),
+            Self::Notices(account, _) => Feed::Notices(*account),
+        }
+    }
 }
 
 /// What to stream.

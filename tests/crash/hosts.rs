@@ -17,7 +17,7 @@ const LOCKED: Ended = Ended::Code(25);
 /// Races of the default run; `LIGHTER_PLAN_KILLS=100` for more.
 const RACES: usize = 12;
 
-fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
+pub(crate) fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
     let _slot = Slot::take();
     let stage = Stage::new(Host::Apart, scene).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     if let Err(failure) = play(&stage) {
@@ -26,7 +26,7 @@ fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failu
 }
 
 /// Starts a run and waits until it says `words`.
-fn started(stage: &Stage, words: &str) -> Result<Process, Failure> {
+pub(crate) fn started(stage: &Stage, words: &str) -> Result<Process, Failure> {
     let process = stage.apply(&[])?;
     ensure!(process.says(words, LIMIT), "the run never said `{words}`");
     Ok(process)
@@ -38,7 +38,7 @@ fn sent(stage: &Stage) -> Result<usize, Failure> {
 }
 
 /// Copies the files of a state directory, as a backup or another host has them.
-fn copied(stage: &Stage, name: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn copied(stage: &Stage, name: &str) -> Result<PathBuf, Failure> {
     fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         std::fs::create_dir(to)?;
         for entry in std::fs::read_dir(from)? {
@@ -58,9 +58,10 @@ fn copied(stage: &Stage, name: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Resumes from another state directory.
-fn resume_in(stage: &Stage, state: &Path) -> Result<Process, Failure> {
+pub(crate) fn resume_in(stage: &Stage, state: &Path, more: &[&str]) -> Result<Process, Failure> {
     let state = state.display().to_string();
-    Process::start(&stage.output(), &["--state", &state, "resume"], stage.variables())
+    let arguments = [&["--state", &state, "resume"], more].concat();
+    Process::start(&stage.output(), &arguments, stage.variables())
 }
 
 /// Two resumes at once: one is told 25, the other is killed, so that there is a next race. Returns whether they raced.
@@ -129,7 +130,7 @@ fn an_old_copy_of_the_state_sends_nothing() {
         let ended = first.wait(LIMIT)?;
         ensure!(ended == Ended::Code(0), "the first host ended with {ended:?}");
         let before = sent(stage)?;
-        let second = resume_in(stage, &copy)?.wait(LIMIT)?;
+        let second = resume_in(stage, &copy, &[])?.wait(LIMIT)?;
         ensure!(second == LOCKED, "the copy ended with {second:?}");
         ensure!(sent(stage)? == before, "the copy sent something");
         proof::finished(stage, 0).map(drop)
@@ -143,7 +144,7 @@ fn who_slept_while_another_host_finished_sends_nothing() {
         let mut sleeper = started(stage, "dead man's switch cleared")?;
         sleeper.signal(Signal::STOP)?;
         let copy = copied(stage, "copy")?;
-        let second = resume_in(stage, &copy)?.wait(LIMIT)?;
+        let second = resume_in(stage, &copy, &[])?.wait(LIMIT)?;
         ensure!(second == Ended::Code(0), "the second host ended with {second:?}");
         let executed = |stage: &Stage| -> Result<usize, Failure> {
             let count = |rows: &[crate::venue::VenueTx]| rows.iter().filter(|tx| tx.executed).count();

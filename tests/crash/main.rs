@@ -12,13 +12,16 @@
 //! keeps the case's directory. `LIGHTER_PLAN_KILLS=N` repeats the race of two resumes N times.
 #![cfg(feature = "killpoints")]
 
+mod byhand;
 mod case;
 mod disk;
 mod hosts;
 mod kills;
+mod networks;
 mod operator;
 mod process;
 mod proof;
+mod proxy;
 mod record;
 mod stage;
 mod stops;

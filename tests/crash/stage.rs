@@ -9,6 +9,7 @@ use lighter_plan::paper::server::key;
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process, tail, until};
+use crate::proxy::Proxy;
 use crate::venue::{Account, Exchange};
 use crate::{Failure, ensure};
 
@@ -97,6 +98,18 @@ impl Stage {
             .map(|(name, account)| (name.to_owned(), secret(account)))
             .collect();
         Ok(Self { directory, host, exchange, variables })
+    }
+
+    /// Sets up a case whose exchange is reached through a proxy that does harm.
+    pub(crate) fn behind_proxy(scene: Scene, seed: u64) -> Result<(Self, Proxy), Failure> {
+        let stage = Self::new(Host::Apart, scene)?;
+        let exchange = stage.exchange.as_ref().ok_or("no exchange")?;
+        let proxy = Proxy::start(&exchange.http, seed)?;
+        let real = exchange.http.trim_start_matches("http://");
+        let text = plan_text(Some(exchange), scene).replace(real, &proxy.address().to_string());
+        std::fs::write(stage.directory().join("plan.yaml"), text)
+            .map_err(|error| format!("no plan: {error}"))?;
+        Ok((stage, proxy))
     }
 
     /// Returns where everything of the case lies.

@@ -60,15 +60,6 @@ fn a_full_run_repeats() {
     }
 }
 
-/// Seeds that broke something once: a used nonce that was taken for a refusal; a task that spun on a moment that had
-/// passed; a stop that waited for a check that nobody made; cancels without end that used up what reads needed.
-#[test]
-fn seeds_that_broke_stay_sound() {
-    for seed in [23, 66, 68, 923, 6285] {
-        sound(&Scenario::random(seed));
-    }
-}
-
 /// `LIGHTER_PLAN_FULL_RUNS=N` plays N seeds from `LIGHTER_PLAN_FULL_FROM` on; `LIGHTER_PLAN_FULL_SEED=S` the one seed S,
 /// with its log.
 #[test]

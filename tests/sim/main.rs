@@ -21,7 +21,7 @@ use lighter_plan::engine::{Entry, Outcome};
 use lighter_plan::simulate::{Run, Scenario};
 use played::{Played, play, played};
 
-/// Runs of the default test run.
+/// Runs of the default test run, after those that [`played`] plays.
 const SEEDS: u64 = 150;
 
 fn number(name: &str) -> Option<u64> {
@@ -41,8 +41,11 @@ fn seeds() {
         eprintln!("{}", run.watch.trace());
         return;
     }
-    let seeds = number("LIGHTER_PLAN_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(1);
+    let (first, seeds) = match number("LIGHTER_PLAN_SEEDS") {
+        Some(seeds) => (1, seeds),
+        None => (played::SEEDS + 1, played::SEEDS + SEEDS),
+    };
+    let next = AtomicU64::new(first);
     let failures = std::sync::Mutex::new(Vec::new());
     let counts = std::sync::Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {

@@ -41,7 +41,7 @@ const BREAKS: [(Mutant, Invariant); 39] = [
     (Mutant::HedgeUncleared, Invariant::NotOurselves),
     (Mutant::EmergencySilent, Invariant::NakedIsTold),
     (Mutant::ToleranceTooWide, Invariant::NakedIsTold),
-    (Mutant::LateFillIgnored, Invariant::JournalAgrees),
+    (Mutant::LateFillIgnored, Invariant::ComesToRest),
     (Mutant::FillCountedTwice, Invariant::NoPanic),
     (Mutant::DoubtIsNoExposure, Invariant::ExposureCapped),
     (Mutant::HedgesOrderedSize, Invariant::ExposureCapped),

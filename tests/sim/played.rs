@@ -10,7 +10,7 @@ use lighter_plan::simulate::Scenario;
 use super::sound;
 
 /// Seeds that are played. What is rare is met by a few of them.
-const SEEDS: u64 = 160;
+pub(crate) const SEEDS: u64 = 160;
 
 /// What a run left behind.
 pub(crate) struct Played {
@@ -19,7 +19,9 @@ pub(crate) struct Played {
     pub(crate) entries: Vec<Entry>,
     /// `None` when it was stopped.
     pub(crate) end: Option<PairEnd>,
-    last: Pair,
+    pub(crate) last: Pair,
+    /// What both accounts have more at the end, funding aside, in 10⁻¹² USDC.
+    pub(crate) gained: i128,
 }
 
 impl Played {
@@ -41,8 +43,9 @@ pub(crate) fn play(scenario: Scenario) -> Played {
     let read = |row| serde_json::from_str(row).expect("an entry reads back");
     let entries = run.journal().map(read).collect();
     let on_stop = run.scenario.spec.on_stop;
+    let gained = run.watch.result + run.watch.funding;
     let last = run.outcome.expect("it ended or was stopped");
-    Played { seed, on_stop, entries, end: last.end().cloned(), last }
+    Played { seed, on_stop, entries, end: last.end().cloned(), last, gained }
 }
 
 /// Returns the runs of the first seeds.

@@ -16,7 +16,7 @@ use lighter_plan::simulate::{
 use super::{number, sound};
 
 /// The first pair of a plan of `plans/`.
-fn base(name: &str) -> Scenario {
+pub(crate) fn base(name: &str) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
     let source = SourceFile::read(&path).expect("a plan");
     let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
@@ -105,15 +105,8 @@ fn the_quick_plan_bears_everything() {
 /// F-18, F-19, U-26: whatever happens to whichever commit, nothing that was sent is forgotten.
 #[test]
 fn f_18_f_19_every_commit_torn_lost_or_refused() {
-    let kinds = [
-        DiskFault::TornWrite,
-        DiskFault::LostTail,
-        DiskFault::FailedWrite,
-        DiskFault::FailedSyncKept,
-        DiskFault::FailedSyncLost,
-    ];
     let mut gone = 0;
-    for kind in kinds {
+    for kind in DiskFault::ALL {
         for commit in 1..=30 {
             let mut scenario = Scenario::calm(2);
             scenario.name = format!("{kind:?} at commit {commit}");

@@ -9,13 +9,12 @@ use clap::{Args, ValueEnum};
 
 use super::fault::Fault;
 use super::input::Variables;
-use super::plan::report;
-use super::policy::{Policies, PolicyArgs};
+use super::plan::sound_plan;
+use super::policy::PolicyArgs;
 use super::{Context, Exit, out};
-use crate::lint::check_with;
 use crate::model::{Market, PairId, find_market, snapshot_markets};
 use crate::paper::world::WorldSpec;
-use crate::plan::{Network, PairPlan, Plan, SourceFile};
+use crate::plan::{Network, PairPlan, Plan};
 use crate::rt::processors;
 use crate::simulate::{
     CrashAt, Faults, FullRun, Host, Points, Run, Scenario, Sweep, Tally, Violation, play, play_full,
@@ -109,12 +108,9 @@ enum Format {
 
 impl SimulateArgs {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
-        let source = SourceFile::read(&self.file)?;
-        let policy = self.policy.of(&self.file, &Policies::default())?;
-        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
-        report(&source, &checked, context);
-        let Some(plan) = &checked.plan else {
-            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        let plan = &match sound_plan(&self.file, &self.policy, &self.variables, context)? {
+            Ok(plan) => plan,
+            Err(exit) => return Ok(exit),
         };
         let world = world(plan)?;
         let pairs = self.pairs(plan)?;

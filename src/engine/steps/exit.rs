@@ -45,12 +45,14 @@ fn gives_way_to_liquidation(reason: &ExitReason) -> bool {
     )
 }
 
-/// A rest that the venue refuses to take and that is worth less than `dust_usdc` counts as flat.
+/// A rest that the venue refuses to take, time and again, and that is worth less than `dust_usdc` counts as flat.
+/// One refusal says nothing of the rest: bytes that came late are refused as well.
 fn is_dust(work: &Work<'_>) -> bool {
     let refused = LegSide::BOTH.iter().any(|side| work.pair.leg(*side).last_refusal.is_some());
+    let tried = work.pair.effort.fruitless >= work.spec.plan.hedge.attempts.max(1);
     let worth = |side: LegSide| work.notional_at_mark(work.pair.leg(side).position.size());
     let small = |side: LegSide| worth(side).is_some_and(|worth| worth <= work.spec.plan.hedge.dust);
-    refused && work.pair.effort.fruitless > 0 && LegSide::BOTH.into_iter().all(small)
+    refused && tried && LegSide::BOTH.into_iter().all(small)
 }
 
 /// Each leg for itself: one account may be unable to act, and the other must not wait for it.
@@ -126,6 +128,9 @@ fn leave(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     if !close::clear_dead_man(work) {
         return Flow::Wait;
     }
+    if let Some(dust) = dust(work) {
+        work.alert("hedge", format!("{dust}; it counts as flat, and its margin stays"));
+    }
     if work.spec.plan.withdraw.when == WithdrawWhen::OnExit {
         return work.go(Step::Withdraw);
     }
@@ -133,8 +138,21 @@ fn leave(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     work.go(Step::Done(end))
 }
 
+/// Returns in words what stays because the venue does not take it, with its value.
+fn dust(work: &Work<'_>) -> Option<String> {
+    let market = &work.pair.checked.as_ref()?.market;
+    let rest = |side: LegSide| {
+        let size = work.pair.leg(side).position.size();
+        let worth = work.notional_at_mark(size).map_or_else(String::new, |usdc| format!(" ({usdc} USDC)"));
+        (!size.is_zero()).then(|| format!("{} {}{worth}", side.name(), size.to_decimal(market)))
+    };
+    let rests: Vec<_> = LegSide::BOTH.into_iter().filter_map(rest).collect();
+    (!rests.is_empty()).then(|| format!("dust left: {}", rests.join(", ")))
+}
+
 /// Returns how a pair that left for `reason` ends.
 pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
+    let how = dust(work).map_or_else(|| how.to_owned(), |dust| format!("{how}; {dust}"));
     let (code, why) = match reason {
         ExitReason::MaxHold => (codes::OK, "held for max_hold".to_owned()),
         ExitReason::TakeProfit => (codes::OK, "took profit".to_owned()),

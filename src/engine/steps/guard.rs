@@ -7,6 +7,7 @@ use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Step, StopMo
 use crate::engine::event::Effect;
 use crate::engine::state::OrderState;
 use crate::engine::work::{ALERT_AGAIN, Work};
+use crate::model::Timestamp;
 use crate::plan::OnStop;
 use crate::rt::Mutant;
 
@@ -21,14 +22,23 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// for all reads: the routine of two hundred legs must leave half of that to what is asked in doubt.
 const LOOK_AGAIN_PER_LEG: Duration = Duration::from_secs(10);
 
-/// Starts and stops the naked clock, and raises the emergency when it reaches `max_naked`.
-pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
+/// Starts and stops the naked clock.
+pub(crate) fn clock_nakedness(work: &mut Work<'_>) {
     let at = work.now();
     match (work.pair.is_naked(), work.pair.naked.since) {
-        (true, None) => work.record(Entry::NakedFrom { at }),
+        (true, None) => {
+            let at = traded_at(work);
+            work.record(Entry::NakedFrom { at });
+        }
         (false, Some(_)) => work.record(Entry::NakedTo { at }),
         _ => {}
     }
+}
+
+/// Keeps the naked clock, and raises the emergency when it reaches `max_naked`.
+pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
+    clock_nakedness(work);
+    let at = work.now();
     let Some(since) = work.pair.naked.since.filter(|_| !work.view.resuming) else { return };
     remind(work);
     let cap = since.after(work.spec.plan.hedge.max_naked);
@@ -39,6 +49,16 @@ pub(crate) fn watch_nakedness(work: &mut Work<'_>) {
         let reason = format!("naked by {lots} lots for {:?}", at.since(since));
         emergency(work, reason);
     }
+}
+
+/// Returns since when the legs differ: since the trade, not since it was heard of. A stream that was down, a process that
+/// slept or was dead all tell of it late, and the risk ran all the while (F-14).
+fn traded_at(work: &Work<'_>) -> Timestamp {
+    let fills = work.out.entries.iter().filter_map(|entry| match entry {
+        Entry::Fill(fill) => Some(fill.at),
+        _ => None,
+    });
+    fills.min().map_or(work.now(), |at| at.min(work.now()))
 }
 
 /// An emergency that goes on is told again.
@@ -118,7 +138,8 @@ fn finish_stop(work: &mut Work<'_>) -> Flow {
         work.out.effect(Effect::Check);
         return Flow::Wait;
     }
-    if !unsettled_done(work) || !close::clear_dead_man(work) {
+    // An order's end may be told before its trades are: what it filled is not in the position then.
+    if !unsettled_done(work) || !work.pair.fills_counted() || !close::clear_dead_man(work) {
         return Flow::Wait;
     }
     let at = work.now();
@@ -151,7 +172,7 @@ pub(crate) fn ask_about_doubts(work: &mut Work<'_>) {
     }
 }
 
-fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<crate::model::Timestamp> {
+fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
     let leg = work.pair.leg(side);
     let intents = leg.unsettled.values().map(|intent| intent.at);
     let orders = leg

@@ -9,7 +9,8 @@ mod place;
 mod watch;
 mod withdraw;
 
-use super::entry::Step;
+use super::entry::{LegSide, Step};
+use super::event::Effect;
 use super::work::Work;
 
 /// Whether the state moved on and another look is due, or something must happen first.
@@ -42,6 +43,17 @@ pub(crate) fn advance(work: &mut Work<'_>) {
         }
     }
     unreachable!("the steps of a pair come to rest; stuck in `{}`", work.pair.step.name());
+}
+
+/// Takes no step, and asks the venue about everything that is not known: `resume --reconcile-only`.
+pub(crate) fn look(work: &mut Work<'_>) {
+    guard::clock_nakedness(work);
+    guard::ask_about_doubts(work);
+    if work.pair.step == Step::Withdraw {
+        for side in LegSide::BOTH.into_iter().filter(|side| work.view.leg(*side).withdrawals_at.is_none()) {
+            work.out.effect(Effect::PollWithdrawals(side));
+        }
+    }
 }
 
 fn take(work: &mut Work<'_>) -> Flow {

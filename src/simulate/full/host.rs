@@ -331,6 +331,7 @@ impl<'a> Host<'a> {
             markets,
             states: if fresh { BTreeMap::new() } else { states },
             resumed: known,
+            look_only: false,
             news: None,
         };
         if journal.set_status(&run, "running", None, clock.now()).await.is_err() {
