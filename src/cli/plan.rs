@@ -59,7 +59,8 @@ enum GraphFormat {
 
 impl PlanCommand {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
-        let plan = match sound_plan(&self.file, &self.policy, &self.variables, context)? {
+        let source = SourceFile::read(&self.file)?;
+        let plan = match sound_source(&source, &self.file, &self.policy, &self.variables, context)? {
             Ok(plan) => plan,
             Err(exit) => return Ok(exit),
         };
@@ -71,7 +72,7 @@ impl PlanCommand {
             Some(GraphFormat::Json) => graph::json(&graph),
         };
         if let Some(path) = &self.out {
-            artifact::write(path, plan, &source).map_err(|error| Fault::with(error.exit(), error))?;
+            artifact::write(path, &plan, &source).map_err(|error| Fault::with(error.exit(), error))?;
         }
         out::text(&text)?;
         Ok(if self.detailed_exitcode { Exit::ACTIONS } else { Exit::OK })
@@ -85,10 +86,20 @@ pub(super) fn sound_plan(
     variables: &Variables,
     context: &Context,
 ) -> Result<Result<Plan, Exit>, Fault> {
-    let source = SourceFile::read(file)?;
+    sound_source(&SourceFile::read(file)?, file, policy, variables, context)
+}
+
+/// Does the same with a text that was read from `file`.
+fn sound_source(
+    source: &SourceFile,
+    file: &Path,
+    policy: &PolicyArgs,
+    variables: &Variables,
+    context: &Context,
+) -> Result<Result<Plan, Exit>, Fault> {
     let policy = policy.of(file, &Policies::default())?;
-    let checked = check_with(&source, &variables.options()?, snapshot_markets(), &policy);
-    report(&source, &checked, context);
+    let checked = check_with(source, &variables.options()?, snapshot_markets(), &policy);
+    report(source, &checked, context);
     let unusable = if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT };
     Ok(checked.plan.ok_or(unusable))
 }
