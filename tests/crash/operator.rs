@@ -70,9 +70,10 @@ fn a_live_run_is_flattened_and_a_stop_takes_nothing_back() {
         let mut live = holding(stage)?;
         let told = command(stage, &["flatten"])?;
         ensure!(told == Ended::Code(0), "flatten of a live run ended with {told:?}");
-        // The run may be gone by now; then this one finds it stopped already.
+        // The run may be about to end (1), on its way out with its lock (25), or gone; then it is stopped already.
         let stopped = command(stage, &["stop"])?;
-        ensure!([Ended::Code(0), STOPPED].contains(&stopped), "stop ended with {stopped:?}");
+        let fair = [Ended::Code(0), Ended::Code(1), Ended::Code(25), STOPPED];
+        ensure!(fair.contains(&stopped), "stop ended with {stopped:?}");
         let ended = live.wait(LIMIT)?;
         ensure!(ended == STOPPED, "the flattened run ended with {ended:?}");
         is_flat(&proof::sound(stage)?)?;
