@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::alerts;
+use super::artifact::{self, Artifact, ArtifactError};
 use super::execute::{ExecuteError, Execution, Task, execute};
 use super::passphrase::Passphrases;
 use super::plan::report;
@@ -29,7 +30,9 @@ Examples:
   lighter-plan apply plans/sol-pair.yaml
   lighter-plan apply plan.yaml --auto-approve --set size=1.5 --events run.jsonl
   lighter-plan apply plan.yaml --dry-run
+  lighter-plan plan plan.yaml --out plan.lplan && lighter-plan apply plan.lplan --auto-approve
 
+A plan saved by `plan --out` runs as it was saved; it is refused with 26 when its plan file was changed since.
 Ctrl-C stops with care: nothing new starts, what is under way is settled, differences are unwound, then `on_stop`.
 Ctrl-C again leaves at once. Either way `lighter-plan resume` goes on.
 
@@ -40,10 +43,10 @@ Exit codes: 0 ended as the plan declares, 20 declined, 21 stopped, 22 failed and
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ApplyArgs {
-    /// The plan
+    /// The plan, or what `plan --out` saved
     #[arg(value_name = "FILE")]
     plan: PathBuf,
-    /// Do not ask before anything is sent; real money asks all the same
+    /// Do not ask before anything is sent; real money asks all the same, unless the plan is a saved one
     #[arg(long)]
     auto_approve: bool,
     /// Run the same engine against a copy of the market; nothing is sent and nothing is kept
@@ -67,6 +70,12 @@ pub(crate) enum ApplyError {
     /// The plan cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The saved plan does not hold any more.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// Values for a plan that has them already.
+    #[error("a saved plan has its values already; `--set` and `--vars` belong to `plan --out`")]
+    SavedValues,
     /// The policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -105,7 +114,8 @@ impl ApplyError {
             Self::Session(error) => error.exit(),
             Self::Execute(error) => error.exit(),
             Self::Graph(_) | Self::Webhook(_) => Exit::FAILED,
-            Self::Policy(PolicyError::Invalid { .. }) => Exit::USAGE,
+            Self::Artifact(error) => error.exit(),
+            Self::SavedValues | Self::Policy(PolicyError::Invalid { .. }) => Exit::USAGE,
             Self::Policy(PolicyError::Read { .. }) => Exit::FAULT,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
         }
@@ -125,12 +135,9 @@ impl ApplyArgs {
     }
 
     async fn apply(self, context: &Context) -> Result<Exit, ApplyError> {
-        let source = SourceFile::read(&self.plan)?;
-        let policy = self.policy.read(&self.plan, &Policies::default())?;
-        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
-        report(&source, &checked, context);
-        let Some(mut plan) = checked.plan else {
-            return Ok(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT });
+        let Given { mut plan, source, saved } = match self.given(context)? {
+            Ok(given) => given,
+            Err(exit) => return Ok(exit),
         };
         if self.dry_run {
             if !plan.notify.is_empty() {
@@ -139,8 +146,9 @@ impl ApplyArgs {
             return dry_run(plan, &source, self.events, self.order_entry, context.passphrases()).await;
         }
         let webhooks = alerts::webhooks(&plan)?;
-        // With real money nothing answers for the operator (DESIGN §7).
-        if (plan.network.counts_as_mainnet() || !self.auto_approve) && !confirm(&plan)? {
+        // With real money nothing answers for the operator but a plan that was saved to be looked at (DESIGN §7).
+        let asks = !self.auto_approve || (plan.network.counts_as_mainnet() && !saved);
+        if asks && !confirm(&plan)? {
             out::note("declined; nothing was sent");
             return Ok(Exit::DECLINED);
         }
@@ -170,6 +178,35 @@ impl ApplyArgs {
             webhooks,
         };
         Ok(Box::pin(execute(execution)).await?)
+    }
+}
+
+/// The plan to run.
+struct Given {
+    plan: Plan,
+    source: SourceFile,
+    /// Whether it was saved by `plan --out`.
+    saved: bool,
+}
+
+impl ApplyArgs {
+    /// Reads the plan, or the saved one; an exit code when it has findings that were shown.
+    fn given(&self, context: &Context) -> Result<Result<Given, Exit>, ApplyError> {
+        if artifact::is_artifact(&self.plan) {
+            if !self.variables.is_empty() {
+                return Err(ApplyError::SavedValues);
+            }
+            let Artifact { plan, source } = artifact::read(&self.plan)?;
+            return Ok(Ok(Given { plan, source, saved: true }));
+        }
+        let source = SourceFile::read(&self.plan)?;
+        let policy = self.policy.read(&self.plan, &Policies::default())?;
+        let checked = check_with(&source, &self.variables.options()?, snapshot_markets(), &policy);
+        report(&source, &checked, context);
+        Ok(match checked.plan {
+            Some(plan) => Ok(Given { plan, source, saved: false }),
+            None => Err(if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT }),
+        })
     }
 }
 
@@ -233,7 +270,8 @@ async fn fork(plan: &mut Plan, passphrases: &Passphrases) -> Result<(), ApplyErr
     Ok(())
 }
 
-fn absolute_world(paper: &PaperPlan) -> String {
+/// Returns the world of a plan with a whole path.
+pub(crate) fn absolute_world(paper: &PaperPlan) -> String {
     // A resume may be started elsewhere; a name that is no file stays a name.
     std::fs::canonicalize(&paper.world)
         .map_or_else(|_| paper.world.clone(), |path| path.display().to_string())

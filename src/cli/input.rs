@@ -27,6 +27,11 @@ pub struct Variables {
 }
 
 impl Variables {
+    /// Returns whether none was given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sets.is_empty() && self.files.is_empty()
+    }
+
     /// Returns the options that plans are loaded with, `{{ env.NAME }}` read from the environment of this process.
     ///
     /// # Errors

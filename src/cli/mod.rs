@@ -3,9 +3,11 @@
 //! A new subcommand is a file with a `clap::Args` struct and a `run(self, &Context) -> Result<Exit, Fault>`, a variant of
 //! `Command`, and an arm in `Command::run`. It appears in `--help` because it works, never before.
 
+mod accept;
 mod acts;
 mod alerts;
 mod apply;
+mod artifact;
 mod completions;
 mod context;
 mod control;

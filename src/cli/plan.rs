@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::fault::Fault;
 use super::input::Variables;
 use super::policy::{Policies, PolicyArgs};
-use super::{Context, Exit, out};
+use super::{Context, Exit, artifact, out};
 use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check_with};
@@ -22,7 +22,10 @@ Examples:
   lighter-plan plan plans/sol-pair.yaml
   lighter-plan plan --graph mermaid plans/sol-pair.yaml
   lighter-plan plan --set size=0.5 --detailed-exitcode plans/sol-pair.yaml
+  lighter-plan plan --out sol.lplan plans/sol-pair.yaml && lighter-plan apply sol.lplan
 
+--out saves what was shown, variables put in, for `apply` to run just that; it holds no key. `apply` refuses it (26) when
+the plan file was changed since, or when it is another plan to the program that reads it.
 Exit codes: 0 compiled, 1 findings of severity error, 2 usage, 3 the file could not be read;
 10 instead of 0 with --detailed-exitcode, because the plan has actions.")]
 pub(super) struct PlanCommand {
@@ -32,6 +35,9 @@ pub(super) struct PlanCommand {
     /// Write the step graph instead of the overview
     #[arg(long, value_enum, value_name = "FORMAT")]
     graph: Option<GraphFormat>,
+    /// Save the compiled plan to this file, for `apply`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Exit with 10 when the plan has actions
     #[arg(long)]
     detailed_exitcode: bool,
@@ -53,7 +59,8 @@ enum GraphFormat {
 
 impl PlanCommand {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Fault> {
-        let plan = match sound_plan(&self.file, &self.policy, &self.variables, context)? {
+        let source = SourceFile::read(&self.file)?;
+        let plan = match sound_source(&source, &self.file, &self.policy, &self.variables, context)? {
             Ok(plan) => plan,
             Err(exit) => return Ok(exit),
         };
@@ -64,6 +71,9 @@ impl PlanCommand {
             Some(GraphFormat::Dot) => graph::dot(&graph),
             Some(GraphFormat::Json) => graph::json(&graph),
         };
+        if let Some(path) = &self.out {
+            artifact::write(path, &plan, &source).map_err(|error| Fault::with(error.exit(), error))?;
+        }
         out::text(&text)?;
         Ok(if self.detailed_exitcode { Exit::ACTIONS } else { Exit::OK })
     }
@@ -76,10 +86,20 @@ pub(super) fn sound_plan(
     variables: &Variables,
     context: &Context,
 ) -> Result<Result<Plan, Exit>, Fault> {
-    let source = SourceFile::read(file)?;
+    sound_source(&SourceFile::read(file)?, file, policy, variables, context)
+}
+
+/// Does the same with a text that was read from `file`.
+fn sound_source(
+    source: &SourceFile,
+    file: &Path,
+    policy: &PolicyArgs,
+    variables: &Variables,
+    context: &Context,
+) -> Result<Result<Plan, Exit>, Fault> {
     let policy = policy.of(file, &Policies::default())?;
-    let checked = check_with(&source, &variables.options()?, snapshot_markets(), &policy);
-    report(&source, &checked, context);
+    let checked = check_with(source, &variables.options()?, snapshot_markets(), &policy);
+    report(source, &checked, context);
     let unusable = if checked.faults.is_empty() { Exit::FAILED } else { Exit::FAULT };
     Ok(checked.plan.ok_or(unusable))
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::accept::{self, AcceptError, NewPlan};
 use super::apply::{ApplyError, lock_all};
 use super::execute::{Execution, Task, execute};
 use super::session::{self, PaperFiles};
@@ -13,7 +14,7 @@ use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
 use super::{Context, Exit, alerts, out};
 use crate::engine::{Pair, codes};
-use crate::journal::{Act, Journal, JournalError, Lock, RunRow, StateDir, Store, verify};
+use crate::journal::{Act, Journal, JournalError, Lock, Priority, RunRow, StateDir, Store, verify};
 use crate::model::{PairId, RunId};
 use crate::notify::Receiver;
 use crate::plan::Plan;
@@ -25,8 +26,12 @@ Examples:
   lighter-plan resume 20261122213000-a1b2c3
   lighter-plan resume --reconcile-only                # ask the venue, write down what it says, send nothing
   lighter-plan resume --take-over                     # on another host, with a copy of the state directory
+  lighter-plan resume --plan plan.yaml --accept-change
 
 Without RUN it takes the only run that is not ended. Resuming twice is the same as resuming once.
+It goes on with the plan that the run has, whatever became of the file. With --plan the file is compared with that
+plan, and a difference is told step by step and ends with 26. With --accept-change the run goes on with the file, when
+only steps differ that have not started, and no difference is more risk.
 
 With --reconcile-only: 21 nothing is open beyond policy, 23 orders or a difference stand, 24 something is
 still unknown. With --take-over: 25 when the run went on elsewhere after the copy was made.";
@@ -38,8 +43,10 @@ pub(super) struct ResumeArgs {
     /// The run; without it, the only one that is not ended
     #[arg(value_name = "RUN")]
     run: Option<RunId>,
+    #[command(flatten)]
+    plan: NewPlan,
     /// Ask the venue about everything in doubt, write it down, send nothing
-    #[arg(long, conflicts_with = "take_over")]
+    #[arg(long, conflicts_with_all = ["take_over", "accept_change"])]
     reconcile_only: bool,
     /// Take the run from another host: first burn the nonces that it may have signed with
     #[arg(long)]
@@ -74,6 +81,14 @@ pub(crate) enum ResumeError {
         /// Why.
         source: StoredError,
     },
+    /// The plan file does not fit the run.
+    #[error("run `{run}` is not gone on with")]
+    Accept {
+        /// The run.
+        run: RunId,
+        /// Why.
+        source: AcceptError,
+    },
     /// It was not taken over.
     #[error("the run is not taken over")]
     TakeOver(#[from] TakeOverError),
@@ -90,6 +105,7 @@ impl ResumeError {
         match self {
             Self::NoRun(_) => Exit::FAULT,
             Self::Plan { .. } => Exit::CHANGED,
+            Self::Accept { source, .. } => source.exit(),
             Self::Stored { .. } => Exit::JOURNAL,
             Self::TakeOver(error) => error.exit(),
             Self::Apply(error) => error.exit(),
@@ -103,13 +119,16 @@ impl ResumeError {
 impl ResumeArgs {
     pub(super) fn run(self, context: &Context) -> Exit {
         let task = if self.reconcile_only { Task::Look } else { Task::GoOn };
-        let detail = match (self.reconcile_only, self.take_over) {
-            (true, _) => "--reconcile-only",
-            (_, true) => "--take-over",
-            _ => "",
+        let detail = match (self.reconcile_only, self.take_over, self.plan.is_accepted()) {
+            (true, ..) => "--reconcile-only",
+            (_, true, true) => "--take-over --accept-change",
+            (_, true, false) => "--take-over",
+            (_, false, true) => "--accept-change",
+            (_, false, false) => "",
         };
         let wanted = Wanted {
             run: self.run,
+            plan: self.plan,
             events: self.events,
             order_entry: self.order_entry,
             act: Act::here("resume", detail),
@@ -124,6 +143,8 @@ impl ResumeArgs {
 pub(super) struct Wanted {
     /// Which; `None` for the only one that is open.
     pub(super) run: Option<RunId>,
+    /// A plan file to compare with, or to go on with.
+    pub(super) plan: NewPlan,
     /// Where `--events` goes.
     pub(super) events: Option<PathBuf>,
     pub(super) order_entry: OrderEntry,
@@ -166,6 +187,8 @@ pub(super) async fn claim(state: &StateDir, run: &RunId, command: &str) -> Resul
     journal.read(move |store| verify(store, &wanted)).await??;
     let events = journal.events(run, 1).await?;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
+    let plan =
+        accept::current(plan, &events).map_err(|source| ResumeError::Accept { run: run.clone(), source })?;
     let webhooks = alerts::webhooks_of_run(&plan, &events);
     Ok(Claimed { run: run.clone(), plan, journal, states, webhooks, _locks: locks })
 }
@@ -181,6 +204,9 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     }
     let Claimed { run, plan, journal, mut states, webhooks, _locks } =
         claim(&state, &row.id, &wanted.act.command).await?;
+    let refused = |source| ResumeError::Accept { run: run.clone(), source };
+    let change = wanted.plan.against(&plan, &states, context).map_err(refused)?;
+    let plan = change.as_ref().map_or(plan, |change| change.plan.clone());
     let files = PaperFiles::of(&state.paper(), &run);
     let session = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases())
         .await
@@ -188,6 +214,12 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     if wanted.take_over {
         let burnt = take_over(&run, &plan, &session, &journal, &mut states).await?;
         out::note(&format!("run {run} is taken over: {burnt} nonces burnt, nothing signed before can land"));
+    }
+    if let Some(change) = change {
+        // Only now: a plan whose keys cannot be read would else be the one that the next resume goes on with.
+        let event = change.event(session.clock.now()).map_err(refused)?;
+        journal.append(&run, Priority::Normal, vec![event], Vec::new()).await?;
+        change.lines().for_each(|line| out::note(&format!("accepted: {line}")));
     }
     out::note(&match wanted.task {
         Task::Look => format!("run {run} is looked at from event {}; nothing is sent", row.head_seq),

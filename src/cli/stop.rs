@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::accept::NewPlan;
 use super::execute::Task;
 use super::resume::{Wanted, finish, resume};
 use super::{Context, Exit, Fault, out, reading};
@@ -73,6 +74,7 @@ fn tell(context: &Context, run: Option<&RunId>, op: ControlOp, mode: StopMode) -
     let command = if mode == StopMode::Flatten { "flatten" } else { "stop" };
     let wanted = Wanted {
         run: Some(row.id),
+        plan: NewPlan::default(),
         events: None,
         order_entry: OrderEntry::default(),
         act: Act::here(command, ""),

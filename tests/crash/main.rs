@@ -17,6 +17,7 @@ mod case;
 mod disk;
 mod hosts;
 mod kills;
+mod operator;
 mod process;
 mod proof;
 mod record;

@@ -13,7 +13,7 @@ use crate::venue::Account;
 use crate::{Failure, ensure};
 
 /// Stopped on request and within policy.
-const STOPPED: Ended = Ended::Code(21);
+pub(crate) const STOPPED: Ended = Ended::Code(21);
 /// Left with exposure beyond policy or an order open.
 const EXPOSED: Ended = Ended::Code(23);
 /// Somebody else holds the lock.
@@ -56,7 +56,7 @@ fn started(stage: &Stage, place: Place) -> Result<Process, Failure> {
 }
 
 /// Runs `play` on a stage of its own and tells all there is to know when it fails.
-fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
+pub(crate) fn prove(name: &str, scene: Scene, play: impl FnOnce(&Stage) -> Result<(), Failure>) {
     let _slot = Slot::take();
     let stage = Stage::new(Host::Apart, scene).unwrap_or_else(|failure| panic!("{name}: {failure}"));
     if let Err(failure) = play(&stage) {

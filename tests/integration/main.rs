@@ -18,5 +18,6 @@ mod notify;
 mod online;
 mod plans;
 mod policy;
+mod saved;
 mod simulate;
 mod validate;
