@@ -6,6 +6,7 @@ use std::time::Duration;
 use lighter_plan::journal::{RunRow, StateDir, Store};
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, RunId};
 use lighter_plan::paper::server::key;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process, tail, until};
@@ -114,6 +115,25 @@ impl Stage {
         self.directory().join("points")
     }
 
+    /// Returns the exchange's `HOST:PORT`.
+    pub(crate) fn authority(&self) -> Result<&str, Failure> {
+        let exchange = self.exchange.as_ref().ok_or("an embedded exchange has no address of its own")?;
+        Ok(exchange.http.trim_start_matches("http://"))
+    }
+
+    /// Stops the exchange's process or lets it go on.
+    pub(crate) fn signal_exchange(&self, signal: Signal) -> Result<(), Failure> {
+        self.exchange.as_ref().ok_or("an embedded exchange has no process of its own")?.signal(signal)
+    }
+
+    /// Changes the plan's text, before its run begins.
+    pub(crate) fn edit_plan(&self, from: &str, to: &str) -> Result<(), Failure> {
+        let path = self.directory().join("plan.yaml");
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("no plan: {error}"))?;
+        ensure!(text.contains(from), "the plan has no `{from}`");
+        std::fs::write(&path, text.replace(from, to)).map_err(|error| format!("no plan: {error}"))
+    }
+
     /// Keeps the directory and returns where it is.
     pub(crate) fn keep(self) -> PathBuf {
         self.directory.keep()
@@ -167,7 +187,7 @@ impl Stage {
             if let Some(ended) = process.wait_within(*moment)? {
                 return Ok(ended);
             }
-            process.signal(rustix::process::Signal::KILL)?;
+            process.signal(Signal::KILL)?;
         }
         process.wait(LIMIT)
     }
