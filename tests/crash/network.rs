@@ -43,8 +43,8 @@ impl Link {
             let ended = self.stage.go(kill)?;
             match ended {
                 Ended::Code(code @ (0 | 22)) => return proof::finished(&self.stage, code).map(|_| code),
-                // Left, or given up before it began, because the exchange could not be asked.
-                Ended::Code(3 | 21 | 23 | 24 | 28) | Ended::Killed => self.holds()?,
+                // 1: the first question, before any pair begins, had no answer. Else left because nothing could be asked.
+                Ended::Code(1 | 3 | 21 | 23 | 24 | 28) | Ended::Killed => self.holds()?,
                 Ended::Code(code) => return Err(format!("a bad network ended a process with {code}")),
             }
         }

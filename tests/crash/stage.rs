@@ -45,7 +45,8 @@ pub(crate) enum Scene {
 }
 
 impl Scene {
-    fn world(self) -> String {
+    /// Returns the file of its world.
+    pub(crate) fn world(self) -> String {
         let name = match self {
             Self::BothFill => "quick",
             Self::LongFills => "quick_long_only",
