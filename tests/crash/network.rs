@@ -69,7 +69,7 @@ fn runs() -> u64 {
 fn prove(seeds: std::ops::Range<u64>, kills: impl Fn(u64) -> Vec<Kill> + Sync) {
     let one = |seed: u64| {
         let _slot = Slot::take();
-        let scene = if seed % 2 == 0 { Scene::BothFill } else { Scene::LongFills };
+        let scene = if seed.is_multiple_of(2) { Scene::BothFill } else { Scene::LongFills };
         let link = Link::new(scene, seed).unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         let kills = kills(seed);
         match link.play(&kills) {
