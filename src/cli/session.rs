@@ -15,11 +15,11 @@ use crate::paper::exchange::Tier;
 use crate::paper::server::{Faults, PaperConfig, PaperError, PaperServer, PaperSlots, Running, eth_key, key};
 use crate::paper::world::{WorldError, WorldSpec};
 use crate::plan::{KeySource, LegPlan, Network, PaperPlan, Plan};
-use crate::rt::{Anchor, Clock};
+use crate::rt::{Anchor, Clock, real_sleep};
 use crate::signing::PrivateKey;
 use crate::tx::l1::EthKey;
 use crate::venue::lighter::{LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, SetupError};
-use crate::venue::{Credential, KeyLocation, KeyReadError, Venue, VenueError};
+use crate::venue::{Credential, KeyLocation, KeyReadError, Retry, Venue, VenueError};
 
 /// Why a session could not be opened. Nothing has been sent then.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,10 @@ pub(super) const SKEW_MAX: Duration = Duration::from_secs(5);
 /// The venue cuts its clock to whole seconds; on average half of one is missing.
 pub(super) const HALF_A_SECOND_MS: i64 = 500;
 
+/// How often a run asks at its start, and how long it waits at first; about four seconds in all.
+const START_TRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
 /// Everything around a run.
 pub(crate) struct Session {
     pub(crate) venue: Arc<LighterVenue>,
@@ -166,7 +170,7 @@ pub(crate) async fn open(
     let venue = LighterVenue::new(endpoints, credentials.collect(), clock.clone(), options)?;
     let unanswered = |source| SessionError::Venue { url: url.clone(), source };
     hold_against_venue(plan, &venue, &clock, &url, chain_id).await?;
-    let markets = venue.markets().await.map_err(unanswered)?;
+    let markets = patiently(async || venue.markets().await).await.map_err(unanswered)?;
     learn_tier(plan, &venue).await;
     let signer = Arc::new(Signer { chain_id, keys, owners });
     Ok(Session { venue: Arc::new(venue), clock, signer, markets, paper })
@@ -181,6 +185,22 @@ async fn learn_tier(plan: &Plan, venue: &LighterVenue) {
     }
 }
 
+/// Asks again a few times: one cut connection must not keep a resume from looking at what it left open.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, VenueError>) -> Result<T, VenueError> {
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..START_TRIES {
+        match ask().await {
+            Err(error) if error.retry() != Retry::Never => {
+                tracing::info!(%error, "asking again");
+                real_sleep(pause).await;
+                pause *= 2;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 async fn hold_against_venue(
     plan: &Plan,
     venue: &LighterVenue,
@@ -188,9 +208,12 @@ async fn hold_against_venue(
     url: &str,
     ours: u32,
 ) -> Result<(), SessionError> {
-    let before = clock.now();
-    let (theirs_at, theirs) =
-        venue.status().await.map_err(|source| SessionError::Venue { url: url.to_owned(), source })?;
+    let ask = async || {
+        let before = clock.now();
+        venue.status().await.map(|(at, chain)| (before, at, chain))
+    };
+    let (before, theirs_at, theirs) =
+        patiently(ask).await.map_err(|source| SessionError::Venue { url: url.to_owned(), source })?;
     let after = clock.now();
     if theirs != ours {
         return Err(SessionError::Chain { url: url.to_owned(), theirs, ours });

@@ -70,7 +70,10 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn wall() -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        let ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        #[cfg(feature = "killpoints")]
+        let ms = ms.saturating_add(stepped_ms());
+        Timestamp::from_millis(ms)
     }
 
     /// Returns venue time.
@@ -125,6 +128,16 @@ impl Clock {
             .await;
         }
     }
+}
+
+/// Returns by how much a crash test has stepped the wall clock: the milliseconds that the file `LIGHTER_PLAN_CLOCK_STEP`
+/// holds now, so that the clock can also step while the process runs. 0 without the variable or the file.
+#[cfg(feature = "killpoints")]
+fn stepped_ms() -> i64 {
+    let Some(path) = std::env::var_os("LIGHTER_PLAN_CLOCK_STEP") else { return 0 };
+    let Ok(text) = std::fs::read_to_string(path) else { return 0 };
+    // A file that is just being written is empty for a moment; a test writes it whole and renames it.
+    text.trim().parse().expect("the clock's step is a number of milliseconds")
 }
 
 /// Returns how long this machine has slept since it started.

@@ -9,17 +9,21 @@
 //!
 //! `LIGHTER_PLAN_CRASH_SEED=N` draws another part and other moments, `LIGHTER_PLAN_CRASH_SLOTS=N` runs N cases at a time,
 //! `LIGHTER_PLAN_CRASH_CASE=TEXT` runs only the cases whose name contains TEXT. A failure names its case and its seed, and
-//! keeps the case's directory. `LIGHTER_PLAN_KILLS=N` repeats the race of two resumes N times.
+//! keeps the case's directory. `LIGHTER_PLAN_KILLS=N` repeats the race of two resumes N times, and the runs over a bad
+//! network too, half of them killed.
 #![cfg(feature = "killpoints")]
 
 mod byhand;
 mod case;
+mod clocks;
 mod disk;
 mod hosts;
 mod kills;
+mod network;
 mod operator;
 mod process;
 mod proof;
+mod proxy;
 mod record;
 mod stage;
 mod stops;

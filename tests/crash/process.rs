@@ -93,6 +93,22 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).map_err(|error| format!("cannot signal: {error}"))
     }
 
+    /// Waits until it handles `signal` itself, up to `limit`; a signal before that ends any process.
+    pub(crate) fn catches(&self, signal: Signal, limit: Duration) -> bool {
+        let status = format!("/proc/{}/status", self.child.id());
+        let bit = 1_u64 << (signal.as_raw() - 1);
+        let caught = |text: &str| {
+            let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        };
+        until(limit, || {
+            std::fs::read_to_string(&status)
+                .ok()
+                .and_then(|text| caught(&text))
+                .is_some_and(|set| set & bit != 0)
+        })
+    }
+
     /// Kills it, as the machine would.
     pub(crate) fn kill(&mut self) {
         // It may have ended by itself a moment ago.

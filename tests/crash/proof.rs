@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use lighter_plan::engine::{Entry, Intent, LegSide, Outcome, Purpose};
+use lighter_plan::engine::{Entry, ExitReason, Intent, LegSide, Outcome, Purpose, Step};
 use lighter_plan::model::Side;
 use rust_decimal::Decimal;
 
@@ -57,14 +57,16 @@ pub(crate) fn sound(stage: &Stage) -> Result<Evidence, Failure> {
 
 /// Holds a run that ended against what the plan says of its end; returns the evidence.
 ///
-/// 0: the pair ended as the plan declares. 22, "failed after something was sent; flat", is the plan's own answer in two
+/// 0: the pair ended as the plan declares. 22, "failed after something was sent; flat", is the plan's own answer in three
 /// cases that only a crash brings about: it was naked for longer than `max_naked` while nobody ran (an EMERGENCY is then in
-/// the journal), or the bytes of an entry died of age before anybody could send them again (`on_missed.place: cancel`).
+/// the journal), or for so long that the difference was unwound instead of completed, or the bytes of an entry died of age
+/// before anybody could send them again (`on_missed.place: cancel`).
 pub(crate) fn finished(stage: &Stage, code: i32) -> Result<Evidence, Failure> {
     let evidence = sound(stage)?;
     let journal = &evidence.journal;
     let emergency = journal.has(|entry| matches!(entry, Entry::Emergency { .. }));
-    let allowed = code == 0 || code == 22 && (emergency || entry_died_of_age(journal));
+    let allowed =
+        code == 0 || code == 22 && (emergency || entry_died_of_age(journal) || unwound_late(journal));
     ensure!(allowed, "the run ended with code {code}");
     ensure!(journal.run.status == "ended", "the run's status is `{}`", journal.run.status);
     ensure!(journal.run.exit_code.map(i32::from) == Some(code), "the journal has another code");
@@ -92,6 +94,23 @@ fn entry_died_of_age(journal: &Journaled) -> bool {
             if proof.contains("deadline") || proof.contains("expired"))
     });
     died && journal.has(|entry| matches!(entry, Entry::Resumed { .. }))
+}
+
+/// Returns whether a difference was unwound that had lasted for half of `max_naked`: then it is no longer completed.
+fn unwound_late(journal: &Journaled) -> bool {
+    const LATE_MS: i64 = 90_000;
+    let (mut since, mut longest) = (None, 0);
+    for entry in &journal.entries {
+        match entry {
+            Entry::NakedFrom { at } => since = Some(at.as_millis()),
+            Entry::NakedTo { at } => {
+                longest = since.take().map_or(longest, |from| longest.max(at.as_millis() - from));
+            }
+            _ => {}
+        }
+    }
+    let unwound = |entry: &Entry| matches!(entry, Entry::Step { to: Step::Exit(ExitReason::Unwound), .. });
+    longest >= LATE_MS && journal.has(unwound)
 }
 
 /// The exchange saw every client order index once, and only those of intents in the journal.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use lighter_plan::journal::{RunRow, StateDir, Store};
 use lighter_plan::model::{AccountIndex, ApiKeyIndex, RunId};
 use lighter_plan::paper::server::key;
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Ended, Process, tail, until};
-use crate::proxy::Proxy;
 use crate::venue::{Account, Exchange};
 use crate::{Failure, ensure};
 
@@ -45,7 +45,8 @@ pub(crate) enum Scene {
 }
 
 impl Scene {
-    fn world(self) -> String {
+    /// Returns the file of its world.
+    pub(crate) fn world(self) -> String {
         let name = match self {
             Self::BothFill => "quick",
             Self::LongFills => "quick_long_only",
@@ -100,18 +101,6 @@ impl Stage {
         Ok(Self { directory, host, exchange, variables })
     }
 
-    /// Sets up a case whose exchange is reached through a proxy that does harm.
-    pub(crate) fn behind_proxy(scene: Scene, seed: u64) -> Result<(Self, Proxy), Failure> {
-        let stage = Self::new(Host::Apart, scene)?;
-        let exchange = stage.exchange.as_ref().ok_or("no exchange")?;
-        let proxy = Proxy::start(&exchange.http, seed)?;
-        let real = exchange.http.trim_start_matches("http://");
-        let text = plan_text(Some(exchange), scene).replace(real, &proxy.address().to_string());
-        std::fs::write(stage.directory().join("plan.yaml"), text)
-            .map_err(|error| format!("no plan: {error}"))?;
-        Ok((stage, proxy))
-    }
-
     /// Returns where everything of the case lies.
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
@@ -125,6 +114,25 @@ impl Stage {
     /// Returns where the points that an unkilled process passes are listed.
     pub(crate) fn points(&self) -> PathBuf {
         self.directory().join("points")
+    }
+
+    /// Returns the exchange's `HOST:PORT`.
+    pub(crate) fn authority(&self) -> Result<&str, Failure> {
+        let exchange = self.exchange.as_ref().ok_or("an embedded exchange has no address of its own")?;
+        Ok(exchange.http.trim_start_matches("http://"))
+    }
+
+    /// Stops the exchange's process or lets it go on.
+    pub(crate) fn signal_exchange(&self, signal: Signal) -> Result<(), Failure> {
+        self.exchange.as_ref().ok_or("an embedded exchange has no process of its own")?.signal(signal)
+    }
+
+    /// Changes the plan's text, before its run begins.
+    pub(crate) fn edit_plan(&self, from: &str, to: &str) -> Result<(), Failure> {
+        let path = self.directory().join("plan.yaml");
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("no plan: {error}"))?;
+        ensure!(text.contains(from), "the plan has no `{from}`");
+        std::fs::write(&path, text.replace(from, to)).map_err(|error| format!("no plan: {error}"))
     }
 
     /// Keeps the directory and returns where it is.
@@ -180,7 +188,7 @@ impl Stage {
             if let Some(ended) = process.wait_within(*moment)? {
                 return Ok(ended);
             }
-            process.signal(rustix::process::Signal::KILL)?;
+            process.signal(Signal::KILL)?;
         }
         process.wait(LIMIT)
     }

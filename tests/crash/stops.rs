@@ -22,6 +22,8 @@ const LOCKED: Ended = Ended::Code(25);
 /// What a run says when it has come to a place where a signal is interesting.
 #[derive(Clone, Copy, Debug)]
 enum Place {
+    /// The check asks, and the exchange does not answer yet.
+    Checking,
     /// Both entry orders rest, nothing is filled.
     Resting,
     /// One leg has filled, and the other one's hedge is due.
@@ -39,6 +41,7 @@ impl Place {
 
     const fn words(self) -> &'static str {
         match self {
+            Self::Checking => "started; `lighter-plan resume",
             Self::Resting => "order open",
             Self::Hedging => "→ hedge",
             Self::Holding => "dead man's switch cleared",
@@ -52,6 +55,7 @@ impl Place {
 fn started(stage: &Stage, place: Place) -> Result<Process, Failure> {
     let process = stage.apply(&[])?;
     ensure!(process.says(place.words(), LIMIT), "the run never came to {place:?}");
+    ensure!(process.catches(Signal::TERM, LIMIT), "the run listens to no signal");
     Ok(process)
 }
 
@@ -115,8 +119,71 @@ fn one_interrupt_stops_within_policy() {
 /// SIGTERM is the same request, and so it is when it finds a hedge under way.
 #[test]
 fn one_termination_stops_within_policy() {
-    prove("SIGTERM", Scene::BothFill, |stage| one_signal(stage, Place::Resting, Signal::TERM));
+    for place in Place::ALL {
+        prove(&format!("SIGTERM at {place:?}"), Scene::BothFill, |stage| {
+            one_signal(stage, place, Signal::TERM)
+        });
+    }
     prove("SIGTERM at a hedge", Scene::LongFills, |stage| one_signal(stage, Place::Hedging, Signal::TERM));
+}
+
+/// Starts a run and stops the exchange in the middle of the check; what it asked comes to nothing until the exchange goes on.
+fn checking(stage: &Stage) -> Result<Process, Failure> {
+    let process = started(stage, Place::Checking)?;
+    stage.signal_exchange(Signal::STOP)?;
+    Ok(process)
+}
+
+/// U-08: a stop that comes while the check still asks is heard at once; nothing was placed, and `resume` begins anew.
+#[test]
+fn one_termination_stops_in_the_check() {
+    prove("SIGTERM in the check", Scene::BothFill, |stage| {
+        let mut process = checking(stage)?;
+        process.signal(Signal::TERM)?;
+        ensure!(process.says("once more to leave at once", LIMIT), "the signal is not heard");
+        stage.signal_exchange(Signal::CONT)?;
+        let ended = process.wait(LIMIT)?;
+        ensure!(ended == STOPPED, "a stop in the check ended with {ended:?}");
+        let evidence = proof::sound(stage)?;
+        let placed = evidence.accounts.iter().any(|account| !account.orders.is_empty());
+        ensure!(!placed, "something was placed after a stop in the check");
+        finish(stage, &[0])
+    });
+}
+
+/// Twice in the check: the process leaves although the exchange does not answer, and `resume` finishes the run.
+#[test]
+fn two_terminations_leave_the_check() {
+    prove("SIGTERM twice in the check", Scene::BothFill, |stage| {
+        let mut process = checking(stage)?;
+        twice(&mut process)?;
+        let ended = process.wait(Duration::from_secs(20))?;
+        ensure!(ended == STOPPED, "left the check with {ended:?}");
+        stage.signal_exchange(Signal::CONT)?;
+        finish(stage, &[0])
+    });
+}
+
+/// Sends SIGTERM, and once more when the first is heard: two that are pending at once are one.
+fn twice(process: &mut Process) -> Result<(), Failure> {
+    process.signal(Signal::TERM)?;
+    ensure!(process.says("once more to leave at once", LIMIT), "the first signal is not heard");
+    process.signal(Signal::TERM)
+}
+
+/// Two terminations leave at once wherever the run is, in a hedge too, and `resume` finishes the run.
+#[test]
+fn two_terminations_leave_at_once() {
+    let all = Place::ALL.map(|place| (place, Scene::BothFill)).into_iter();
+    for (place, scene) in all.chain([(Place::Hedging, Scene::LongFills)]) {
+        prove(&format!("SIGTERM twice at {place:?}"), scene, |stage| {
+            let mut process = started(stage, place)?;
+            twice(&mut process)?;
+            let ended = process.wait(Duration::from_secs(20))?;
+            ensure!([STOPPED, EXPOSED, Ended::Code(0)].contains(&ended), "left with {ended:?} at {place:?}");
+            finish(stage, &[0])
+        });
+    }
 }
 
 /// Two signals at once: the process leaves, says whether it leaves exposure, and `resume` finishes the run.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::process::{Process, until};
@@ -20,7 +21,7 @@ pub(crate) struct Exchange {
     pub(crate) http: String,
     pub(crate) ws: String,
     pub(crate) chain_id: u64,
-    _process: Process,
+    process: Process,
 }
 
 impl Exchange {
@@ -41,8 +42,13 @@ impl Exchange {
             http: text_of(&said, "http")?,
             ws: text_of(&said, "ws")?,
             chain_id: said["chain_id"].as_u64().ok_or("no chain id")?,
-            _process: process,
+            process,
         })
+    }
+
+    /// Sends its process a signal: stopped, it keeps every connection and answers nothing.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        self.process.signal(signal)
     }
 
     /// Returns the exchange's time, in milliseconds.
