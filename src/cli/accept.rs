@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::apply::absolute_world;
@@ -22,7 +23,7 @@ use crate::model::{PairId, Side, Timestamp, snapshot_markets};
 use crate::plan::{Plan, ReadError, SourceFile};
 
 /// The kind of the event that holds an accepted plan.
-const ACCEPTED: &str = "plan.accepted";
+pub(super) const ACCEPTED: &str = "plan.accepted";
 
 /// Digits of a step's hash that are shown.
 const HASH: usize = 8;
@@ -107,8 +108,10 @@ struct Judged {
 }
 
 /// The body of an [`ACCEPTED`] event.
-#[derive(Serialize, Deserialize)]
-struct Accepted {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Accepted {
+    /// The compiled plan; its form is the program's own.
+    #[schemars(with = "serde_json::Value")]
     plan: Plan,
     /// The text as the operator wrote it.
     source: String,

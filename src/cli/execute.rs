@@ -152,7 +152,6 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     // Before the run is over by its record: one that is killed while it waits is gone on with, and sends them then.
     let standings = alerts::finish(notifier, &plan, &run, &outcomes, &journal, &clock).await;
     let venue_result = venue_result(session.venue.as_ref(), &outcomes).await;
-    let code = crate::engine::codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
     // A run is over when every pair is; else `resume` has something to go on with.
     let over = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
     // A look changes nothing but what was learned: twice is once.
@@ -161,17 +160,17 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         (false, Task::Look) => None,
         (false, Task::GoOn | Task::Stop(_)) => Some("stopped"),
     };
-    let head = close_record(&journal, &run, status, code, &clock).await;
     let unknown = session.venue.oddities().counts();
-    let summary = RunSummary::of(run.to_string(), &outcomes, head, venue_result)
+    let mut summary = RunSummary::of(run.to_string(), &outcomes, String::new(), venue_result)
         .with_unknown(unknown)
         .with_undelivered(alerts::undelivered(&standings));
+    summary.head = close_record(&journal, &run, status, &summary, &clock).await;
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
         paper.shutdown().await;
     }
     journal.close().await;
-    Ok(Exit::of_run(code))
+    Ok(Exit::of_run(summary.code))
 }
 
 /// Writes who does what, and that it runs, in one commit.
@@ -208,18 +207,20 @@ fn tell_webhooks_too(
     passed
 }
 
-/// Writes the last status. A journal that cannot be written must not hide how the pairs ended (F-19).
+/// Writes the report and the last status, in one commit. A journal that cannot be written must not hide how the pairs ended (F-19).
 async fn close_record(
     journal: &Journal,
     run: &RunId,
     status: Option<&str>,
-    code: u8,
+    summary: &RunSummary,
     clock: &crate::rt::Clock,
 ) -> String {
     let wanted = run.clone();
     let written = async {
         if let Some(status) = status {
-            journal.set_status(run, status, Some(code), clock.now()).await?;
+            let now = clock.now();
+            let events = vec![summary.event(now), NewEvent::run_status(status, Some(summary.code), now)];
+            journal.append(run, Priority::Reducing, events, Vec::new()).await?;
         }
         let row = journal.read(move |store| store.run(&wanted)).await??;
         Ok::<_, JournalError>(row.head_hash.to_string())

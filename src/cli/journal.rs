@@ -1,20 +1,22 @@
-//! `journal`: verify, export and copy the journal.
+//! `journal`: verify, export, replay and copy the journal.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::replay::ReplayArgs;
 use super::{Context, Exit, Fault, out, reading};
 use crate::journal::{JournalError, SqliteStore, StateDir, Store, export, salvage, verify};
 use crate::model::RunId;
 
-/// Verify, export or copy the journal
+/// Verify, export, replay or copy the journal
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   lighter-plan journal verify
   lighter-plan journal export 20261122213000-a1b2c3 > run.jsonl
+  lighter-plan journal replay run.jsonl                # needs no journal, no network, no key
   lighter-plan journal backup journal-copy.sqlite
 
 All of them take no lock and work while runs live.")]
@@ -37,6 +39,7 @@ enum JournalCommand {
         #[arg(value_name = "RUN")]
         run: RunId,
     },
+    Replay(ReplayArgs),
     /// Copy the journal to a new file
     Backup {
         /// The new file
@@ -53,6 +56,7 @@ impl JournalArgs {
                 verify_runs(&store, run.as_ref())
             }
             JournalCommand::Export { run } => export_run(context, &run),
+            JournalCommand::Replay(arguments) => arguments.run(),
             JournalCommand::Backup { file } => {
                 let (_, store) = reading::open(context)?;
                 store.backup(&file).map_err(reading::fault)?;

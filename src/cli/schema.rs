@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::export_schema::journal_schema_text;
 use super::fault::Fault;
 use super::{Context, Exit, out};
 use crate::lint::formats::findings_schema_text;
@@ -11,7 +12,7 @@ use crate::lint::policy_schema_text;
 use crate::notify::alert_schema_text;
 use crate::plan::{plan_reference, plan_schema_text};
 
-/// Write the JSON Schema of plans, for editors; or of what validate finds
+/// Write the JSON Schema of plans, for editors; or of what this program writes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,7 +22,8 @@ Examples:
   lighter-plan schema --check schemas/plan.v1.schema.json   # exit 1 when the file differs
   lighter-plan schema findings > findings.v1.schema.json    # of `validate --format json`
   lighter-plan schema policy > policy.v1.schema.json        # of lighter-plan.toml
-  lighter-plan schema alert > alert.v1.schema.json          # of what webhooks get")]
+  lighter-plan schema alert > alert.v1.schema.json          # of what webhooks get
+  lighter-plan schema journal > journal.v1.schema.json      # of each line of `journal export`")]
 pub(super) struct Schema {
     /// Of what
     #[arg(value_enum, default_value_t = Subject::Plan, value_name = "WHAT")]
@@ -47,6 +49,8 @@ enum Subject {
     Policy,
     /// What webhooks get
     Alert,
+    /// The lines of `journal export`
+    Journal,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,7 +69,8 @@ impl Schema {
             (Subject::Findings, Format::Json) => findings_schema_text(),
             (Subject::Policy, Format::Json) => policy_schema_text(),
             (Subject::Alert, Format::Json) => alert_schema_text(),
-            (Subject::Findings | Subject::Policy | Subject::Alert, Format::Markdown) => {
+            (Subject::Journal, Format::Json) => journal_schema_text(),
+            (Subject::Findings | Subject::Policy | Subject::Alert | Subject::Journal, Format::Markdown) => {
                 return Err(Fault::usage("only the reference of plans is written as markdown"));
             }
         };

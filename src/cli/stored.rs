@@ -29,13 +29,23 @@ pub(crate) enum StoredError {
 
 /// Folds the events of a run into the states of its pairs.
 pub(crate) fn fold_pairs(events: &[EventRow]) -> Result<BTreeMap<PairId, Pair>, StoredError> {
-    let mut pairs: BTreeMap<PairId, Pair> = BTreeMap::new();
+    let mut pairs = BTreeMap::new();
     for row in events {
-        let Some(id) = &row.pair else { continue };
-        let entry: Entry = serde_json::from_str(&row.body)
-            .map_err(|source| StoredError::Unreadable { seq: row.seq, source })?;
-        let pair = pairs.entry(id.clone()).or_default();
-        pair.evolve(&entry).map_err(|source| StoredError::Illegal { seq: row.seq, source })?;
+        fold(&mut pairs, row)?;
     }
     Ok(pairs)
+}
+
+/// Folds one more event; one of the run as a whole changes no pair.
+pub(crate) fn fold(pairs: &mut BTreeMap<PairId, Pair>, row: &EventRow) -> Result<(), StoredError> {
+    let Some(id) = &row.pair else { return Ok(()) };
+    let entry: Entry =
+        serde_json::from_str(&row.body).map_err(|source| StoredError::Unreadable { seq: row.seq, source })?;
+    if !pairs.contains_key(id) {
+        pairs.insert(id.clone(), Pair::default());
+    }
+    match pairs.get_mut(id) {
+        Some(pair) => pair.evolve(&entry).map_err(|source| StoredError::Illegal { seq: row.seq, source }),
+        None => Ok(()),
+    }
 }

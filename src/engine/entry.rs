@@ -1,6 +1,7 @@
 //! What the journal of a pair holds. State is a fold over these, live and on resume alike.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
@@ -9,7 +10,7 @@ use crate::model::{
 };
 
 /// Which account of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LegSide {
     /// The account that buys at entry.
@@ -49,12 +50,12 @@ impl LegSide {
 }
 
 /// The id of an intent within its pair: counts up from 1 and is never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct IntentId(pub u32);
 
 /// Why a transaction is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Sets leverage and margin mode.
@@ -90,7 +91,7 @@ impl Purpose {
 }
 
 /// What an order intent asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub struct OrderTerms {
     pub side: Side,
@@ -103,7 +104,7 @@ pub struct OrderTerms {
 }
 
 /// A transaction that is durable before it leaves: everything needed to send it again and to find it again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Intent {
     /// Its id.
     pub id: IntentId,
@@ -141,7 +142,7 @@ impl Intent {
 }
 
 /// What became of an intent. There is no fourth possibility; until one is proved, it is in doubt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// It took effect.
@@ -163,7 +164,7 @@ pub enum Outcome {
 }
 
 /// A fill of one leg.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fill {
     /// Whose.
     pub leg: LegSide,
@@ -191,7 +192,7 @@ pub struct Fill {
 }
 
 /// What the check found of one leg.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckedLeg {
     /// The account.
     pub account: AccountIndex,
@@ -210,7 +211,7 @@ pub struct CheckedLeg {
 }
 
 /// What the check settled for the whole pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// The market's rules, as read live.
     pub market: Market,
@@ -231,7 +232,7 @@ pub struct Checked {
 }
 
 /// Why the pair leaves the watch step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ExitReason {
@@ -253,7 +254,7 @@ pub enum ExitReason {
 }
 
 /// Why a hedge starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum HedgeReason {
@@ -268,7 +269,7 @@ pub enum HedgeReason {
 }
 
 /// How a pair ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PairEnd {
     /// Exit code (DESIGN §2).
     pub code: u8,
@@ -277,7 +278,7 @@ pub struct PairEnd {
 }
 
 /// What a pair may still do. Every change of it is an [`Entry::Risk`] with its reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RiskState {
     /// It may add exposure, within the plan's limits.
@@ -301,7 +302,7 @@ impl RiskState {
 }
 
 /// How a stop was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopMode {
     /// As the plan's `on_stop` says.
@@ -311,7 +312,7 @@ pub enum StopMode {
 }
 
 /// Where a pair stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the steps of the graph")]
 pub enum Step {
@@ -340,7 +341,7 @@ impl Step {
 }
 
 /// One journaled fact of a pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
     /// Every rule of the check holds.

@@ -1,5 +1,6 @@
 //! What an operator did to a run: who, from where, with which program.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lock::host;
@@ -11,7 +12,7 @@ use crate::rt::Clock;
 pub const RUN_ACT: &str = "run.act";
 
 /// Who did something, as the system tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Operator {
     /// Name by the environment; empty when it has none.
     pub user: String,
@@ -48,7 +49,7 @@ impl std::fmt::Display for Operator {
 }
 
 /// One act of an operator; the body of a [`RUN_ACT`] event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Act {
     /// The command, such as `resume` or `stop`, or a signal.
     pub command: String,

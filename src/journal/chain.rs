@@ -3,9 +3,11 @@
 //! Every field goes in with its length, so no two contents give the same bytes. The layout is part of the format:
 //! a change here is a new format.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +47,16 @@ impl FromStr for EventHash {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes)?;
         Ok(Self(bytes))
+    }
+}
+
+impl JsonSchema for EventHash {
+    fn schema_name() -> Cow<'static, str> {
+        "EventHash".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$", "description": "A link of the chain: SHA-256." })
     }
 }
 

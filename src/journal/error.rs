@@ -116,6 +116,14 @@ pub enum JournalError {
         /// What does not hold.
         detail: String,
     },
+    /// A line of an export is not what this program writes.
+    #[error("line {line} of the export: {detail}")]
+    BadExport {
+        /// Which, from 1.
+        line: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// SQLite would not take a setting that durability hangs on.
     #[error("SQLite setting `{setting}` reads back as `{found}`, not `{wanted}`")]
     NotDurable {
@@ -172,7 +180,11 @@ impl JournalError {
     pub fn is_corruption(&self) -> bool {
         matches!(
             self,
-            Self::Corrupt { .. } | Self::Broken { .. } | Self::NewerFormat { .. } | Self::NotAJournal { .. }
+            Self::Corrupt { .. }
+                | Self::Broken { .. }
+                | Self::BadExport { .. }
+                | Self::NewerFormat { .. }
+                | Self::NotAJournal { .. }
         )
     }
 
@@ -199,6 +211,7 @@ impl JournalError {
             | Self::NotAJournal { .. }
             | Self::Corrupt { .. }
             | Self::Broken { .. }
+            | Self::BadExport { .. }
             | Self::NotDurable { .. }
             | Self::NetworkFilesystem { .. }
             | Self::TooOpen { .. }

@@ -2,10 +2,11 @@
 //!
 //! One object a line, told apart by `type`: one `run` (what it was created as, and where it stands), its `event`s in
 //! order (`seq`, `at` in milliseconds, `pair`, `kind`, `body`, `attest`, `hash`), its `intent`s (every column), and one
-//! `end` with the number of each. A text without `end` was cut off.
+//! `end` with the number of each. A text without `end` was cut off. [`replay`](super::replay) reads it back.
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -14,43 +15,45 @@ use super::error::JournalError;
 use super::store::{EventRow, IntentRow, NewRun, RunRow, Store};
 use crate::model::{PairId, RunId, Timestamp};
 
+/// The version of the lines. A new kind of event or a new optional field is no new version.
+pub(super) const VERSION: u32 = 1;
+
 const PAGE: usize = 1_000;
 
-/// One line.
-#[derive(Serialize)]
+/// One line of `lighter-plan journal export`; one run: `run`, its `event`s, its `intent`s, `end`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "Journal export of lighter-plan")]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Line<'a> {
+    /// What the run was created as, and where it stands: `head_seq` and `head_hash` are its last event's.
     Run {
+        /// The version of these lines.
+        version: u32,
         definition: &'a NewRun,
         status: &'a str,
         exit_code: Option<u8>,
         head_seq: u64,
         head_hash: EventHash,
     },
+    /// One link of the chain.
     Event(EventLine<'a>),
+    /// A signed transaction as it stands at the end; an event's `attest` vouches for it.
     Intent(&'a IntentRow),
     /// Only from a damaged file: something could not be read.
-    Lost {
-        run: &'a str,
-        what: &'a str,
-        seq: Option<u64>,
-        error: String,
-    },
-    End {
-        run: &'a str,
-        events: u64,
-        intents: u64,
-    },
+    Lost { run: &'a str, what: &'a str, seq: Option<u64>, error: String },
+    /// The last line, with how many of each there were.
+    End { run: &'a str, events: u64, intents: u64 },
 }
 
 /// An event, with its body as the JSON it is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct EventLine<'a> {
     run: &'a str,
     seq: u64,
     at: Timestamp,
     pair: Option<&'a PairId>,
     kind: &'a str,
+    #[schemars(with = "serde_json::Value")]
     body: &'a RawValue,
     #[serde(skip_serializing_if = "str::is_empty")]
     attest: &'a str,
@@ -75,6 +78,11 @@ impl<'a> EventLine<'a> {
             hash: event.hash,
         })
     }
+}
+
+/// Returns the JSON Schema of one line. What the bodies of events are is not the journal's to know.
+pub fn export_schema(generator: SchemaGenerator) -> Schema {
+    generator.into_root_schema_for::<Line<'static>>()
 }
 
 /// Returns one event as a line of the export, without a line break.
@@ -120,6 +128,7 @@ pub fn export(store: &dyn Store, run: &RunId, out: &mut dyn Write) -> Result<(),
 
 pub(super) fn run_line<'a>(definition: &'a NewRun, row: &'a RunRow) -> Line<'a> {
     Line::Run {
+        version: VERSION,
         definition,
         status: &row.status,
         exit_code: row.exit_code,

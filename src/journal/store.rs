@@ -1,5 +1,6 @@
 //! The store of runs, events and intents, whatever it is kept in.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::chain::EventHash;
@@ -13,7 +14,7 @@ pub const RUN_STATUS: &str = "run.status";
 pub(super) const STATUS_CREATED: &str = "created";
 
 /// What a run is: fixed when it starts, and bound into the first link of its chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewRun {
     /// Its id.
     pub id: RunId,
@@ -69,11 +70,13 @@ pub struct NewEvent {
     pub body: String,
 }
 
-/// The body of a [`RUN_STATUS`] event.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a run stands: the body of a [`RUN_STATUS`] event.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StatusBody {
+pub struct StatusBody {
+    /// In a word, such as `running`.
     pub(super) status: String,
+    /// The exit code of its process, once that ended.
     pub(super) exit_code: Option<u8>,
 }
 
@@ -105,7 +108,7 @@ pub struct EventRow {
 }
 
 /// A signed transaction with all that is needed to send the same bytes again and to ask what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IntentRow {
     /// Names it within the run; no white space.
     pub intent_id: String,

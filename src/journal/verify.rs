@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::chain::{self, EventHash};
 use super::error::JournalError;
-use super::store::{EventRow, RUN_STATUS, RunRow, STATUS_CREATED, StatusBody, Store};
+use super::store::{EventRow, IntentRow, RUN_STATUS, RunRow, STATUS_CREATED, StatusBody, Store};
 use crate::model::RunId;
 
 /// Events that are held in memory at a time.
@@ -50,22 +50,11 @@ fn walk(store: &dyn Store, run: &RunId) -> Result<Verified, JournalError> {
             walk.step(event)?;
         }
     }
-    walk.finish(&store.run(run)?)?;
-    let intents = store.intents(run)?;
-    for intent in &intents {
-        if walk.attested.remove(&intent.intent_id) != Some(chain::digest(intent).to_string()) {
-            return walk.broken(
-                walk.seq,
-                format!("intent `{}` is not what its event vouches for", intent.intent_id),
-            );
-        }
+    walk.ends_as(&store.run(run)?)?;
+    for intent in store.intents(run)? {
+        walk.intent(&intent)?;
     }
-    match walk.attested.first_key_value() {
-        Some((id, _)) => walk.broken(walk.seq, format!("intent `{id}` is missing")),
-        None => {
-            Ok(Verified { run: run.clone(), events: walk.seq, intents: intents.len(), head_hash: walk.hash })
-        }
-    }
+    walk.finish()
 }
 
 /// Reads the next events; names the first one that cannot be read.
@@ -86,26 +75,28 @@ fn next_page(store: &dyn Store, run: &RunId, from: u64) -> Result<Vec<EventRow>,
     page
 }
 
-struct Walk<'a> {
+/// A run on its way to being proved: its events in order, then [`Walk::ends_as`], its intents, and [`Walk::finish`].
+pub(super) struct Walk<'a> {
     run: &'a RunId,
     seq: u64,
     hash: EventHash,
     status: (String, Option<u8>),
     /// Digest by intent, as last vouched for.
     attested: BTreeMap<String, String>,
+    intents: usize,
 }
 
 impl<'a> Walk<'a> {
-    fn new(run: &'a RunId, genesis: EventHash) -> Self {
+    pub(super) fn new(run: &'a RunId, genesis: EventHash) -> Self {
         let status = (STATUS_CREATED.to_owned(), None);
-        Self { run, seq: 0, hash: genesis, status, attested: BTreeMap::new() }
+        Self { run, seq: 0, hash: genesis, status, attested: BTreeMap::new(), intents: 0 }
     }
 
     fn broken<T>(&self, seq: u64, detail: String) -> Result<T, JournalError> {
         Err(JournalError::Broken { run: self.run.clone(), seq, detail })
     }
 
-    fn step(&mut self, event: &EventRow) -> Result<(), JournalError> {
+    pub(super) fn step(&mut self, event: &EventRow) -> Result<(), JournalError> {
         let expected = self.seq + 1;
         if event.seq != expected {
             return self.broken(expected, format!("it is missing; event {} follows", event.seq));
@@ -130,7 +121,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn finish(&self, row: &RunRow) -> Result<(), JournalError> {
+    pub(super) fn ends_as(&self, row: &RunRow) -> Result<(), JournalError> {
         if (row.head_seq, row.head_hash) != (self.seq, self.hash) {
             let detail = format!("the events end here; event {} was the last one written", row.head_seq);
             return self.broken(self.seq, detail);
@@ -139,5 +130,25 @@ impl<'a> Walk<'a> {
             return self.broken(self.seq, format!("the status is `{}`, not `{}`", row.status, self.status.0));
         }
         Ok(())
+    }
+    pub(super) fn intent(&mut self, intent: &IntentRow) -> Result<(), JournalError> {
+        let id = &intent.intent_id;
+        if self.attested.remove(id) != Some(chain::digest(intent).to_string()) {
+            return self.broken(self.seq, format!("intent `{id}` is not what its event vouches for"));
+        }
+        self.intents += 1;
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Verified, JournalError> {
+        match self.attested.first_key_value() {
+            Some((id, _)) => self.broken(self.seq, format!("intent `{id}` is missing")),
+            None => Ok(Verified {
+                run: self.run.clone(),
+                events: self.seq,
+                intents: self.intents,
+                head_hash: self.hash,
+            }),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts, positions and withdrawals as the venue reports them, in our units.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountIndex, ApiKeyIndex, MarketId, Nonce};
@@ -9,7 +10,7 @@ use super::money::{Position, Usdc};
 use super::time::Timestamp;
 
 /// One position of an account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of http.md §5, in our units")]
 pub struct PositionView {
     pub market: MarketId,
@@ -33,7 +34,7 @@ pub struct PositionView {
 }
 
 /// The margin summary of an account, as `user_stats` and `account` give it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MarginView {
     /// Collateral without unrealised PnL.
     pub collateral: Usdc,
@@ -44,7 +45,7 @@ pub struct MarginView {
 }
 
 /// One account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountView {
     /// The account.
     pub index: AccountIndex,
@@ -68,7 +69,7 @@ impl AccountView {
 }
 
 /// One registered API key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ApiKeyView {
     /// Its slot.
     pub index: ApiKeyIndex,
@@ -79,7 +80,7 @@ pub struct ApiKeyView {
 }
 
 /// Where a withdrawal stands (http.md §8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum WithdrawStatus {
@@ -91,7 +92,7 @@ pub enum WithdrawStatus {
 }
 
 /// One row of the withdrawal history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Withdrawal {
     /// The venue's id.
     pub id: String,

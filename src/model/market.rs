@@ -1,13 +1,14 @@
 //! The trading rules of a market.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::MarketId;
 use super::money::{Price, Size, Usdc};
 
 /// What a market trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarketKind {
     /// Perpetual future.
@@ -19,7 +20,7 @@ pub enum MarketKind {
 }
 
 /// Whether a market takes orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarketStatus {
     /// Takes orders.
@@ -29,7 +30,7 @@ pub enum MarketStatus {
 }
 
 /// Cross margin shares the account's collateral; an isolated position has its own pot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarginMode {
     /// The account's collateral backs the position.
@@ -40,7 +41,7 @@ pub enum MarginMode {
 }
 
 /// Trading rules of one market, as `orderBookDetails` gives them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Market {
     /// The venue's id.
     pub id: MarketId,

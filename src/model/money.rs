@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Neg;
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::market::Market;
@@ -61,7 +62,7 @@ fn to_grid(
 }
 
 /// A price as a whole number of ticks of one market; a tick is 10^−`price_decimals`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Price(i64);
 
@@ -118,7 +119,9 @@ impl Price {
 }
 
 /// An unsigned size as a whole number of lots of one market; a lot is 10^−`size_decimals`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Size(i64);
 
@@ -193,7 +196,9 @@ impl Size {
 }
 
 /// A signed position in lots: positive long, negative short.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Position(i64);
 
@@ -251,7 +256,9 @@ impl Neg for Position {
 }
 
 /// A signed amount in millionths of a USDC, the venue's quote unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Usdc(i64);
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountIndex, ClientOrderIndex, MarketId, OrderIndex, TradeId};
@@ -9,7 +10,7 @@ use super::money::{Price, Size, Usdc};
 use super::time::Timestamp;
 
 /// Buy or sell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// A bid.
@@ -49,7 +50,7 @@ impl fmt::Display for Side {
 }
 
 /// The venue's order types (transactions.md §12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum OrderKind {
@@ -65,7 +66,7 @@ pub enum OrderKind {
 }
 
 /// The venue's times in force (transactions.md §12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum TimeInForce {
@@ -75,7 +76,7 @@ pub enum TimeInForce {
 }
 
 /// The venue's order statuses (rules.md §4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum OrderStatus {
@@ -106,7 +107,7 @@ impl OrderStatus {
 }
 
 /// One order as the venue shows it to its owner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of http.md §6, in our units")]
 pub struct Order {
     pub market: MarketId,
@@ -135,7 +136,7 @@ pub struct Order {
 }
 
 /// What an order waits for (rules.md §4).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum TriggerStatus {
@@ -148,7 +149,7 @@ pub enum TriggerStatus {
 }
 
 /// The rest of an order's record (http.md §6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderDetails {
     /// When it was created.
     pub created_at: Timestamp,
@@ -169,7 +170,7 @@ pub struct OrderDetails {
 }
 
 /// What made a trade (http.md §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the venue's")]
 pub enum TradeKind {
@@ -180,7 +181,7 @@ pub enum TradeKind {
 }
 
 /// One trade, with both sides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the fields are those of http.md §6, in our units")]
 pub struct Trade {
     pub id: TradeId,
@@ -235,7 +236,7 @@ impl Trade {
 }
 
 /// One price level of a book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BookLevel {
     /// Price of the level.
     pub price: Price,
@@ -244,7 +245,7 @@ pub struct BookLevel {
 }
 
 /// The first levels of a book, best first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BookTop {
     /// Bids, highest first.
     pub bids: Vec<BookLevel>,

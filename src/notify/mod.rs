@@ -13,6 +13,6 @@ mod webhook;
 
 pub use alert::{Alert, AlertKind};
 pub use payload::{Origin, Payload, alert_schema_text};
-pub use record::{Missing, Standing, backlog, standing};
+pub use record::{DELIVERED, FAILED, Missing, Record as Delivery, Standing, backlog, standing};
 pub use service::{Notifier, Outbox, Receiver, Tell};
 pub use webhook::{PostError, Webhook, WebhookError};

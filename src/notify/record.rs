@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Alert, AlertKind};
@@ -13,13 +14,14 @@ use crate::model::Timestamp;
 use crate::plan::{NotifyPlan, NotifyTopic};
 
 /// A webhook took alerts.
-const DELIVERED: &str = "notify.delivered";
+pub const DELIVERED: &str = "notify.delivered";
 /// It did not. They may be delivered later all the same.
-const FAILED: &str = "notify.failed";
+pub const FAILED: &str = "notify.failed";
 
-/// The body of both.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
+/// What became of alerts at a webhook: the body of [`DELIVERED`] and [`FAILED`] events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
+pub struct Record {
     /// `env:NAME`; the URL is a secret.
     pub(super) webhook: String,
     /// The events that were alerts.

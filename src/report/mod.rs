@@ -4,4 +4,4 @@ mod describe;
 mod summary;
 
 pub use describe::describe;
-pub use summary::{PairSummary, RunSummary};
+pub use summary::{PairSummary, REPORT, RunSummary};

@@ -9,6 +9,7 @@ mod common;
 mod docs;
 mod doctor;
 mod fix;
+mod journal;
 mod keys;
 mod lsp;
 mod lsp_client;
