@@ -711,7 +711,8 @@ impl Run {
 
     fn carry_out(&mut self, decision: Decision) -> Result<bool, Died> {
         self.kill_point()?;
-        let intents = self.record(&decision)?;
+        let wrote = !decision.entries.is_empty();
+        let intents = self.record(decision.entries, &decision.proposals)?;
         self.kill_point()?;
         for intent in &intents {
             self.dispatch(intent);
@@ -726,24 +727,15 @@ impl Run {
             Some(wake) if life.outlook.is_blind() => wake.min(later),
             wake => wake.unwrap_or(later),
         };
-        Ok(!decision.entries.is_empty() || !intents.is_empty())
+        Ok(wrote || !intents.is_empty())
     }
 
-    fn record(&mut self, decision: &Decision) -> Result<Vec<Intent>, Died> {
-        if decision.entries.is_empty() && decision.proposals.is_empty() {
-            return Ok(Vec::new());
-        }
-        let life = self.life.as_ref().expect("the process lives");
-        let mut next = life.pair.clone();
-        for entry in &decision.entries {
-            next.evolve(entry).expect("a decision fits its state");
-        }
-        let mut intents = self.sign(&next, &decision.proposals);
+    fn record(&mut self, mut entries: Vec<Entry>, proposals: &[Proposal]) -> Result<Vec<Intent>, Died> {
+        let mut intents = self.sign_after(&entries, proposals);
         if self.is_disk_full() && intents.iter().any(|intent| intent.purpose == Purpose::Entry) {
             self.watch.note(self.now, format_args!("{FULL}"));
             intents.clear();
         }
-        let mut entries = decision.entries.clone();
         entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
         if entries.is_empty() {
             return Ok(intents);
@@ -762,6 +754,19 @@ impl Run {
             }
             _ => Ok(intents),
         }
+    }
+
+    /// Signs what is proposed in the state that `entries` make.
+    fn sign_after(&self, entries: &[Entry], proposals: &[Proposal]) -> Vec<Intent> {
+        // Most decisions sign nothing, and the state is dear to copy.
+        if proposals.is_empty() {
+            return Vec::new();
+        }
+        let mut next = self.life.as_ref().expect("the process lives").pair.clone();
+        for entry in entries {
+            next.evolve(entry).expect("a decision fits its state");
+        }
+        self.sign(&next, proposals)
     }
 
     /// What is durable is state.

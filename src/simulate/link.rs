@@ -408,31 +408,37 @@ impl Link {
     }
 
     fn account_frames(&mut self, now: Timestamp, event: &ExchangeEvent) {
-        let rows = match event {
-            ExchangeEvent::Order(order) => {
-                vec![(Feed::Orders(order.owner), VenueEvent::Orders(order.owner, vec![order.clone()], false))]
+        match event {
+            ExchangeEvent::Order(order) => self.news(now, Feed::Orders(order.owner), || {
+                VenueEvent::Orders(order.owner, vec![order.clone()], false)
+            }),
+            ExchangeEvent::Trade(row) => {
+                for account in [row.trade.ask_account, row.trade.bid_account] {
+                    let rows = || VenueEvent::Trades(account, vec![row.trade.clone()]);
+                    self.news(now, Feed::Trades(account), rows);
+                }
             }
-            ExchangeEvent::Trade(row) => [row.trade.ask_account, row.trade.bid_account]
-                .into_iter()
-                .map(|a| (Feed::Trades(a), VenueEvent::Trades(a, vec![row.trade.clone()])))
-                .collect(),
             ExchangeEvent::Tx(row) => {
-                vec![(Feed::Txs(row.account), VenueEvent::Txs(row.account, vec![tx_view(row)]))]
+                self.news(now, Feed::Txs(row.account), || VenueEvent::Txs(row.account, vec![tx_view(row)]));
             }
             ExchangeEvent::Notice(row) => {
                 let kind = match row.kind.as_str() {
                     "liquidation" => NoticeKind::Liquidation,
                     _ => NoticeKind::Deleverage,
                 };
-                let notice = Notice { id: row.id.clone(), kind, market: Some(row.market) };
-                vec![(Feed::Notices(row.account), VenueEvent::Notices(row.account, vec![notice]))]
+                let notice = || Notice { id: row.id.clone(), kind, market: Some(row.market) };
+                self.news(now, Feed::Notices(row.account), || {
+                    VenueEvent::Notices(row.account, vec![notice()])
+                });
             }
-            _ => Vec::new(),
-        };
-        for (feed, event) in rows {
-            if self.connected(feed) {
-                self.frame(now, feed, event);
-            }
+            _ => {}
+        }
+    }
+
+    /// Tells it to who listens. Most of what happens is the world's own, to which nobody does.
+    fn news(&mut self, now: Timestamp, feed: Feed, event: impl FnOnce() -> VenueEvent) {
+        if self.connected(feed) {
+            self.frame(now, feed, event());
         }
     }
 

@@ -615,10 +615,7 @@ impl Watch {
     }
 
     fn read_positions(&mut self, venue: &Exchange) {
-        let held = |side: LegSide| {
-            let record = venue.account(self.spec.leg(side).account).expect("own account");
-            record.positions.iter().find(|row| row.market == self.market).map_or(0, |row| row.position.lots())
-        };
+        let held = |side: LegSide| venue.position(self.spec.leg(side).account, self.market).lots();
         self.held = LegSide::BOTH.map(held);
     }
 

@@ -6,7 +6,9 @@ use super::api::{
 };
 use super::{Account, Exchange};
 use crate::model::margin::Margin;
-use crate::model::{AccountIndex, ApiKeyIndex, BookLevel, MarketId, Nonce, Order, OrderIndex, Side, TxHash};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, BookLevel, MarketId, Nonce, Order, OrderIndex, Position, Side, TxHash,
+};
 
 impl Exchange {
     /// Returns an account with its margin as of now.
@@ -51,6 +53,11 @@ impl Exchange {
             isolated_order_count: count(isolated.count()),
             volume: account.volume,
         })
+    }
+
+    /// Returns what an account holds of a market; nothing, when there is no such account.
+    pub fn position(&self, account: AccountIndex, market: MarketId) -> Position {
+        self.accounts.get(&account).map(|account| account.position(market).position).unwrap_or_default()
     }
 
     pub(super) fn position_records(&self, account: &Account, cross: &Margin) -> Vec<PositionRecord> {
