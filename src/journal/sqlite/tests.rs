@@ -1,11 +1,14 @@
 //! What only the file can show: damage, other writers, formats, copies.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 use crate::journal::tests::{event, intent, new_run, run_id};
 use crate::journal::{NewEvent, salvage, verify};
 use crate::model::Timestamp;
+use crate::rt::spawn_thread;
 
 fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -214,6 +217,39 @@ fn a_copy_taken_while_writing_is_whole() {
     assert_eq!(verify(&opened, &run_id("r1")).unwrap().events, 3);
     assert!(store.backup(&copy).is_err(), "no file is overwritten");
     assert!(!directory.path().join("copy.sqlite-wal").exists());
+}
+
+/// A run that writes without a pause neither waits for a copy nor keeps it from ending, and the copy is of one moment.
+#[test]
+fn a_copy_of_a_large_journal_ends_beside_a_busy_run() {
+    const COMMITS_MAX: usize = 20_000;
+    let (directory, path) = place();
+    let mut store = SqliteStore::open(&path).unwrap();
+    let run = run_id("r1");
+    fill(&mut store, "r1");
+    // Several times what is copied at once.
+    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    for _ in 0..8 {
+        store.append(&run, vec![event("x", &large)], vec![]).unwrap();
+    }
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    let (done, writer_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (told, count) = (Arc::clone(&done), Arc::clone(&writer_done));
+    let writer = spawn_thread("writer", move || {
+        while !told.load(Ordering::SeqCst) && count.load(Ordering::SeqCst) < COMMITS_MAX {
+            let intents = vec![intent("i2", "intent")];
+            store.append(&run_id("r1"), vec![event("x", "1")], intents).unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let copy = directory.path().join("copy.sqlite");
+    reader.backup(&copy).unwrap();
+    done.store(true, Ordering::SeqCst);
+    writer.unwrap().join().unwrap();
+    assert!(writer_done.load(Ordering::SeqCst) < COMMITS_MAX, "the copy ended because the run did");
+    let copied = verify(&SqliteStore::open_read_only(&copy).unwrap(), &run).unwrap();
+    let written = verify(&SqliteStore::open_read_only(&path).unwrap(), &run).unwrap();
+    assert!((11..=written.events).contains(&copied.events), "{copied:?} of {written:?}");
 }
 
 /// F-18, F-21: what is left of a file after an unclean end is checked before it is used.
