@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::journal::tests::{event, intent, new_run, run_id};
@@ -219,37 +219,44 @@ fn a_copy_taken_while_writing_is_whole() {
     assert!(!directory.path().join("copy.sqlite-wal").exists());
 }
 
-/// A run that writes without a pause neither waits for a copy nor keeps it from ending, and the copy is of one moment.
+/// Commits between two moments, from which on it shows of which of them a copy is; a disk that syncs slower has fewer.
+const TELLING: u64 = 40;
+
+/// Beside a run that writes without a pause, a copy of a large journal ends and is of the moment at which it began. Without
+/// that it begins anew with every commit.
 #[test]
-fn a_copy_of_a_large_journal_ends_beside_a_busy_run() {
-    const COMMITS_MAX: usize = 20_000;
+fn a_copy_is_of_the_moment_at_which_it_began() {
     let (directory, path) = place();
     let mut store = SqliteStore::open(&path).unwrap();
     let run = run_id("r1");
     fill(&mut store, "r1");
-    // Several times what is copied at once.
+    // Many times what is copied at once.
     let large = format!("\"{}\"", "x".repeat(1 << 20));
-    for _ in 0..8 {
+    for _ in 0..24 {
         store.append(&run, vec![event("x", &large)], vec![]).unwrap();
     }
     let reader = SqliteStore::open_read_only(&path).unwrap();
-    let (done, writer_done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let (told, count) = (Arc::clone(&done), Arc::clone(&writer_done));
+    let head = |store: &SqliteStore| store.run(&run).unwrap().head_seq;
+    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&done);
     let writer = spawn_thread("writer", move || {
-        while !told.load(Ordering::SeqCst) && count.load(Ordering::SeqCst) < COMMITS_MAX {
+        while !told.load(Ordering::SeqCst) {
             let intents = vec![intent("i2", "intent")];
             store.append(&run_id("r1"), vec![event("x", "1")], intents).unwrap();
-            count.fetch_add(1, Ordering::SeqCst);
         }
     });
     let copy = directory.path().join("copy.sqlite");
+    let begun = head(&reader);
     reader.backup(&copy).unwrap();
+    let ended = head(&reader);
     done.store(true, Ordering::SeqCst);
     writer.unwrap().join().unwrap();
-    assert!(writer_done.load(Ordering::SeqCst) < COMMITS_MAX, "the copy ended because the run did");
-    let copied = verify(&SqliteStore::open_read_only(&copy).unwrap(), &run).unwrap();
-    let written = verify(&SqliteStore::open_read_only(&path).unwrap(), &run).unwrap();
-    assert!((11..=written.events).contains(&copied.events), "{copied:?} of {written:?}");
+    let copied = verify(&SqliteStore::open_read_only(&copy).unwrap(), &run).unwrap().events;
+    assert!((begun..=ended).contains(&copied), "{begun}, {copied}, {ended}");
+    // A few were written while the file of the copy was made.
+    let is_early = (copied - begun) * 2 <= ended - begun;
+    assert!(is_early || ended - begun < TELLING, "{begun}, {copied}, {ended}");
+    verify(&reader, &run).unwrap();
 }
 
 /// F-18, F-21: what is left of a file after an unclean end is checked before it is used.
