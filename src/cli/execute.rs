@@ -207,7 +207,8 @@ fn tell_webhooks_too(
     passed
 }
 
-/// Writes the report and the last status, in one commit. A journal that cannot be written must not hide how the pairs ended (F-19).
+/// Writes the report and the last status, in one commit. A journal that cannot be written must not hide how the pairs
+/// ended (F-19).
 async fn close_record(
     journal: &Journal,
     run: &RunId,

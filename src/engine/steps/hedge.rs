@@ -8,8 +8,9 @@ use crate::model::Side;
 use crate::plan::HedgePreference;
 use crate::rt::Mutant;
 
-/// How long streams that went away a moment ago are waited for.
-const STREAM_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long streams that went away a moment ago are waited for, in the time of an answer: five and a half real seconds.
+/// Connecting takes real time, however fast the venue's runs.
+const STREAM_GRACE: u32 = 11;
 
 pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
     let cleared = close::clear(work) || Mutant::HedgeUncleared.is_planted();
@@ -92,7 +93,7 @@ fn stream_is_coming(work: &mut Work<'_>, lagging: LegSide) -> bool {
         && (!view.live || !view.synced);
     let (Some(since), true) = (work.pair.naked.since, hopeful) else { return false };
     let gone = view.blind_since.unwrap_or(work.now());
-    let until = gone.after(STREAM_GRACE + work.view.lag).min(since.after(work.spec.plan.hedge.max_naked / 2));
+    let until = gone.after(work.view.lag * STREAM_GRACE).min(since.after(work.spec.plan.hedge.max_naked / 2));
     work.out.wake_at(until);
     work.now() < until
 }
