@@ -14,7 +14,7 @@ use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
 use super::{Context, Exit, alerts, out};
 use crate::engine::{Pair, codes};
-use crate::journal::{Act, Journal, JournalError, Lock, Priority, RunRow, StateDir, Store, verify};
+use crate::journal::{Act, Journal, JournalError, Lock, Priority, RunRow, StateDir, Store, verified_events};
 use crate::model::{PairId, RunId};
 use crate::notify::Receiver;
 use crate::plan::Plan;
@@ -184,8 +184,7 @@ pub(super) async fn claim(state: &StateDir, run: &RunId, command: &str) -> Resul
     let journal = state.journal()?;
     // Claimed first, read afterwards: nobody writes to it any more but us (U-13).
     let wanted = run.clone();
-    journal.read(move |store| verify(store, &wanted)).await??;
-    let events = journal.events(run, 1).await?;
+    let events = journal.read(move |store| verified_events(store, &wanted)).await??;
     let states = fold_pairs(&events).map_err(|source| ResumeError::Stored { run: run.clone(), source })?;
     let plan =
         accept::current(plan, &events).map_err(|source| ResumeError::Accept { run: run.clone(), source })?;

@@ -33,4 +33,4 @@ pub use replay::{Replayed, replay};
 pub use sqlite::{FORMAT, Salvaged, SqliteStore, salvage};
 pub use state_dir::StateDir;
 pub use store::{Append, EventRow, IntentRow, NewEvent, NewRun, RUN_STATUS, RunRow, StatusBody, Store};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verified_events, verify};

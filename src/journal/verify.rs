@@ -30,15 +30,33 @@ pub struct Verified {
 ///
 /// [`JournalError::Broken`] with the first bad event; [`JournalError::UnknownRun`]; an unreadable file.
 pub fn verify(store: &dyn Store, run: &RunId) -> Result<Verified, JournalError> {
+    verify_each(store, run, &mut |_| ())
+}
+
+/// Does the same, and returns the events: who needs them reads the file once.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verified_events(store: &dyn Store, run: &RunId) -> Result<Vec<EventRow>, JournalError> {
+    let mut events = Vec::new();
+    verify_each(store, run, &mut |event| events.push(event)).map(|_| events)
+}
+
+fn verify_each(
+    store: &dyn Store,
+    run: &RunId,
+    each: &mut dyn FnMut(EventRow),
+) -> Result<Verified, JournalError> {
     let mut verified = None;
     store.snapshot(&mut || {
-        verified = Some(walk(store, run)?);
+        verified = Some(walk(store, run, each)?);
         Ok(())
     })?;
     verified.ok_or(JournalError::Closed)
 }
 
-fn walk(store: &dyn Store, run: &RunId) -> Result<Verified, JournalError> {
+fn walk(store: &dyn Store, run: &RunId, each: &mut dyn FnMut(EventRow)) -> Result<Verified, JournalError> {
     let definition = store.definition(run)?;
     let mut walk = Walk::new(run, chain::genesis(&definition));
     loop {
@@ -46,8 +64,9 @@ fn walk(store: &dyn Store, run: &RunId) -> Result<Verified, JournalError> {
         if page.is_empty() {
             break;
         }
-        for event in &page {
-            walk.step(event)?;
+        for event in page {
+            walk.step(&event)?;
+            each(event);
         }
     }
     walk.ends_as(&store.run(run)?)?;

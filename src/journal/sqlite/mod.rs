@@ -21,7 +21,7 @@ use crate::rt::kill_point;
 pub use open::FORMAT;
 pub use salvage::{Salvaged, salvage};
 
-/// Pages a backup copies before it lets writers in again: 2 MiB.
+/// Pages a backup copies before it pauses, so that a run that writes gets at the disk: 2 MiB.
 const BACKUP_PAGES: i32 = 512;
 
 /// Keeps everything in one SQLite file. Several processes may write it, each its own runs.
@@ -73,13 +73,16 @@ impl SqliteStore {
     pub fn backup(&self, target: &Path) -> Result<(), JournalError> {
         open::create_private(target)?;
         let mut copy = Connection::open(target).map_err(JournalError::sqlite("open the copy"))?;
-        {
+        // Of one moment: without a snapshot SQLite begins anew whenever somebody has written, and beside a busy run a copy
+        // of a large journal would never end.
+        self.snapshot(&mut || {
+            self.runs()?;
             let backup = rusqlite::backup::Backup::new(&self.connection, &mut copy)
                 .map_err(JournalError::sqlite("start the copy"))?;
             backup
                 .run_to_completion(BACKUP_PAGES, Duration::from_millis(5), None)
-                .map_err(JournalError::sqlite("copy the journal"))?;
-        }
+                .map_err(JournalError::sqlite("copy the journal"))
+        })?;
         // A copy that travels must be one file: fold what is in the write-ahead log and leave WAL mode.
         copy.pragma_update(None, "journal_mode", "delete")
             .map_err(JournalError::sqlite("finish the copy"))?;

@@ -160,17 +160,26 @@ pub(super) fn definition(connection: &Connection, run: &RunId) -> Result<Option<
     Ok(found.into_iter().next())
 }
 
+/// Columns of an event, in the order of [`event_row`].
+const EVENT_COLUMNS: [&str; 7] = ["seq", "at", "pair", "kind", "body", "attest", "hash"];
+
+/// Columns go by number here, not by name: a journal may have millions of these rows, and `resume` reads them all.
 fn event_row(row: &Row<'_>) -> Result<EventRow, JournalError> {
-    let pair: Option<String> = get(row, "pair")?;
+    let pair: Option<String> = nth(row, 2)?;
     Ok(EventRow {
-        seq: unsigned("seq", get(row, "seq")?)?,
-        at: Timestamp::from_millis(get(row, "at")?),
+        seq: unsigned("seq", nth(row, 0)?)?,
+        at: Timestamp::from_millis(nth(row, 1)?),
         pair: pair.map(|text| parse("pair", &text)).transpose()?,
-        kind: get(row, "kind")?,
-        body: get(row, "body")?,
-        attest: get(row, "attest")?,
-        hash: hash("hash", &get::<Vec<u8>>(row, "hash")?)?,
+        kind: nth(row, 3)?,
+        body: nth(row, 4)?,
+        attest: nth(row, 5)?,
+        hash: hash("hash", &nth::<[u8; 32]>(row, 6)?)?,
     })
+}
+
+fn nth<T: rusqlite::types::FromSql>(row: &Row<'_>, column: usize) -> Result<T, JournalError> {
+    let named = |error| JournalError::Corrupt { detail: format!("`{}`: {error}", EVENT_COLUMNS[column]) };
+    row.get(column).map_err(named)
 }
 
 pub(super) fn events(

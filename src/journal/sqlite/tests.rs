@@ -1,11 +1,14 @@
 //! What only the file can show: damage, other writers, formats, copies.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::journal::tests::{event, intent, new_run, run_id};
 use crate::journal::{NewEvent, salvage, verify};
 use crate::model::Timestamp;
+use crate::rt::spawn_thread;
 
 fn place() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
@@ -214,6 +217,46 @@ fn a_copy_taken_while_writing_is_whole() {
     assert_eq!(verify(&opened, &run_id("r1")).unwrap().events, 3);
     assert!(store.backup(&copy).is_err(), "no file is overwritten");
     assert!(!directory.path().join("copy.sqlite-wal").exists());
+}
+
+/// Commits between two moments, from which on it shows of which of them a copy is; a disk that syncs slower has fewer.
+const TELLING: u64 = 40;
+
+/// Beside a run that writes without a pause, a copy of a large journal ends and is of the moment at which it began. Without
+/// that it begins anew with every commit.
+#[test]
+fn a_copy_is_of_the_moment_at_which_it_began() {
+    let (directory, path) = place();
+    let mut store = SqliteStore::open(&path).unwrap();
+    let run = run_id("r1");
+    fill(&mut store, "r1");
+    // Many times what is copied at once.
+    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    for _ in 0..24 {
+        store.append(&run, vec![event("x", &large)], vec![]).unwrap();
+    }
+    let reader = SqliteStore::open_read_only(&path).unwrap();
+    let head = |store: &SqliteStore| store.run(&run).unwrap().head_seq;
+    let done = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&done);
+    let writer = spawn_thread("writer", move || {
+        while !told.load(Ordering::SeqCst) {
+            let intents = vec![intent("i2", "intent")];
+            store.append(&run_id("r1"), vec![event("x", "1")], intents).unwrap();
+        }
+    });
+    let copy = directory.path().join("copy.sqlite");
+    let begun = head(&reader);
+    reader.backup(&copy).unwrap();
+    let ended = head(&reader);
+    done.store(true, Ordering::SeqCst);
+    writer.unwrap().join().unwrap();
+    let copied = verify(&SqliteStore::open_read_only(&copy).unwrap(), &run).unwrap().events;
+    assert!((begun..=ended).contains(&copied), "{begun}, {copied}, {ended}");
+    // A few were written while the file of the copy was made.
+    let is_early = (copied - begun) * 2 <= ended - begun;
+    assert!(is_early || ended - begun < TELLING, "{begun}, {copied}, {ended}");
+    verify(&reader, &run).unwrap();
 }
 
 /// F-18, F-21: what is left of a file after an unclean end is checked before it is used.

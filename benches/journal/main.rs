@@ -1,0 +1,31 @@
+//! What the journal costs: commits beside the same commits of bare SQLite, and how long reading takes.
+//!
+//! An effect is two durable commits: the intent before its bytes leave, and its outcome. Ours and the control take turns,
+//! so that both see the same disk. Reading is what `resume` does before it asks the venue anything: open, prove every
+//! chain link, fold every entry.
+//!
+//! `cargo bench --bench journal -- --effects 500 --events 1000000`
+//!
+//! `--only-effects` writes nothing but the effects of the journal, for a count of syncs from outside:
+//! `strace -f -c -e trace=fsync,fdatasync target/release/deps/journal-… --bench --only-effects --effects 1000`
+
+mod commits;
+mod reading;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    // Without `--bench`, it is a test of the bench.
+    let usual = if arguments.iter().any(|argument| argument == "--bench") { (300, 10_000) } else { (2, 100) };
+    let effects = number(&arguments, "--effects").unwrap_or(usual.0);
+    if arguments.iter().any(|argument| argument == "--only-effects") {
+        commits::ours_alone(effects);
+        return;
+    }
+    commits::compare(effects);
+    reading::measure(number(&arguments, "--events").unwrap_or(usual.1));
+}
+
+fn number(arguments: &[String], name: &str) -> Option<usize> {
+    let text = arguments.iter().skip_while(|argument| *argument != name).nth(1)?;
+    Some(text.parse().unwrap_or_else(|_| panic!("`{name}` takes a number")))
+}

@@ -1,0 +1,99 @@
+//! What `resume` reads before it asks the venue anything: open, verify, fold.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lighter_plan::engine::{Entry, Pair};
+use lighter_plan::journal::{Append, EventRow, NewEvent, SqliteStore, Store, verified_events};
+use lighter_plan::model::{PairId, RunId};
+
+use crate::commits::new_run;
+
+/// A journal of a real run. Whole lives of pairs are multiplied: entries have real sizes, and a fold does real work.
+const LIFE: &str = "tests/fixtures/journals/1-first/journal.sqlite";
+
+/// How often each is read; the best counts, because only the disk's cache is to be warm.
+const ROUNDS: usize = 3;
+
+/// Entries of one pair from its check to its end.
+fn life() -> Vec<EventRow> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(LIFE);
+    let store = SqliteStore::open_read_only(&path).expect("the golden journal");
+    let run = store.runs().expect("its runs").remove(0).id;
+    let events = store.events(&run, 1).expect("its events");
+    events.into_iter().filter(|event| event.pair.is_some()).collect()
+}
+
+/// Writes a run of `count` events to `path`, one commit a pair.
+fn write(path: &Path, run: &RunId, count: usize) {
+    let mut store = SqliteStore::open(path).expect("a journal");
+    store.create_run(&new_run(run)).expect("a run");
+    let life = life();
+    let mut left = count;
+    let mut pair = 0;
+    while left > 0 {
+        let mut group = Vec::new();
+        // Many pairs a commit, or a million events take an hour to write.
+        for _ in 0..100 {
+            let id: PairId = format!("p{pair}").parse().expect("a name");
+            pair += 1;
+            let take = left.min(life.len());
+            left -= take;
+            let event = |row: &EventRow| NewEvent {
+                pair: Some(id.clone()),
+                kind: row.kind.clone(),
+                at: row.at,
+                body: row.body.clone(),
+            };
+            let events: Vec<_> = life.iter().take(take).map(event).collect();
+            if !events.is_empty() {
+                group.push(Append { run: run.clone(), events, intents: Vec::new() });
+            }
+        }
+        for answer in store.append_group(&group).expect("a commit") {
+            answer.expect("entries of a real run");
+        }
+    }
+}
+
+/// What it took, and how much of that on the processor: beside other work only the latter says what the program does.
+#[derive(Clone, Copy)]
+struct Times {
+    whole: Duration,
+    processor: Duration,
+    fold: Duration,
+}
+
+fn processor() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("time goes on")
+}
+
+fn read(path: &Path, run: &RunId) -> Times {
+    let (begun, worked) = (Instant::now(), processor());
+    let store = SqliteStore::open(path).expect("the journal");
+    let events = verified_events(&store, run).expect("its chain holds");
+    let verified = processor();
+    let mut pairs: BTreeMap<PairId, Pair> = BTreeMap::new();
+    for row in events {
+        let entry: Entry = serde_json::from_str(&row.body).expect("an entry");
+        let pair = row.pair.expect("of a pair");
+        pairs.entry(pair).or_default().evolve(&entry).expect("it follows");
+    }
+    let done = processor();
+    Times { whole: begun.elapsed(), processor: done - worked, fold: done - verified }
+}
+
+/// Prints how long it takes to read a journal of `count` events.
+pub(crate) fn measure(count: usize) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("journal.sqlite");
+    let run: RunId = "bench".parse().expect("a run id");
+    write(&path, &run, count);
+    let size = std::fs::metadata(&path).expect("its file").len();
+    let best = (0..ROUNDS).map(|_| read(&path, &run)).min_by_key(|times| times.processor).expect("a round");
+    println!("{count} events, {:.1} MiB, in one run", size as f64 / (1 << 20) as f64);
+    println!("open, verify and fold               {:.2?}", best.whole);
+    println!("of that on the processor            {:.2?}, folding {:.2?}", best.processor, best.fold);
+}
