@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::codes;
 use super::entry::{Entry, ExitReason, LegSide, PairEnd, Purpose, RiskState, Step};
-use super::state::Pair;
+use super::state::{OrderState, OwnOrder, Pair};
 use super::work::Work;
 use crate::model::Timestamp;
 
 /// How long nothing may be heard from the venue before it counts as down.
 const SILENT_MAX: Duration = Duration::from_secs(30);
-/// How long a hedge or an exit may be unable to send anything before it is told.
-const STUCK_MAX: Duration = Duration::from_secs(30);
+/// How long a hedge or an exit may bring nothing to the venue before it is told: what is out of sight may be naked by then.
+const STUCK_MAX: Duration = Duration::from_secs(20);
 /// How often a venue that stays down, or a market that stays shut, is told again: outages last hours.
 const DOWN_AGAIN: Duration = Duration::from_secs(300);
 
@@ -143,16 +143,19 @@ pub(crate) fn watch_stuck(work: &mut Work<'_>) {
     work.alert("stuck", format!("nothing could be closed or hedged since {since}: {why}; {open}"));
 }
 
-/// Since when the present hedge or exit has brought no order to the venue; `None` when there is nothing to do.
+/// Since when the present hedge or exit has brought no order to the venue; `None` when there is nothing to do. A pair that
+/// is flat as far as is known is not done while an own order may still fill, or has filled unseen. An order that never
+/// came to exist brought nothing.
 fn stuck_since(pair: &Pair) -> Option<Timestamp> {
     let due = match pair.step {
-        Step::Exit(_) => !pair.is_flat(),
+        Step::Exit(_) => !pair.is_flat() || !pair.orders_settled(),
         Step::Hedge(_) => pair.naked.since.is_some(),
         Step::Check | Step::Place | Step::Watch | Step::Withdraw | Step::Done(_) => false,
     };
     let closes = |purpose: Purpose| matches!(purpose, Purpose::Hedge | Purpose::Exit);
     let orders = LegSide::BOTH.into_iter().flat_map(|side| pair.leg(side).orders.values());
-    let tried = orders.filter(|order| closes(order.purpose)).map(|order| order.changed_at).max();
+    let brought = |order: &&OwnOrder| closes(order.purpose) && order.state != OrderState::Ended(None);
+    let tried = orders.filter(brought).map(|order| order.changed_at).max();
     due.then(|| pair.step_since.max(tried.unwrap_or_default()))
 }
 
