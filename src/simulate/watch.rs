@@ -72,6 +72,8 @@ pub struct Watch {
     /// For how long of that a process was there and nobody was told.
     untold: Duration,
     told: bool,
+    /// Somebody was told that orders are out of sight.
+    told_unseen: bool,
     /// For how long a leg in sync has another position than the venue.
     wrong: [Duration; 2],
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
@@ -117,6 +119,7 @@ impl Watch {
             naked: Duration::ZERO,
             untold: Duration::ZERO,
             told: false,
+            told_unseen: false,
             wrong: [Duration::ZERO; 2],
             worst_naked: Duration::ZERO,
             looked_at: None,
@@ -305,8 +308,9 @@ impl Watch {
                 self.told = true;
                 self.note(now, format_args!("{entry:?}"));
             }
-            Entry::Alert { .. } => {
+            Entry::Alert { topic, .. } => {
                 self.alerts += 1;
+                self.told_unseen |= topic == "stuck";
                 self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
                 self.note(now, format_args!("{entry:?}"));
             }
@@ -596,7 +600,7 @@ impl Watch {
         self.naked = if naked { self.naked + passed } else { Duration::ZERO };
         self.worst_naked = self.worst_naked.max(self.naked);
         if !naked {
-            (self.untold, self.told) = (Duration::ZERO, false);
+            (self.untold, self.told, self.told_unseen) = (Duration::ZERO, false, false);
         }
         Some((passed, if naked { apart } else { 0 }))
     }
@@ -606,8 +610,9 @@ impl Watch {
             return;
         }
         self.untold += passed;
-        // Whoever can see nothing says that.
-        let told = self.told || pair.effort.emergency || pair.venue_down.is_some();
+        // Whoever can see nothing, or not what became of an order, says that; whoever sees the difference says so.
+        let unseen = self.told_unseen && !pair.is_naked();
+        let told = self.told || unseen || pair.effort.emergency || pair.venue_down.is_some();
         let limit = self.spec.plan.hedge.max_naked + notice;
         self.must(Invariant::NakedIsTold, told || self.untold <= limit, || {
             format!("naked by {apart} lots for {:?}, and nobody was told", self.untold)
