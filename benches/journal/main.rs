@@ -9,6 +9,9 @@
 //! `--only-effects` writes nothing but the effects of the journal, for a count of syncs from outside:
 //! `strace -f -c -e trace=fsync,fdatasync target/release/deps/journal-… --bench --only-effects --effects 1000`
 
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod commits;
 mod reading;
 

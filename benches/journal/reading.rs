@@ -93,7 +93,7 @@ pub(crate) fn measure(count: usize) {
     write(&path, &run, count);
     let size = std::fs::metadata(&path).expect("its file").len();
     let best = (0..ROUNDS).map(|_| read(&path, &run)).min_by_key(|times| times.processor).expect("a round");
-    println!("{count} events, {:.1} MiB, in one run", size as f64 / (1 << 20) as f64);
+    println!("{count} events, {} KiB, in one run", size / 1024);
     println!("open, verify and fold               {:.2?}", best.whole);
     println!("of that on the processor            {:.2?}, folding {:.2?}", best.processor, best.fold);
 }
