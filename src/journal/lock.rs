@@ -79,6 +79,8 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Only for readers: the kernel's lock goes with the file, whatever the file says.
         let _ = self.file.set_len(0);
+        // Said aloud, as a child that is being started may still have the file for a moment.
+        let _ = self.file.unlock();
     }
 }
 
