@@ -1,6 +1,7 @@
 //! The state of a pair: a fold over its journal. [`Pair::evolve`] is the only way it changes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -239,11 +240,11 @@ pub struct Pair {
     /// Since when.
     pub step_since: Timestamp,
     /// What the check settled.
-    pub checked: Option<Box<Checked>>,
-    /// The long leg.
-    pub long: Leg,
+    pub checked: Option<Arc<Checked>>,
+    /// The long leg. Shared until it changes: every decision works on a copy of the pair.
+    pub long: Arc<Leg>,
     /// The short leg.
-    pub short: Leg,
+    pub short: Arc<Leg>,
     /// Number of intents so far.
     pub intents: u32,
     /// When the entry orders were decided.
@@ -290,8 +291,8 @@ impl Default for Pair {
             step: Step::Check,
             step_since: Timestamp::default(),
             checked: None,
-            long: Leg::default(),
-            short: Leg::default(),
+            long: Arc::default(),
+            short: Arc::default(),
             intents: 0,
             placed_at: None,
             held_since: None,
@@ -317,7 +318,7 @@ impl Default for Pair {
 
 impl Pair {
     /// Returns a leg.
-    pub const fn leg(&self, side: LegSide) -> &Leg {
+    pub fn leg(&self, side: LegSide) -> &Leg {
         match side {
             LegSide::Long => &self.long,
             LegSide::Short => &self.short,
@@ -325,15 +326,15 @@ impl Pair {
     }
 
     /// Returns a leg to change; only `evolve` does.
-    const fn leg_mut(&mut self, side: LegSide) -> &mut Leg {
+    fn leg_mut(&mut self, side: LegSide) -> &mut Leg {
         match side {
-            LegSide::Long => &mut self.long,
-            LegSide::Short => &mut self.short,
+            LegSide::Long => Arc::make_mut(&mut self.long),
+            LegSide::Short => Arc::make_mut(&mut self.short),
         }
     }
 
     /// Returns Δ: the net position of both accounts, in lots.
-    pub const fn delta(&self) -> Position {
+    pub fn delta(&self) -> Position {
         self.long.position.plus(self.short.position)
     }
 
@@ -490,7 +491,7 @@ impl Pair {
             }
         }
         self.checks += 1;
-        self.checked = Some(Box::new(checked.clone()));
+        self.checked = Some(Arc::new(checked.clone()));
     }
 
     fn on_step(&mut self, to: &Step, at: Timestamp) {

@@ -312,7 +312,7 @@ mod tests {
         work.propose_order(LegSide::Short, Purpose::Entry, terms);
         assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are proposed in the same decision");
         let proposal = work.out.proposals.pop();
-        work.pair.short.orders.extend(proposal.and_then(in_doubt));
+        std::sync::Arc::make_mut(&mut work.pair.short).orders.extend(proposal.and_then(in_doubt));
         assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are in doubt");
     }
 

@@ -217,6 +217,8 @@ fn receipts(work: &Work<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::engine::decide;
     use crate::engine::entry::{Checked, CheckedLeg};
@@ -354,8 +356,9 @@ mod tests {
     #[test]
     fn r_26_a_refusal_is_handed_over_with_its_reason() {
         let mut pair = pair();
-        pair.long.withdrawal_refusals = REFUSALS_MAX;
-        pair.long.last_refusal = Some((Some(21_504), "invalid L1 signature".to_owned()));
+        let long = Arc::make_mut(&mut pair.long);
+        long.withdrawal_refusals = REFUSALS_MAX;
+        long.last_refusal = Some((Some(21_504), "invalid L1 signature".to_owned()));
         let decision = decide(&pair, &spec(), &view("100", terms(1_000)), &Event::Tick);
         assert!(decision.proposals.is_empty());
         let end = end(&decision).unwrap();
@@ -366,8 +369,9 @@ mod tests {
     #[test]
     fn a_secure_withdrawal_of_the_same_amount_is_another_one() {
         let mut pair = pair();
-        pair.long.withdrawal = Some(LegWithdrawal::Sent { amount: Usdc::whole(99), at: NOW });
-        pair.long.fast_fee = Some(Usdc::whole(1));
+        let long = Arc::make_mut(&mut pair.long);
+        long.withdrawal = Some(LegWithdrawal::Sent { amount: Usdc::whole(99), at: NOW });
+        long.fast_fee = Some(Usdc::whole(1));
         let row = |secure| Withdrawal {
             id: "7".to_owned(),
             amount: Usdc::whole(99),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::auth::Tokens;
 use super::channel::Channel;
 use super::error::Refusal;
 use super::faults::{FaultRule, Faults};
@@ -42,6 +43,7 @@ pub(crate) struct State {
     /// The world's faults that lie ahead.
     schedule: VecDeque<(Timestamp, FaultRule)>,
     tap: Option<Tap>,
+    tokens: Tokens,
 }
 
 impl State {
@@ -62,7 +64,18 @@ impl State {
         let past = sim.drain_events();
         let mut hub = Hub::default();
         hub.remember(&past);
-        Self { sim, hub, history, limits, failed: false, faults, lines, schedule: schedule.into(), tap: None }
+        Self {
+            sim,
+            hub,
+            history,
+            limits,
+            failed: false,
+            faults,
+            lines,
+            schedule: schedule.into(),
+            tap: None,
+            tokens: Tokens::default(),
+        }
     }
 
     /// Shows `tap` what happens from now on.
@@ -78,7 +91,7 @@ impl State {
 
     /// Returns everything that frames and answers are made of.
     pub(crate) fn view(&self) -> View<'_> {
-        View { exchange: self.sim.exchange(), history: &self.history }
+        View { exchange: self.sim.exchange(), history: &self.history, tokens: &self.tokens }
     }
 
     /// Brings the exchange to `now` and announces what happened.
@@ -102,7 +115,7 @@ impl State {
                 _ => {}
             }
         }
-        let view = View { exchange: self.sim.exchange(), history: &self.history };
+        let view = View { exchange: self.sim.exchange(), history: &self.history, tokens: &self.tokens };
         self.hub.publish(&view, &events);
     }
 
@@ -115,7 +128,7 @@ impl State {
 
     /// Adds a subscription of a connection and sends its snapshot.
     pub(crate) fn subscribe(&mut self, id: ConnectionId, channel: Channel) {
-        let view = View { exchange: self.sim.exchange(), history: &self.history };
+        let view = View { exchange: self.sim.exchange(), history: &self.history, tokens: &self.tokens };
         self.hub.subscribe(&view, id, channel);
     }
 
@@ -134,6 +147,8 @@ pub(crate) struct View<'a> {
     pub(crate) exchange: &'a Exchange,
     /// Candles and day statistics.
     pub(crate) history: &'a History,
+    /// Tokens whose signatures were verified before.
+    pub(crate) tokens: &'a Tokens,
 }
 
 impl<'a> View<'a> {

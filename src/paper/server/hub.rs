@@ -263,6 +263,7 @@ mod tests {
     use super::*;
     use crate::model::Market;
     use crate::paper::exchange::{Exchange, ExchangeConfig, Tier};
+    use crate::paper::server::auth::Tokens;
     use crate::paper::server::history::History;
 
     /// A reader that does not read is dropped instead of being kept in memory.
@@ -278,11 +279,15 @@ mod tests {
         });
         let (history, mut hub) = (History::default(), Hub::default());
         let (id, mut frames) = hub.connect();
-        hub.subscribe(&View { exchange: &exchange, history: &history }, id, Channel::Height);
+        hub.subscribe(
+            &View { exchange: &exchange, history: &history, tokens: &Tokens::default() },
+            id,
+            Channel::Height,
+        );
         for tick in 1..=i64::try_from(OUTBOX).unwrap() {
             assert_eq!(hub.connections(), 1, "dropped at tick {tick}");
             exchange.advance(Timestamp::from_millis(tick * 500));
-            hub.publish(&View { exchange: &exchange, history: &history }, &[]);
+            hub.publish(&View { exchange: &exchange, history: &history, tokens: &Tokens::default() }, &[]);
         }
         assert_eq!(hub.connections(), 0);
         let delivered = std::iter::from_fn(|| frames.try_recv().ok()).count();

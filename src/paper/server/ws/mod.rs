@@ -20,6 +20,8 @@ use session::Session;
 
 /// The longest client frame.
 const MAX_FRAME: usize = 64 * 1024;
+/// How much is read from a connection at once, in bytes; clients' frames are small.
+const READ_BUFFER: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 pub(crate) struct Mode {
@@ -63,5 +65,9 @@ pub(crate) async fn upgrade(
             Session::new(app, id, line, mode.readonly).run(socket, frames).await;
         }
     };
-    socket.max_message_size(MAX_FRAME).max_frame_size(MAX_FRAME).on_upgrade(serve)
+    socket
+        .max_message_size(MAX_FRAME)
+        .max_frame_size(MAX_FRAME)
+        .read_buffer_size(READ_BUFFER)
+        .on_upgrade(serve)
 }

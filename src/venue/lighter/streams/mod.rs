@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use http::Uri;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -273,6 +274,9 @@ async fn connect_once<T: Transport, C: Connect>(
 /// A connection as both the streams and order entry use it.
 pub(super) type Socket<S> = WebSocketStream<MaybeTlsStream<S>>;
 
+/// How much is read from a connection at once, in bytes; a longer frame takes several reads.
+const READ_BUFFER: usize = 16 << 10;
+
 /// Opens one connection, TLS and handshake included.
 pub(super) async fn open<T: Transport, C: Connect>(
     shared: &Shared<T, C>,
@@ -282,7 +286,9 @@ pub(super) async fn open<T: Transport, C: Connect>(
     let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("wss") { 443 } else { 80 });
     let stream = shared.connect.connect(host, port).await.map_err(refused)?;
     let request = shared.endpoints.ws.as_str().into_client_request().map_err(refused)?;
-    match tokio_tungstenite::client_async_tls_with_config(request, stream, None, None).await {
+    // Frames are small, and the buffer is cleared before every read.
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    match tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => Err(handshake_failed(shared, &error)),
     }
