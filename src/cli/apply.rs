@@ -239,7 +239,7 @@ async fn dry_run(
         events,
         live: io::stdout().is_terminal(),
         act: Act::here("apply", "--dry-run"),
-        task: Task::GoOn,
+        task: Task::Rehearse,
         webhooks: Vec::new(),
     };
     Ok(Box::pin(execute(execution)).await?)

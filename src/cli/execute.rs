@@ -17,7 +17,7 @@ use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
 use crate::notify::{Notifier, Outbox, Receiver};
 use crate::plan::Plan;
-use crate::report::RunSummary;
+use crate::report::{RunSummary, rehearsal};
 use crate::rt::Tasks;
 use crate::venue::{Venue, VenueError};
 
@@ -38,6 +38,7 @@ pub(crate) enum ExecuteError {
 impl ExecuteError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Self::Start(StartError::GridChanged { .. }) => Exit::CHANGED,
             Self::Start(_) => Exit::FAILED,
             Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
             Self::Journal(error) if error.is_contention() => Exit::LOCKED,
@@ -72,6 +73,8 @@ pub(crate) struct Execution {
 pub(crate) enum Task {
     /// All of it.
     GoOn,
+    /// All of it on a stand-in of the venue; then each step is told what would become of it.
+    Rehearse,
     /// A stop, at once: nothing else is done.
     Stop(StopMode),
     /// Nothing: what the venue knows is written down.
@@ -158,7 +161,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     let status = match (over, task) {
         (true, _) => Some("ended"),
         (false, Task::Look) => None,
-        (false, Task::GoOn | Task::Stop(_)) => Some("stopped"),
+        (false, Task::GoOn | Task::Rehearse | Task::Stop(_)) => Some("stopped"),
     };
     let unknown = session.venue.oddities().counts();
     let mut summary = RunSummary::of(run.to_string(), &outcomes, String::new(), venue_result)
@@ -166,11 +169,25 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         .with_undelivered(alerts::undelivered(&standings));
     summary.head = close_record(&journal, &run, status, &summary, &clock).await;
     out::line(&summary.to_string());
+    if task == Task::Rehearse {
+        tell_steps(&plan, &outcomes);
+    }
     if let Some(paper) = session.paper {
         paper.shutdown().await;
     }
     journal.close().await;
     Ok(Exit::of_run(summary.code))
+}
+
+/// A dry run's last words: of each step, what a real run would do with it (U-17).
+fn tell_steps(plan: &Plan, outcomes: &[PairOutcome]) {
+    out::line("\nWhat a real run would do, as far as this one can tell:");
+    for outcome in outcomes {
+        let Some(pair) = plan.pairs.iter().find(|pair| pair.id == outcome.id) else { continue };
+        for (step, verdict) in rehearsal(pair, outcome) {
+            out::line(&format!("  {}  {:<14}  {verdict}", outcome.id, step.to_string()));
+        }
+    }
 }
 
 /// Writes who does what, and that it runs, in one commit.

@@ -222,7 +222,9 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     }
     out::note(&match wanted.task {
         Task::Look => format!("run {run} is looked at from event {}; nothing is sent", row.head_seq),
-        Task::GoOn | Task::Stop(_) => format!("run {run} goes on from event {}", row.head_seq),
+        Task::GoOn | Task::Rehearse | Task::Stop(_) => {
+            format!("run {run} goes on from event {}", row.head_seq)
+        }
     });
     let execution = Execution {
         control: Some(state.control_socket(&run)),

@@ -183,6 +183,7 @@ impl<V: Venue> Driver<V> {
                 }
             }
             self.step(Event::Resumed).await?;
+            self.step(Event::Rules(Box::new(self.parts.market.clone()))).await?;
         }
         self.step(Event::Tick).await?;
         let give_up = self.give_up();

@@ -516,6 +516,15 @@ pub enum Entry {
         /// When.
         at: Timestamp,
     },
+    /// The venue changed the market's rules while no process was there; from now on these hold (F-24).
+    Rules {
+        /// The rules.
+        market: Box<Market>,
+        /// What changed, in words.
+        changes: Vec<String>,
+        /// When that was seen.
+        at: Timestamp,
+    },
     /// The run goes on after a crash or a stop.
     Resumed {
         /// When.
@@ -552,6 +561,7 @@ impl Entry {
             Self::Risk { .. } => "risk",
             Self::VenueDown { .. } => "venue-down",
             Self::VenueUp { .. } => "venue-up",
+            Self::Rules { .. } => "rules",
             Self::Resumed { .. } => "resumed",
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::entry::{Checked, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
 use crate::model::{
-    AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Nonce, Order, Position, Price, Side,
-    Timestamp, Trade, Withdrawal,
+    AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Market, Nonce, Order, Position, Price,
+    Side, Timestamp, Trade, Withdrawal,
 };
 use crate::tx::{Attributes, Tx};
 use crate::venue::{Class, FastTerms, MarketData, Notice, TxView};
@@ -62,6 +62,8 @@ pub enum Event {
     Tick,
     /// The check's reads are in and every rule holds.
     CheckPassed(Box<Checked>),
+    /// What the venue says of the market as the process takes the run up.
+    Rules(Box<Market>),
     /// The check cannot pass: exit code and reason.
     CheckFailed(u8, String),
     /// A sending was answered, or not.

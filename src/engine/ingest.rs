@@ -7,7 +7,7 @@ use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
 use super::work::{ALERT_AGAIN, READ_LAG, Work};
 use crate::model::{
-    AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
+    AccountView, ApiKeyIndex, ClientOrderIndex, Market, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
     WithdrawStatus, Withdrawal,
 };
 use crate::rt::Mutant;
@@ -40,10 +40,23 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Resumed => {
             work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });
         }
+        Event::Rules(market) => rules(work, market),
         Event::StoodStill(lasted) => stood_still(work, *lasted),
         Event::Pull(index) => work.pull.push(*index),
         Event::LeaveNow(reason) => leave(work, reason),
     }
+}
+
+/// What is checked anew anyway needs no word: the check reads the rules of the day.
+fn rules(work: &mut Work<'_>, market: &Market) {
+    let Some(checked) = &work.pair.checked else { return };
+    let changes = market.changes_since(&checked.market);
+    if changes.is_empty() || work.pair.end().is_some() {
+        return;
+    }
+    let at = work.now();
+    work.alert("stuck", format!("{} changed its rules: {}", market.symbol, changes.join("; ")));
+    work.record(Entry::Rules { market: Box::new(market.clone()), changes, at });
 }
 
 fn check_failed(work: &mut Work<'_>, code: u8, reason: &str) {

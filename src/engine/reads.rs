@@ -11,8 +11,8 @@ use super::event::LegSnapshot;
 use super::spec::PairSpec;
 use crate::model::margin::{E12_PER_MICRO, Margin, MarginPosition};
 use crate::model::{
-    AccountView, ApiKeyIndex, ApiKeyView, Market, MarketKind, MarketStatus, Nonce, Position, Price, Rounding,
-    Side, Size, Timestamp, TxHash, Usdc, WithdrawStatus, Withdrawal,
+    AccountView, ApiKeyIndex, ApiKeyView, Market, MarketKind, Nonce, Position, Price, Rounding, Side, Size,
+    Timestamp, TxHash, Usdc, WithdrawStatus, Withdrawal,
 };
 use crate::plan::{PriceSpec, SizeSpec};
 use crate::rt::Mutant;
@@ -133,7 +133,7 @@ fn market_rules(market: &Market) -> Result<(), CheckError> {
     if market.kind != MarketKind::Perp {
         return rule(format!("{} is no perpetual future", market.symbol));
     }
-    if market.status != MarketStatus::Active || market.force_reduce_only {
+    if !market.takes_entries() {
         return rule(format!("{} takes no new orders at the moment", market.symbol));
     }
     if i16::try_from(market.id.get()).is_err() {

@@ -61,6 +61,19 @@ pub enum StartError {
         /// The symbol.
         market: String,
     },
+    /// The journal's amounts are in lots and ticks that the market no longer has (F-24).
+    #[error(
+        "pair `{pair}`: {market} changed its grid since this run began ({changes}): what the journal holds in lots and \
+         ticks means something else now, so nothing is sent; close what is open by hand at the venue"
+    )]
+    GridChanged {
+        /// The pair.
+        pair: PairId,
+        /// The symbol.
+        market: String,
+        /// What changed.
+        changes: String,
+    },
 }
 
 /// How one pair came out.
@@ -107,13 +120,15 @@ impl<V: Venue> Run<V> {
     ///
     /// # Errors
     ///
-    /// [`StartError`] when the venue does not list a market.
+    /// [`StartError`] when the venue does not list a market, or changed its grid under a run.
     pub fn new(input: RunInput<V>) -> Result<Self, StartError> {
         let mut pairs = Vec::new();
         for pair in &input.plan.pairs {
             let market = input.markets.iter().find(|market| market.symbol == pair.market).cloned();
             let unknown = || StartError::UnknownMarket { pair: pair.id.clone(), market: pair.market.clone() };
-            pairs.push((pair.clone(), market.ok_or_else(unknown)?));
+            let market = market.ok_or_else(unknown)?;
+            grid_holds(pair, &market, input.states.get(&pair.id))?;
+            pairs.push((pair.clone(), market));
         }
         let (mut inboxes, mut receivers, mut senders, mut status) =
             (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -236,6 +251,20 @@ impl<V: Venue> Run<V> {
     }
 }
 
+/// A pair that has not placed anything is checked anew, on whatever grid there is.
+fn grid_holds(pair: &PairPlan, market: &Market, known: Option<&Pair>) -> Result<(), StartError> {
+    let started = known.filter(|known| known.placed_at.is_some() && known.end().is_none());
+    let before = started.and_then(|known| Some(&known.checked.as_ref()?.market));
+    match before {
+        Some(before) if !before.has_grid_of(market) => Err(StartError::GridChanged {
+            pair: pair.id.clone(),
+            market: market.symbol.clone(),
+            changes: market.changes_since(before).join("; "),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn pairs_of(plan: &Plan) -> impl Iterator<Item = &PairPlan> {
     plan.pairs.iter()
 }
@@ -346,4 +375,49 @@ fn stopped(pair: &Pair, market: &Market) -> PairEnd {
     let held = if pair.is_flat() { "flat".to_owned() } else { format!("held: {exposure}") };
     let orders = if pair.has_live_orders() { ", orders left open" } else { "" };
     PairEnd { code: codes::STOPPED, summary: format!("stopped on request, resumable; {held}{orders}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Checked, CheckedLeg};
+    use crate::lint::check;
+    use crate::model::{MarginView, Price, Size, Timestamp, Usdc, snapshot_markets};
+    use crate::plan::{LoadOptions, SourceFile};
+
+    fn checked() -> Checked {
+        let leg = |account| CheckedLeg {
+            account: AccountIndex::new(account),
+            l1_address: String::new(),
+            margin: MarginView::default(),
+            keys: Vec::new(),
+            set_leverage: false,
+            funding_paid: Usdc::ZERO,
+            tier: "standard".to_owned(),
+        };
+        Checked {
+            market: Market::example(),
+            buy: Price::from_ticks(99_900),
+            sell: Price::from_ticks(100_100),
+            size: Size::from_lots(2_500),
+            tolerance: Size::LOT,
+            same_owner: false,
+            at: Timestamp::default(),
+            legs: [leg(1001), leg(1002)],
+        }
+    }
+
+    #[test]
+    fn f_24_lots_of_another_grid_are_not_taken_for_ours() {
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../plans/sol-pair.yaml"));
+        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
+        let finer = Market { size_decimals: 4, ..Market::example() };
+        let mut pair = Pair { checked: Some(Arc::new(checked())), ..Pair::default() };
+        let holds = |pair: &Pair, market: &Market| grid_holds(&plan.pairs[0], market, Some(pair));
+        assert!(holds(&pair, &finer).is_ok(), "nothing was placed: it is checked anew");
+        pair.placed_at = Some(Timestamp::default());
+        assert!(holds(&pair, &Market::example()).is_ok());
+        let error = holds(&pair, &finer).unwrap_err().to_string();
+        assert!(error.contains("size decimals was 3, is 4"), "{error}");
+    }
 }

@@ -460,6 +460,11 @@ impl Pair {
             }
             Entry::VenueDown { since, .. } => self.venue_down = Some(*since),
             Entry::VenueUp { .. } => self.venue_down = None,
+            Entry::Rules { market, .. } => {
+                if let Some(checked) = &mut self.checked {
+                    Arc::make_mut(checked).market = (**market).clone();
+                }
+            }
             Entry::Resumed { at, restart_entry } => {
                 self.stop = None;
                 self.stopped = false;

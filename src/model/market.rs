@@ -100,6 +100,55 @@ impl Market {
         Size::from_lots(i64::try_from(needed).unwrap_or(i64::MAX)).max(self.min_base)
     }
 
+    /// Returns whether orders that add exposure pass at all.
+    pub fn takes_entries(&self) -> bool {
+        self.status == MarketStatus::Active && !self.force_reduce_only
+    }
+
+    /// Returns whether amounts in lots and ticks mean the same under both rules.
+    pub fn has_grid_of(&self, other: &Self) -> bool {
+        let grid =
+            |market: &Self| (market.id, market.size_decimals, market.price_decimals, market.quote_multiplier);
+        grid(self) == grid(other)
+    }
+
+    /// Returns what the venue changed since `before`, in words; prices are no rules.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        let mut compare = |name: &str, old: String, new: String| {
+            if old != new {
+                changes.push(format!("{name} was {old}, is {new}"));
+            }
+        };
+        compare("market id", before.id.to_string(), self.id.to_string());
+        compare("size decimals", before.size_decimals.to_string(), self.size_decimals.to_string());
+        compare("price decimals", before.price_decimals.to_string(), self.price_decimals.to_string());
+        compare("quote multiplier", before.quote_multiplier.to_string(), self.quote_multiplier.to_string());
+        let size = |market: &Self| market.min_base.to_decimal(market).to_string();
+        compare("smallest size", size(before), size(self));
+        compare("smallest notional", before.min_quote.to_string(), self.min_quote.to_string());
+        let (largest, limit) = (before.order_quote_limit.to_string(), self.order_quote_limit.to_string());
+        compare("largest notional", largest, limit);
+        let leverage = |market: &Self| market.max_leverage().to_string();
+        compare("largest leverage", leverage(before), leverage(self));
+        let maintenance = |market: &Self| market.maintenance_margin_fraction.to_string();
+        compare("maintenance margin in 1/10000", maintenance(before), maintenance(self));
+        let closeout = |market: &Self| market.closeout_margin_fraction.to_string();
+        compare("close-out margin in 1/10000", closeout(before), closeout(self));
+        compare(
+            "liquidation fee in millionths",
+            before.liquidation_fee.to_string(),
+            self.liquidation_fee.to_string(),
+        );
+        let takes = |market: &Self| match (market.status, market.takes_entries()) {
+            (_, true) => "all",
+            (MarketStatus::Active, false) => "reduce-only",
+            _ => "none",
+        };
+        compare("orders that pass", takes(before).to_owned(), takes(self).to_owned());
+        changes
+    }
+
     /// Returns SOL as listed in October 2026, for tests and examples.
     pub fn example() -> Self {
         Self {

@@ -66,6 +66,9 @@ pub fn describe(entry: &Entry, market: &Market) -> Option<String> {
         Entry::Stopped { .. } => Some("stopped; `resume` goes on".to_owned()),
         Entry::Risk { to, reason, .. } => Some(format!("risk {}: {reason}", to.name())),
         Entry::VenueDown { since, .. } => Some(format!("nothing is heard from the venue since {since}")),
+        Entry::Rules { market, changes, .. } => {
+            Some(format!("{} changed its rules: {}", market.symbol, changes.join("; ")))
+        }
         Entry::VenueUp { .. } => Some("the venue is back, and both legs were read".to_owned()),
         Entry::Resumed { .. } => Some("resumed".to_owned()),
         Entry::NonceFreed { .. } => None,

@@ -217,6 +217,11 @@ impl Stage {
         Exchange::start(self.directory(), &["--log", &log])?.accounts()
     }
 
+    /// Lets the exchange's world do something to a market.
+    pub(crate) fn act(&self, market: &str, action: &str) -> Result<(), Failure> {
+        self.exchange.as_ref().ok_or("an embedded exchange has no control plane")?.act(market, action)
+    }
+
     /// Waits until venue time has gone on by `span`.
     pub(crate) fn let_pass(&self, span: Duration) -> Result<(), Failure> {
         let exchange = self.exchange.as_ref().ok_or("an embedded exchange ends with its process")?;

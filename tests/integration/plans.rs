@@ -217,3 +217,39 @@ fn an_entry_that_never_fills_is_cancelled_at_its_deadline() {
     assert!(run.entries("alpha", "fill").is_empty());
     assert!(run.steps("alpha").contains(&"hedge".to_owned()));
 }
+
+/// U-17: a dry run says of every step whether it would run, would be skipped and why, or that only the venue can tell; and
+/// it keeps nothing.
+#[test]
+fn u_17_a_dry_run_tells_run_skip_and_unknown_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let output = Command::new(binary())
+        .args(["--state".as_ref(), state.as_os_str(), "apply".as_ref(), plan("three-pairs").as_os_str()])
+        .args(["--dry-run", "--auto-approve"])
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(28), "{said}");
+    let verdict = |pair: &str, step: &str| {
+        let line = said.lines().find(|line| {
+            let mut words = line.split_whitespace();
+            (words.next(), words.next()) == (Some(pair), Some(step))
+        });
+        line.and_then(|line| line.split_once(step)).map(|(_, verdict)| verdict.trim().to_owned())
+    };
+    for (pair, step, words) in [
+        ("sol", "check", "would run: every rule holds here"),
+        ("sol", "place.long", "would run: buy 2.500 at 99.900"),
+        ("sol", "hedge", "unknown: what it has to do depends on the fills"),
+        ("eth", "withdraw.short", "would run: "),
+        ("btc", "check", "would run: it ends the pair here: account 1005 (long) has"),
+        ("btc", "place.short", "would skip: account 1005 (long) has"),
+        ("btc", "withdraw.long", "would skip: account 1005 (long) has"),
+    ] {
+        let told = verdict(pair, step).unwrap_or_default();
+        assert!(told.starts_with(words), "{pair} {step}: `{told}` in\n{said}");
+    }
+    assert!(!state.join("journal.sqlite").exists(), "a dry run keeps nothing");
+}

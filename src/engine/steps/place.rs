@@ -120,6 +120,11 @@ pub(crate) fn quote(work: &Work<'_>, side: LegSide) -> Option<Price> {
     (Price::MIN.ticks()..=Price::MAX.ticks()).contains(&passive).then(|| Price::from_ticks(passive))
 }
 
+/// Returns whether the market would take an order of this size to rest.
+pub(crate) fn can_rest(market: &Market, size: Size, price: Price) -> bool {
+    market.takes_entries() && size >= market.min_size_at(price)
+}
+
 pub(crate) fn within_collar(work: &Work<'_>, price: Price, mark: Price) -> Result<(), String> {
     if Mutant::CollarIgnored.is_planted() {
         return Ok(());
@@ -200,8 +205,9 @@ fn meets_own(work: &Work<'_>, buy: Price, sell: Price) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::decide;
     use crate::engine::entry::{Checked, CheckedLeg, Entry, Fill};
-    use crate::engine::event::{Decision, Proposal, View};
+    use crate::engine::event::{Decision, Event, Proposal, View};
     use crate::engine::spec::PairSpec;
     use crate::engine::state::{OwnOrder, Pair};
     use crate::lint::check;
@@ -314,6 +320,34 @@ mod tests {
         let proposal = work.out.proposals.pop();
         std::sync::Arc::make_mut(&mut work.pair.short).orders.extend(proposal.and_then(in_doubt));
         assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are in doubt");
+    }
+
+    #[test]
+    fn f_24_the_rules_of_the_day_say_what_may_still_rest() {
+        let (spec, view) = (spec(1_000, 1_000, 10_000), View::default());
+        let mut pair = pair(1_000);
+        let at_the_check = pair.checked.clone().unwrap().market.clone();
+        let rest = Size::from_lots(1_500);
+        assert!(can_rest(&at_the_check, rest, PRICE));
+        let larger = Market { min_base: Size::from_lots(2_000), ..at_the_check.clone() };
+        let closing = Market { force_reduce_only: true, ..at_the_check.clone() };
+        for (today, said) in [
+            (larger, "smallest size was 0.055, is 2.000"),
+            (closing, "orders that pass was all, is reduce-only"),
+        ] {
+            let event = Event::Rules(Box::new(today.clone()));
+            let decision = decide(&pair, &spec, &view, &event);
+            let rules = decision.entries.iter().find_map(|entry| match entry {
+                Entry::Rules { changes, .. } => Some((entry, changes.clone())),
+                _ => None,
+            });
+            let (entry, changes) = rules.expect("it is told");
+            assert!(changes.contains(&said.to_owned()), "{changes:?}");
+            pair.evolve(entry).unwrap();
+            assert!(!can_rest(&pair.checked.clone().unwrap().market, rest, PRICE));
+            let again = decide(&pair, &spec, &view, &event);
+            assert!(!again.entries.iter().any(|entry| matches!(entry, Entry::Rules { .. })), "told once");
+        }
     }
 
     fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {

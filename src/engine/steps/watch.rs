@@ -116,7 +116,7 @@ fn peg_pending(work: &Work<'_>) -> bool {
         let leg = work.pair.leg(side);
         let rest = checked.size.saturating_sub(leg.position.size());
         is_pegged(work, side)
-            && place::quote(work, side).is_none_or(|price| rest >= checked.market.min_size_at(price))
+            && place::quote(work, side).is_none_or(|price| place::can_rest(&checked.market, rest, price))
     };
     work.pair.held_since.is_none()
         && work.pair.placed_at.is_some()
@@ -244,9 +244,9 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     let Some(checked) = &work.pair.checked else { return };
     let rest = checked.size.saturating_sub(leg.position.size());
     let settled = leg.orders.values().all(OwnOrder::is_settled) || Mutant::DoubtIsNoExposure.is_planted();
-    let too_small = rest < checked.market.min_size_at(price);
+    let refused = !place::can_rest(&checked.market, rest, price);
     let kept_clear = work.view.keep_clear_until.is_some_and(|until| work.now() < until);
-    if !settled || too_small || kept_clear || work.pair.naked.since.is_some() || work.pair.only_reduces() {
+    if !settled || refused || kept_clear || work.pair.naked.since.is_some() || work.pair.only_reduces() {
         return;
     }
     let seen = work.view.leg(side).live || Mutant::BlindEntry.is_planted();

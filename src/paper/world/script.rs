@@ -62,6 +62,15 @@ impl World {
             Action::Liquidate { account, over } => self.liquidate(exchange, &rules, *account, over.0),
             Action::Halt {} => exchange.set_market_status(rules.id, MarketStatus::Inactive),
             Action::Unhalt {} => exchange.set_market_status(rules.id, MarketStatus::Active),
+            Action::Rules { min_base, min_quote, reduce_only } => {
+                let size = min_base.and_then(|size| Size::rounded(size, &rules, Rounding::Up).ok());
+                exchange.set_market_rules(Market {
+                    min_base: size.unwrap_or(rules.min_base),
+                    min_quote: min_quote.unwrap_or(rules.min_quote),
+                    force_reduce_only: reduce_only.unwrap_or(rules.force_reduce_only),
+                    ..rules
+                });
+            }
             Action::Withdrawals { .. } => {}
         }
     }

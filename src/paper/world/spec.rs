@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::{AccountIndex, Side};
+use crate::model::{AccountIndex, Side, Usdc};
 use crate::paper::exchange::WithdrawBehaviour;
 
 /// Why a scenario cannot be used.
@@ -217,6 +217,18 @@ pub enum Action {
     Halt {},
     /// It takes orders again.
     Unhalt {},
+    /// The market's rules change.
+    Rules {
+        /// Smallest size of an order that may rest, in base units.
+        #[serde(default)]
+        min_base: Option<Decimal>,
+        /// Smallest notional of an order that may rest, in USDC.
+        #[serde(default)]
+        min_quote: Option<Usdc>,
+        /// Whether only reduce-only orders pass.
+        #[serde(default)]
+        reduce_only: Option<bool>,
+    },
     /// How withdrawals end from now on.
     Withdrawals {
         /// How.
