@@ -13,6 +13,7 @@ use super::passphrase::Passphrases;
 use super::plan::report;
 use super::policy::{Policies, PolicyArgs};
 use super::session::{self, PaperFiles, SessionError};
+use super::signals::Signals;
 use super::{Context, Exit, Variables, out};
 use crate::graph;
 use crate::journal::{
@@ -152,6 +153,7 @@ impl ApplyArgs {
             out::note("declined; nothing was sent");
             return Ok(Exit::DECLINED);
         }
+        let mut signals = Signals::listen()?;
         let state = StateDir::create(context.state_dir())?;
         let run = new_run_id();
         let _locks = lock_all(&state, &run, &plan, "apply")?;
@@ -160,7 +162,9 @@ impl ApplyArgs {
             paper.world = absolute_world(paper);
         }
         let files = PaperFiles::of(&state.paper(), &run);
-        let session = session::open(&plan, Some(&files), self.order_entry, context.passphrases()).await?;
+        let opened = session::open(&plan, Some(&files), self.order_entry, context.passphrases());
+        let Some(session) = signals.unless_asked(opened).await else { return Ok(stopped_early()) };
+        let session = session?;
         journal.create_run(definition(&run, &plan, &source, &session.clock)?).await?;
         out::note(&format!("run {run} started; `lighter-plan resume {run}` goes on after a crash or a stop"));
         let execution = Execution {
@@ -176,9 +180,16 @@ impl ApplyArgs {
             act: Act::here("apply", self.plan.display().to_string()),
             task: Task::GoOn,
             webhooks,
+            signals,
         };
         Ok(Box::pin(execute(execution)).await?)
     }
+}
+
+/// A signal before the run was taken up.
+pub(super) fn stopped_early() -> Exit {
+    out::note("stopped before anything began; nothing was sent");
+    Exit::STOPPED
 }
 
 /// The plan to run.
@@ -225,7 +236,10 @@ async fn dry_run(
         fork(&mut plan, passphrases).await?;
     }
     let run = new_run_id();
-    let session = session::open(&plan, None, order_entry, passphrases).await?;
+    let mut signals = Signals::listen()?;
+    let opened = session::open(&plan, None, order_entry, passphrases);
+    let Some(session) = signals.unless_asked(opened).await else { return Ok(stopped_early()) };
+    let session = session?;
     let journal = Journal::in_memory();
     journal.create_run(definition(&run, &plan, source, &session.clock)?).await?;
     let execution = Execution {
@@ -241,6 +255,7 @@ async fn dry_run(
         act: Act::here("apply", "--dry-run"),
         task: Task::Rehearse,
         webhooks: Vec::new(),
+        signals,
     };
     Ok(Box::pin(execute(execution)).await?)
 }

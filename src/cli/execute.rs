@@ -1,16 +1,15 @@
 //! Drives a run in the foreground: signals, control socket, progress, and the end. Shared by `apply` and `resume`.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::acts::Record;
 use super::progress::Progress;
 use super::session::Session;
+use super::signals::Signals;
 use super::{Exit, alerts, out};
 use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
 use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
@@ -30,9 +29,6 @@ pub(crate) enum ExecuteError {
     /// The record cannot be written or read.
     #[error("the journal cannot be used")]
     Journal(#[from] JournalError),
-    /// The system gives no signals.
-    #[error("cannot watch for signals")]
-    Signals(#[from] io::Error),
 }
 
 impl ExecuteError {
@@ -42,7 +38,7 @@ impl ExecuteError {
             Self::Start(_) => Exit::FAILED,
             Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
             Self::Journal(error) if error.is_contention() => Exit::LOCKED,
-            Self::Journal(_) | Self::Signals(_) => Exit::FAULT,
+            Self::Journal(_) => Exit::FAULT,
         }
     }
 }
@@ -66,6 +62,8 @@ pub(crate) struct Execution {
     pub(crate) task: Task,
     /// Who is told of alerts; nobody in a dry run.
     pub(crate) webhooks: Vec<Receiver>,
+    /// Heard since before the run was taken up.
+    pub(crate) signals: Signals,
 }
 
 /// What of a run is carried out.
@@ -96,6 +94,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         act,
         task,
         webhooks,
+        mut signals,
     } = execution;
     let clock = session.clock.clone();
     let record = Record::new(journal.clone(), run.clone(), clock.clone());
@@ -143,7 +142,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     }
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),
-        left = leave_on_second_signal(handle, &record) => { left?; None }
+        () = leave_on_second_signal(&mut signals, handle, &record) => None,
     };
     let Some(outcomes) = ended else {
         tasks.shutdown().await;
@@ -262,13 +261,9 @@ async fn leave(run: &RunId, journal: &Journal) -> Result<Exit, ExecuteError> {
 }
 
 /// The first signal asks the run to stop; returns on the second.
-async fn leave_on_second_signal(handle: StopHandle, record: &Record) -> io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+async fn leave_on_second_signal(signals: &mut Signals, handle: StopHandle, record: &Record) {
     for round in 0..2 {
-        let signal = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        };
+        let signal = signals.next().await;
         if round == 0 {
             out::note(
                 "stopping: nothing new starts, what is under way is settled; once more to leave at once",
@@ -277,7 +272,6 @@ async fn leave_on_second_signal(handle: StopHandle, record: &Record) -> io::Resu
             handle.stop(StopMode::Policy).await;
         }
     }
-    Ok(())
 }
 
 fn markets(plan: &Plan, all: &[Market]) -> BTreeMap<PairId, Market> {

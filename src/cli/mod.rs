@@ -42,6 +42,7 @@ mod runs;
 mod schema;
 mod session;
 mod settle;
+mod signals;
 mod simulate;
 mod status;
 mod stop;

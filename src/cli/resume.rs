@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::accept::{self, AcceptError, NewPlan};
-use super::apply::{ApplyError, lock_all};
+use super::apply::{ApplyError, lock_all, stopped_early};
 use super::execute::{Execution, Task, execute};
 use super::session::{self, PaperFiles};
+use super::signals::Signals;
 use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
 use super::{Context, Exit, alerts, out};
@@ -201,15 +202,16 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         out::line(&format!("run {} has ended with code {code}; nothing is left to do", row.id));
         return Ok(Exit::of_run(code));
     }
+    let mut signals = Signals::listen().map_err(ApplyError::Io)?;
     let Claimed { run, plan, journal, mut states, webhooks, _locks } =
         claim(&state, &row.id, &wanted.act.command).await?;
     let refused = |source| ResumeError::Accept { run: run.clone(), source };
     let change = wanted.plan.against(&plan, &states, context).map_err(refused)?;
     let plan = change.as_ref().map_or(plan, |change| change.plan.clone());
     let files = PaperFiles::of(&state.paper(), &run);
-    let session = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases())
-        .await
-        .map_err(ApplyError::from)?;
+    let opened = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases());
+    let Some(session) = signals.unless_asked(opened).await else { return Ok(stopped_early()) };
+    let session = session.map_err(ApplyError::from)?;
     if wanted.take_over {
         let burnt = take_over(&run, &plan, &session, &journal, &mut states).await?;
         out::note(&format!("run {run} is taken over: {burnt} nonces burnt, nothing signed before can land"));
@@ -239,6 +241,7 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         act: wanted.act,
         task: wanted.task,
         webhooks,
+        signals,
     };
     Ok(Box::pin(execute(execution)).await.map_err(ApplyError::from)?)
 }

@@ -60,9 +60,13 @@ fn shim() -> &'static Path {
 
 /// One run on a failing disk, and the same run on a good one afterwards; returns the code of the first.
 fn broken(stage: &Stage, fault: Fault) -> Result<i32, Failure> {
-    let first = stage.apply(&fault.variables(&stage.state()))?.wait(LIMIT)?;
-    let Ended::Code(code) = first else { return Err(format!("{fault:?} ended with {first:?}")) };
-    ensure!([0, 3, 23].contains(&code), "{fault:?} ended with {code}");
+    broken_by(stage, &fault.variables(&stage.state())).map_err(|why| format!("{fault:?}: {why}"))
+}
+
+fn broken_by(stage: &Stage, variables: &[(String, String)]) -> Result<i32, Failure> {
+    let first = stage.apply(variables)?.wait(LIMIT)?;
+    let Ended::Code(code) = first else { return Err(format!("ended with {first:?}")) };
+    ensure!([0, 3, 23].contains(&code), "ended with {code}");
     nothing_unrecorded(stage, code)?;
     for _ in 0..RESUMES_MAX {
         if let Ended::Code(end @ (0 | 22)) = stage.go(&Kill::None)? {
@@ -70,7 +74,7 @@ fn broken(stage: &Stage, fault: Fault) -> Result<i32, Failure> {
             return Ok(code);
         }
     }
-    Err(format!("{fault:?}: the run does not end on a good disk"))
+    Err("the run does not end on a good disk".to_owned())
 }
 
 /// Everything that the exchange took in is in the journal, and 3 is never said over exposure.
@@ -103,7 +107,7 @@ fn prove(faults: &[Fault]) {
                     let _slot = Slot::take();
                     let stage =
                         Stage::new(Host::Apart, Scene::BothFill).unwrap_or_else(|why| panic!("{why}"));
-                    broken(&stage, *fault).unwrap_or_else(|why| panic!("{fault:?}: {why}\n{}", stage.tails()))
+                    broken(&stage, *fault).unwrap_or_else(|why| panic!("{why}\n{}", stage.tails()))
                 })
             })
             .collect();
@@ -131,6 +135,20 @@ fn a_failing_write_ends_the_process_and_resume_goes_on() {
 #[test]
 fn a_full_disk_ends_the_process_and_resume_goes_on() {
     prove(&[40, 70].map(|from| Fault { call: "write", from, times: 0, errno: ENOSPC }));
+}
+
+/// F-20: the journal's file may not grow any more, by SQLite's own limit: what was not recorded was not sent, nothing that
+/// was recorded is lost, and with room again the run goes on to its end.
+#[test]
+fn f_20_a_journal_that_may_not_grow_stops_the_run_and_nothing_is_lost() {
+    for pages in ["13", "15", "17"] {
+        let _slot = Slot::take();
+        let stage = Stage::new(Host::Apart, Scene::BothFill).unwrap_or_else(|why| panic!("{why}"));
+        let limit = vec![("LIGHTER_PLAN_MAX_PAGES".to_owned(), pages.to_owned())];
+        let code = broken_by(&stage, &limit);
+        let code = code.unwrap_or_else(|why| panic!("{pages} pages: {why}\n{}", stage.tails()));
+        assert_ne!(code, 0, "{pages} pages were enough for the run\n{}", stage.tails());
+    }
 }
 
 /// A state directory that cannot be made is a fault of the tool, told before anything is sent.

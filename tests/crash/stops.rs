@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::case::Slot;
 use crate::process::{Ended, Process, until};
 use crate::proof;
+use crate::record::Journaled;
 use crate::stage::{Host, Kill, LIMIT, Scene, Stage};
 use crate::venue::Account;
 use crate::{Failure, ensure};
@@ -104,6 +105,32 @@ fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
         Ended::Code(code) if codes.contains(&code) => proof::finished(stage, code).map(drop),
         other => Err(format!("the resumed run ended with {other:?}")),
     }
+}
+
+/// U-08: a signal that comes while the program still waits for the venue to answer its first questions ends it in order:
+/// nothing was sent, and no run is left behind. A run that was to be resumed stays as it was.
+#[test]
+fn u_08_a_signal_before_the_run_is_taken_up_leaves_everything_as_it_was() {
+    prove("early signal", Scene::BothFill, |stage| {
+        let early = |mut process: Process| -> Result<(), Failure> {
+            ensure!(process.catches(Signal::TERM, LIMIT), "it listens to no signal");
+            process.signal(Signal::TERM)?;
+            let ended = process.wait(LIMIT)?;
+            ensure!(ended == STOPPED, "an early signal ended it with {ended:?}");
+            Ok(())
+        };
+        stage.signal_exchange(Signal::STOP)?;
+        early(stage.apply(&[])?)?;
+        ensure!(stage.run_id().is_none(), "a run is left behind");
+        stage.signal_exchange(Signal::CONT)?;
+        started(stage, Place::Resting)?.kill();
+        stage.signal_exchange(Signal::STOP)?;
+        let before = Journaled::read(stage)?.run.head_hash;
+        early(stage.resume(None, &[])?)?;
+        ensure!(Journaled::read(stage)?.run.head_hash == before, "something was written");
+        stage.signal_exchange(Signal::CONT)?;
+        finish(stage, &[0, 22])
+    });
 }
 
 /// U-08, U-16: the first SIGINT stops within policy, wherever the run is, and `resume` finishes it.

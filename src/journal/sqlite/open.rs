@@ -79,10 +79,24 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, JournalError> {
         create_schema(&connection, path)?;
     }
     require_durability(&connection)?;
+    #[cfg(feature = "killpoints")]
+    limit_pages(&connection)?;
     if unclean {
         check_integrity(&connection)?;
     }
     Ok(connection)
+}
+
+/// For crash tests: `LIGHTER_PLAN_MAX_PAGES=N` lets the file grow to N pages and no further, as a full disk would.
+#[cfg(feature = "killpoints")]
+fn limit_pages(connection: &Connection) -> Result<(), JournalError> {
+    let Some(pages) = std::env::var("LIGHTER_PLAN_MAX_PAGES").ok().and_then(|text| text.parse::<i64>().ok())
+    else {
+        return Ok(());
+    };
+    connection
+        .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+        .map_err(JournalError::sqlite("limit the journal"))
 }
 
 /// Waits until no other process is opening the file: SQLite answers "busy" at once, without waiting, to two that switch
