@@ -68,6 +68,8 @@ pub enum Purpose {
     Hedge,
     /// Takes a leg toward flat: one reduce-only IOC order.
     Exit,
+    /// A stop for a leg's whole position, reduce-only, that waits at the venue.
+    Protect,
     /// Arms or renews the venue's dead man's switch.
     ArmDeadMan(Timestamp),
     /// Clears it.
@@ -101,6 +103,18 @@ pub struct OrderTerms {
     pub reduce_only: bool,
     /// When the venue drops it; the epoch for immediate orders.
     pub expiry: Timestamp,
+    /// For a stop: the mark price at which it becomes an order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Price>,
+}
+
+/// The stop that goes out with an entry order: it waits until that one has ended, and then covers what it filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Child {
+    /// Its client order index.
+    pub client_order_index: ClientOrderIndex,
+    /// Its terms.
+    pub order: OrderTerms,
 }
 
 /// A transaction that is durable before it leaves: everything needed to send it again and to find it again.
@@ -122,6 +136,9 @@ pub struct Intent {
     pub client_order_index: Option<ClientOrderIndex>,
     /// The order, for orders.
     pub order: Option<OrderTerms>,
+    /// The stop that goes with it, in the same transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Child>,
     /// After this venue time the bytes are dead.
     pub deadline: Timestamp,
     /// When it was decided.
@@ -135,6 +152,17 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Returns the client order indices of the orders that it makes.
+    pub fn order_indices(&self) -> impl Iterator<Item = ClientOrderIndex> + use<> {
+        let child = self.child.map(|child| child.client_order_index);
+        self.client_order_index.into_iter().chain(child)
+    }
+
+    /// Returns whether one of its orders has this index.
+    pub fn makes(&self, index: ClientOrderIndex) -> bool {
+        self.order_indices().any(|own| own == index)
+    }
+
     /// Returns whether it can make a position larger.
     pub fn adds_risk(&self) -> bool {
         self.order.is_some_and(|order| !order.reduce_only)
@@ -245,6 +273,8 @@ pub enum ExitReason {
     Liquidation(LegSide),
     LiquidationNear(LegSide),
     Drawdown,
+    /// A leg's stop at the venue fired.
+    StopFired(LegSide),
     LostSight(LegSide),
     PositionChanged(LegSide),
     SelfTrade,

@@ -7,8 +7,8 @@ use super::event::{Effect, Event, LegSnapshot, SendResult};
 use super::state::{LegWithdrawal, OrderState};
 use super::work::{ALERT_AGAIN, READ_LAG, Work};
 use crate::model::{
-    AccountView, ApiKeyIndex, ClientOrderIndex, Market, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
-    WithdrawStatus, Withdrawal,
+    AccountView, ApiKeyIndex, ClientOrderIndex, Market, Nonce, Order, OrderStatus, Timestamp, Trade,
+    TradeKind, Usdc, WithdrawStatus, Withdrawal,
 };
 use crate::rt::Mutant;
 use crate::venue::{Notice, NoticeKind, TxStatus, TxView};
@@ -94,7 +94,7 @@ fn leave(work: &mut Work<'_>, reason: &ExitReason) {
 
 fn settle(work: &mut Work<'_>, id: IntentId, side: LegSide, outcome: Outcome) {
     if let Some(intent) = work.pair.leg(side).unsettled.get(&id) {
-        let reduces = matches!(intent.purpose, Purpose::Hedge | Purpose::Exit);
+        let reduces = matches!(intent.purpose, Purpose::Hedge | Purpose::Exit | Purpose::Protect);
         let at = work.now();
         if reduces {
             refused(work, side, &outcome);
@@ -113,8 +113,10 @@ fn refused(work: &mut Work<'_>, side: LegSide, outcome: &Outcome) {
         }
     };
     if work.pair.last_alert.is_none_or(|last| work.now() >= last.after(ALERT_AGAIN)) {
-        let text =
-            format!("the venue refused an order that closes or hedges the {} leg ({why})", side.name());
+        let text = format!(
+            "the venue refused an order that closes, hedges or protects the {} leg ({why})",
+            side.name()
+        );
         work.alert("hedge", text);
     }
 }
@@ -176,14 +178,14 @@ fn orders(work: &mut Work<'_>, side: LegSide, rows: &[Order], complete: bool) {
 
 fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &Order) {
     let unsettled = work.pair.leg(side).unsettled.values();
-    let intent =
-        unsettled.into_iter().find(|intent| intent.client_order_index == Some(index)).map(|intent| intent.id);
+    let intent = unsettled.into_iter().find(|intent| intent.makes(index)).map(|intent| intent.id);
     if let Some(id) = intent {
         settle(work, id, side, Outcome::Executed);
     }
     let known = &work.pair.leg(side).orders[&index];
     let news = match known.state {
         OrderState::Ended(Some(_)) => row.filled > known.reported,
+        OrderState::Waiting => row.status != OrderStatus::Pending || row.filled > known.reported,
         OrderState::Open => row.status.is_terminal() || row.filled > known.reported,
         OrderState::InDoubt | OrderState::Executed | OrderState::Ended(None) => true,
     };
@@ -243,7 +245,7 @@ fn fill(
     };
     if let Some(index) = ours {
         let unsettled = work.pair.leg(side).unsettled.values();
-        let intent = unsettled.into_iter().find(|intent| intent.client_order_index == Some(index));
+        let intent = unsettled.into_iter().find(|intent| intent.makes(index));
         if let Some(id) = intent.map(|intent| intent.id) {
             settle(work, id, side, Outcome::Executed);
         }

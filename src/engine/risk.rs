@@ -62,6 +62,7 @@ fn leaving(reason: &ExitReason) -> String {
         ExitReason::Liquidation(side) => format!("the venue closes the {} leg", leg(side)),
         ExitReason::LiquidationNear(side) => format!("the {} leg is near its liquidation price", leg(side)),
         ExitReason::Drawdown => "the run's drawdown limit is reached".to_owned(),
+        ExitReason::StopFired(side) => format!("the {} leg's stop at the venue fired", leg(side)),
         ExitReason::LostSight(side) => format!("the {} leg is out of sight", leg(side)),
         ExitReason::PositionChanged(side) => format!("somebody else trades on the {} leg", leg(side)),
         ExitReason::SelfTrade => "two own orders met".to_owned(),

@@ -53,12 +53,19 @@ impl PairSpec {
             Purpose::Cancel(_)
             | Purpose::Hedge
             | Purpose::Exit
+            | Purpose::Protect
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => leg.guard_key_index.unwrap_or(leg.api_key_index),
             Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {
                 leg.api_key_index
             }
         }
+    }
+
+    /// Returns the client order index of the stop that goes out with the `number`th order intent.
+    pub fn child_order_index(&self, number: u32) -> ClientOrderIndex {
+        let name = format!("{}\n{}\n{number}\nchild", self.run, self.plan.id);
+        index_of(&name)
     }
 
     /// Returns the client order index of the `number`th order intent: 48 bits, the same on every host, never 0.
@@ -72,7 +79,11 @@ impl PairSpec {
 
 /// See [`PairSpec::client_order_index`].
 pub fn client_order_index(run: &RunId, pair: &PairId, number: u32) -> ClientOrderIndex {
-    let hash = Sha256::digest(format!("{run}\n{pair}\n{number}").as_bytes());
+    index_of(&format!("{run}\n{pair}\n{number}"))
+}
+
+fn index_of(name: &str) -> ClientOrderIndex {
+    let hash = Sha256::digest(name.as_bytes());
     let bits = hash.iter().take(6).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     ClientOrderIndex::new(bits.max(1))
 }

@@ -35,6 +35,8 @@ pub enum OrderState {
     InDoubt,
     /// The transaction executed; the order itself was not shown yet.
     Executed,
+    /// A stop that waits for its trigger, or for the end of its parent.
+    Waiting,
     /// On the book.
     Open,
     /// It can fill no more. `None`: it never existed.
@@ -48,6 +50,8 @@ pub struct OwnOrder {
     pub purpose: Purpose,
     /// Its terms.
     pub terms: OrderTerms,
+    /// For a stop that came with an entry order: that order.
+    pub parent: Option<ClientOrderIndex>,
     /// What is known of it.
     pub state: OrderState,
     /// Filled, as the order row says.
@@ -73,6 +77,11 @@ impl OwnOrder {
     /// Returns whether it is or may be on the book.
     pub const fn may_be_live(&self) -> bool {
         !matches!(self.state, OrderState::Ended(_))
+    }
+
+    /// Returns whether it is a stop that has not become an order: it holds nothing up.
+    pub fn waits_as_stop(&self) -> bool {
+        self.purpose == Purpose::Protect && self.may_be_live() && self.state != OrderState::Open
     }
 
     /// Returns what may still fill.
@@ -354,9 +363,10 @@ impl Pair {
         LegSide::BOTH.iter().any(|side| self.leg(*side).live_orders().next().is_some())
     }
 
-    /// Returns whether every own order is ended with all its fills counted.
+    /// Returns whether every own order is ended with all its fills counted, but for stops that wait.
     pub fn orders_settled(&self) -> bool {
-        LegSide::BOTH.iter().all(|side| self.leg(*side).orders.values().all(OwnOrder::is_settled))
+        let done = |order: &OwnOrder| order.is_settled() || order.waits_as_stop();
+        LegSide::BOTH.iter().all(|side| self.leg(*side).orders.values().all(done))
     }
 
     /// Returns whether the trades of every order that has ended are counted.
@@ -544,20 +554,28 @@ impl Pair {
         let next = if Mutant::NonceReused.is_planted() { intent.nonce } else { intent.nonce.next() };
         leg.nonces.insert(intent.key, next);
         if let (Some(index), Some(terms)) = (intent.client_order_index, intent.order) {
-            leg.orders.insert(
-                index,
-                OwnOrder {
-                    purpose: intent.purpose,
-                    terms,
-                    state: OrderState::InDoubt,
-                    reported: Size::ZERO,
-                    traded: Size::ZERO,
-                    placed_at: intent.at,
-                    changed_at: intent.at,
-                    cancel: None,
-                    cancelled_at: None,
-                },
-            );
+            let order = OwnOrder {
+                purpose: intent.purpose,
+                terms,
+                parent: None,
+                state: OrderState::InDoubt,
+                reported: Size::ZERO,
+                traded: Size::ZERO,
+                placed_at: intent.at,
+                changed_at: intent.at,
+                cancel: None,
+                cancelled_at: None,
+            };
+            if let Some(child) = &intent.child {
+                let stop = OwnOrder {
+                    purpose: Purpose::Protect,
+                    terms: child.order,
+                    parent: Some(index),
+                    ..order.clone()
+                };
+                leg.orders.insert(child.client_order_index, stop);
+            }
+            leg.orders.insert(index, order);
         }
         match intent.purpose {
             Purpose::Cancel(index) => {
@@ -603,11 +621,13 @@ impl Pair {
         match outcome {
             Outcome::Executed => {
                 leg.refusals = 0;
-                if let Some(order) = intent.client_order_index.and_then(|index| leg.orders.get_mut(&index))
-                    && order.state == OrderState::InDoubt
-                {
-                    order.state = OrderState::Executed;
-                    order.changed_at = at;
+                for index in intent.order_indices() {
+                    if let Some(order) =
+                        leg.orders.get_mut(&index).filter(|order| order.state == OrderState::InDoubt)
+                    {
+                        order.state = OrderState::Executed;
+                        order.changed_at = at;
+                    }
                 }
                 match intent.purpose {
                     Purpose::Leverage => leg.leverage_sent = true,
@@ -626,9 +646,11 @@ impl Pair {
                 }
                 leg.refusals += 1;
                 leg.last_refusal = Some((*code, message.clone()));
-                if let Some(order) = intent.client_order_index.and_then(|index| leg.orders.get_mut(&index)) {
-                    order.state = OrderState::Ended(None);
-                    order.changed_at = at;
+                for index in intent.order_indices() {
+                    if let Some(order) = leg.orders.get_mut(&index) {
+                        order.state = OrderState::Ended(None);
+                        order.changed_at = at;
+                    }
                 }
                 match intent.purpose {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
@@ -667,7 +689,11 @@ impl Pair {
             return Err(self.illegal("order", format!("client order index {index} is not of this run")));
         };
         order.reported = order.reported.max(filled);
-        order.state = if status.is_terminal() { OrderState::Ended(Some(status)) } else { OrderState::Open };
+        order.state = match status {
+            status if status.is_terminal() => OrderState::Ended(Some(status)),
+            OrderStatus::Pending if order.purpose == Purpose::Protect => OrderState::Waiting,
+            _ => OrderState::Open,
+        };
         order.changed_at = at;
         let (purpose, fruitless) = (order.purpose, status.is_terminal() && order.reported.is_zero());
         let given_up = status.is_terminal() && !matches!(status, OrderStatus::Filled | OrderStatus::Canceled);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::build::Origin;
-use super::entry::{Entry, Intent, LegSide, OrderTerms, Purpose};
+use super::entry::{Child, Entry, Intent, LegSide, OrderTerms, Purpose};
 use super::event::{Decision, Proposal, View};
 use super::spec::PairSpec;
-use super::state::Pair;
+use super::state::{OrderState, Pair};
+use super::steps::protect;
 use crate::model::{ClientOrderIndex, Price, Side, Size, TimeInForce, Timestamp, Usdc};
 use crate::rt::Mutant;
 use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
@@ -85,6 +86,7 @@ impl Work<'_> {
             Purpose::Cancel(_)
             | Purpose::Hedge
             | Purpose::Exit
+            | Purpose::Protect
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => view.nonces_known,
         };
@@ -110,7 +112,11 @@ impl Work<'_> {
         let number = self.next_intent();
         let ttl = match purpose {
             Purpose::Hedge | Purpose::Exit | Purpose::Cancel(_) => TTL_URGENT,
-            Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => TTL_PLACE,
+            Purpose::Entry
+            | Purpose::Protect
+            | Purpose::Leverage
+            | Purpose::ArmDeadMan(_)
+            | Purpose::ClearDeadMan => TTL_PLACE,
             Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => TTL_WITHDRAW,
         };
         let same_owner = self.pair.checked.as_ref().is_some_and(|checked| checked.same_owner);
@@ -126,6 +132,7 @@ impl Work<'_> {
             key: self.spec.key_for(leg, &purpose),
             client_order_index: order.map(|_| self.spec.client_order_index(number)),
             order,
+            child: None,
             tx,
             attributes,
             ttl,
@@ -145,8 +152,23 @@ impl Work<'_> {
     pub(crate) fn propose_order(&mut self, side: LegSide, purpose: Purpose, terms: OrderTerms) {
         let Some(checked) = &self.pair.checked else { return };
         let origin = Origin::new(self.spec, side, &purpose, &checked.market);
-        let tx = origin.order(self.spec.client_order_index(self.next_intent()), &terms);
+        let index = self.spec.client_order_index(self.next_intent());
+        let child = self.child(side, purpose, &terms);
+        let tx = match &child {
+            Some(child) => origin.with_stop((index, &terms), child),
+            None => origin.order(index, &terms),
+        };
         self.propose(side, purpose, tx, Some(terms));
+        if let Some(proposal) = self.out.proposals.last_mut() {
+            proposal.child = child;
+        }
+    }
+
+    /// Returns the stop that goes out with an entry order, when the plan has stops.
+    fn child(&self, side: LegSide, purpose: Purpose, entry: &OrderTerms) -> Option<Child> {
+        let order = protect::stop(self.spec.plan.protect?, side, entry.price, entry.size, entry.expiry)?;
+        let client_order_index = self.spec.child_order_index(self.next_intent());
+        (purpose == Purpose::Entry).then_some(Child { client_order_index, order })
     }
 
     /// Proposes to cancel an own order, unless that is under way or was refused a moment ago.
@@ -160,7 +182,7 @@ impl Work<'_> {
         let pause = if refused && !looked { REFUSED_UNREAD } else { Duration::from_secs(1) };
         let retry_at = order.changed_at.after(pause);
         let refused_lately = refused && self.now() < retry_at;
-        let unseen = !matches!(order.state, super::state::OrderState::Open);
+        let unseen = !matches!(order.state, OrderState::Open | OrderState::Waiting);
         if order.cancel.is_some() || !order.may_be_live() || !self.can_send(side, &purpose) {
             return;
         }
@@ -199,6 +221,7 @@ impl Work<'_> {
             time_in_force: TimeInForce::ImmediateOrCancel,
             reduce_only,
             expiry: Timestamp::from_millis(0),
+            trigger: None,
         }
     }
 }

@@ -127,6 +127,8 @@ const PAIR: &[Field] = &[
     ("watch.max_hold", "watch.max_hold", Rule::Lower, Unit::Plain),
     ("watch.take_profit", "watch.take_profit_usdc", Rule::Lower, Unit::Usdc),
     ("watch.stop_loss", "watch.stop_loss_usdc", Rule::Lower, Unit::Usdc),
+    ("protect.stop_bps", "protect.stop_bps", Rule::Lower, Unit::Plain),
+    ("protect.limit_bps", "protect.limit_bps", Rule::Lower, Unit::Plain),
     ("hedge.wait", "hedge.wait", Rule::Lower, Unit::Plain),
     ("hedge.max_naked", "hedge.max_naked", Rule::Lower, Unit::Plain),
     ("hedge.max_naked_loss", "hedge.max_naked_loss_usdc", Rule::Lower, Unit::Usdc),
@@ -152,8 +154,19 @@ const PAIR: &[Field] = &[
 ];
 
 /// Objects whose fields are compared one by one; any other value is compared as a whole.
-const SECTIONS: [&str; 10] =
-    ["long", "short", "place", "watch", "hedge", "risk", "withdraw", "retry", "on_missed", "paper"];
+const SECTIONS: [&str; 11] = [
+    "long",
+    "short",
+    "place",
+    "watch",
+    "protect",
+    "hedge",
+    "risk",
+    "withdraw",
+    "retry",
+    "on_missed",
+    "paper",
+];
 
 /// Compares two plans field by field. An empty answer means that they are the same plan.
 ///

@@ -123,15 +123,25 @@ fn step_hash(kind: StepKind, plan: &Plan, pair: &PairPlan, orders: &[EntryOrder]
         let fixed = orders.iter().find(|order| order.side == side && !order.pegged);
         fixed.map_or(Err((spec, size)), |order| Ok((order.price, order.size)))
     };
+    // A plan without stops has the hashes that it had before there were any.
+    let protected = |hash: String| pair.protect.map_or(hash.clone(), |protect| digest(&(hash, protect)));
     match kind {
         StepKind::Check => {
             digest(&(kind, market, both, pair.leverage, pair.margin_mode, pair.minimum_usdc, &pair.risk))
         }
-        StepKind::Place(Side::Buy) => digest(&(kind, market, long, order(Side::Buy), &pair.place)),
-        StepKind::Place(Side::Sell) => digest(&(kind, market, short, order(Side::Sell), &pair.place)),
-        StepKind::Watch => {
-            digest(&(kind, market, both, &pair.watch, &pair.risk, plan.on_stop, plan.on_missed.place))
+        StepKind::Place(Side::Buy) => protected(digest(&(kind, market, long, order(Side::Buy), &pair.place))),
+        StepKind::Place(Side::Sell) => {
+            protected(digest(&(kind, market, short, order(Side::Sell), &pair.place)))
         }
+        StepKind::Watch => protected(digest(&(
+            kind,
+            market,
+            both,
+            &pair.watch,
+            &pair.risk,
+            plan.on_stop,
+            plan.on_missed.place,
+        ))),
         StepKind::Hedge => digest(&(kind, market, both, &pair.hedge, &pair.risk)),
         StepKind::Withdraw(Side::Buy) => digest(&(kind, long, &pair.withdraw, plan.on_missed.withdraw)),
         StepKind::Withdraw(Side::Sell) => digest(&(kind, short, &pair.withdraw, plan.on_missed.withdraw)),

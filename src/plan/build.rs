@@ -11,8 +11,8 @@ use super::finding::{Finding, did_you_mean};
 use super::resolve::Resolver;
 use super::resolved::{
     HedgePlan, HedgePreference, MissedPlace, MissedWithdraw, Network, NotifyPlan, NotifyTopic,
-    OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PlacePlan, Plan, RetryPlan,
-    RiskPlan, WatchPlan, WithdrawPlan, WithdrawRoute, WithdrawWhen,
+    OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PlacePlan, Plan, ProtectPlan,
+    RetryPlan, RiskPlan, WatchPlan, WithdrawPlan, WithdrawRoute, WithdrawWhen,
 };
 use super::tree::{Kind, Node};
 use super::{build_legs, build_prices};
@@ -157,6 +157,7 @@ fn pair(r: &mut Resolver<'_>, index: usize, markets: &[Market]) -> Option<PairPl
         place: place(r, at),
         watch: watch(r, at),
         hedge: hedge(r, at),
+        protect: protect(r, at),
         risk: risk(r, at),
         withdraw: WithdrawPlan {
             when: r.choice(at, "withdraw/when").unwrap_or(WithdrawWhen::OnExit),
@@ -286,6 +287,21 @@ fn hedge(r: &mut Resolver<'_>, at: Option<usize>) -> HedgePlan {
         dust: r.usdc(at, "hedge/dust_usdc").unwrap_or(Usdc::ZERO),
         on_liquidation: r.choice(at, "hedge/on_liquidation").unwrap_or(OnLiquidation::Flatten),
     }
+}
+
+/// A stop without a distance is none, and somebody believes that there is one.
+fn protect(r: &mut Resolver<'_>, at: Option<usize>) -> Option<ProtectPlan> {
+    let written = |key: &str| r.is_written(at, key);
+    let (stop, limit) = (written("protect/stop_bps"), written("protect/limit_bps"));
+    if !stop && limit && !r.is_broken(at, "protect/stop_bps") {
+        let site = r.document().site(at, "protect/stop_bps");
+        let help = "add `stop_bps: 300`: how far the mark may go against an entry before its stop fires";
+        r.refuse(codes::MISSING_FIELD, &site, "`protect` has no `stop_bps`".to_owned(), help);
+    }
+    stop.then(|| ProtectPlan {
+        stop_bps: r.integer(at, "protect/stop_bps").unwrap_or(1),
+        limit_bps: r.integer(at, "protect/limit_bps").unwrap_or(1),
+    })
 }
 
 fn risk(r: &mut Resolver<'_>, at: Option<usize>) -> RiskPlan {

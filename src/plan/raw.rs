@@ -95,6 +95,8 @@ pub(crate) struct RawPlan {
     watch: Option<RawWatch>,
     /// How the legs are made equal.
     hedge: Option<RawHedge>,
+    /// Stops that rest at the venue, for the time when nobody is there; without this section there are none.
+    protect: Option<RawProtect>,
     /// Limits; all of them are required, here or in each pair.
     risk: Option<RawRisk>,
     /// Handing the USDC back.
@@ -291,6 +293,8 @@ struct RawPair {
     watch: Option<RawWatch>,
     /// Hedge rules of this pair; overrides the plan's key by key.
     hedge: Option<RawHedge>,
+    /// Stops of this pair; overrides the plan's key by key.
+    protect: Option<RawProtect>,
     /// Limits of this pair; overrides the plan's key by key.
     risk: Option<RawRisk>,
     /// Withdrawal of this pair; overrides the plan's key by key.
@@ -391,6 +395,18 @@ struct RawHedge {
     /// What answers a liquidation: both legs to flat, or the survivor to the size that is left. Default: flatten.
     #[schemars(extend("default" = "flatten"))]
     on_liquidation: Option<OnLiquidation>,
+}
+
+/// Stops that rest at the venue: reduce-only, for the whole position of each leg.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Protect")]
+struct RawProtect {
+    /// How far the mark may go against a leg's entry before its stop fires, in basis points.
+    #[schemars(extend("minimum" = 1, "maximum" = 9000))]
+    stop_bps: Option<Number>,
+    /// How far beyond its trigger a stop may trade, in basis points. Default: 100.
+    #[schemars(extend("default" = 100, "minimum" = 1, "maximum" = 500))]
+    limit_bps: Option<Number>,
 }
 
 /// Limits. None has a default: the operator says what may be lost.

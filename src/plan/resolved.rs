@@ -104,6 +104,9 @@ pub struct PairPlan {
     pub watch: WatchPlan,
     /// How to make the legs equal.
     pub hedge: HedgePlan,
+    /// Stops that rest at the venue, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<ProtectPlan>,
     /// Limits.
     pub risk: RiskPlan,
     /// Handing back.
@@ -224,6 +227,15 @@ pub enum OnEntryTimeout {
     Hedge,
     /// Take both legs to flat.
     Flatten,
+}
+
+/// Stops that rest at the venue while nobody is there: reduce-only, for each leg's whole position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectPlan {
+    /// How far the mark may go against a leg's entry before its stop fires, in basis points.
+    pub stop_bps: u32,
+    /// How far beyond its trigger a stop may trade, in basis points.
+    pub limit_bps: u32,
 }
 
 /// How to make the legs equal.

@@ -103,6 +103,7 @@ fn intent(intent: &Intent, market: &Market) -> String {
             match purpose {
                 Purpose::Hedge => "hedge,",
                 Purpose::Exit => "exit,",
+                Purpose::Protect => "stop,",
                 _ => "place",
             },
             order.side,
@@ -118,7 +119,7 @@ fn intent(intent: &Intent, market: &Market) -> String {
         (Purpose::FastWithdraw { amount, fee }, None) => {
             format!("{leg}: withdraw {amount} USDC by the fast route, fee {fee} USDC")
         }
-        (Purpose::Entry | Purpose::Hedge | Purpose::Exit, None) => format!("{leg}: order"),
+        (Purpose::Entry | Purpose::Hedge | Purpose::Exit | Purpose::Protect, None) => format!("{leg}: order"),
     }
 }
 

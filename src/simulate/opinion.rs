@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::engine::{Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, RiskState, Step};
+use crate::engine::{
+    Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, Purpose, RiskState, Step,
+};
 use crate::model::{Price, Side, Size, TimeInForce, Usdc};
-use crate::plan::{PriceSpec, SizeSpec};
+use crate::plan::{PriceSpec, ProtectPlan, SizeSpec};
 use crate::venue::Feed;
 
 use super::venue::SECRET_BYTE;
@@ -50,7 +52,8 @@ pub(super) fn meets_own(pair: &Pair, intent: &Intent, terms: &OrderTerms) -> Fin
     let orders = LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).orders.values());
     let resting = orders.filter(|order| {
         let may_rest = order.terms.time_in_force != TimeInForce::ImmediateOrCancel;
-        may_rest && !matches!(order.state, OrderState::Ended(_))
+        // A stop that waits for its trigger is on no book.
+        may_rest && !matches!(order.state, OrderState::Ended(_)) && !order.waits_as_stop()
     });
     let met =
         resting.filter(|order| order.terms.side == terms.side.opposite()).find(|order| match terms.side {
@@ -62,18 +65,59 @@ pub(super) fn meets_own(pair: &Pair, intent: &Intent, terms: &OrderTerms) -> Fin
     Some((Invariant::NotOurselves, what))
 }
 
-/// An order as its bytes say it.
+/// What the bytes of every order say.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wire {
     account_index: i64,
+    expired_at: i64,
+    nonce: i64,
+    /// The orders of a group.
+    #[serde(default)]
+    orders: Vec<WireOrder>,
+}
+
+/// One order in them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireOrder {
     base_amount: i64,
     price: i64,
     is_ask: u8,
     time_in_force: u8,
     reduce_only: u8,
-    expired_at: i64,
-    nonce: i64,
+    trigger_price: i64,
+}
+
+impl WireOrder {
+    fn says(&self, terms: &OrderTerms) -> bool {
+        let time_in_force = match terms.time_in_force {
+            TimeInForce::ImmediateOrCancel => 0,
+            TimeInForce::GoodTillTime => 1,
+            TimeInForce::PostOnly => 2,
+        };
+        // A stop is for all that there is when it fires.
+        let size = if terms.trigger.is_some() { 0 } else { terms.size.lots() };
+        (self.base_amount, self.price) == (size, terms.price.ticks())
+            && self.trigger_price == terms.trigger.map_or(0, Price::ticks)
+            && (self.is_ask == 1) == (terms.side == Side::Sell)
+            && self.time_in_force == time_in_force
+    }
+}
+
+/// 6. and 7.: a stop is of the plan's, reduces, closes its leg, and is bounded.
+pub(super) fn stops(intent: &Intent, closing: Side, plan: Option<ProtectPlan>) -> Finding {
+    let own = intent.order.filter(|_| intent.purpose == Purpose::Protect);
+    let child = intent.child.map(|child| child.order);
+    own.into_iter().chain(child).find_map(|terms| {
+        let bounded = |plan: ProtectPlan| {
+            let trigger = terms.trigger?;
+            (trigger.worsened(closing, plan.limit_bps) == terms.price).then_some(())
+        };
+        let sound = terms.reduce_only && terms.side == closing && plan.and_then(bounded).is_some();
+        let what = || format!("intent {} has a stop that is none: {terms:?}", intent.id.0);
+        (!sound).then(|| (Invariant::BoundedPrices, what()))
+    })
 }
 
 /// 6. and 10.: the signed bytes say what was decided, in lots and ticks.
@@ -81,23 +125,25 @@ pub(super) fn wire(intent: &Intent, terms: &OrderTerms) -> Finding {
     let Ok(wire) = serde_json::from_str::<Wire>(&intent.tx_info) else {
         return Some((Invariant::WholeTicks, "the bytes of an order are no order".to_owned()));
     };
-    if terms.reduce_only != (wire.reduce_only == 1) {
+    let mut orders = wire.orders;
+    if orders.is_empty() {
+        orders.extend(serde_json::from_str::<WireOrder>(&intent.tx_info));
+    }
+    let decided: Vec<&OrderTerms> =
+        [terms].into_iter().chain(intent.child.as_ref().map(|child| &child.order)).collect();
+    let flags = |(terms, wire): (&&OrderTerms, &WireOrder)| terms.reduce_only == (wire.reduce_only == 1);
+    if orders.len() != decided.len() || !decided.iter().zip(&orders).all(flags) {
         let what = format!("intent {}: decided and signed differ in reduce-only", intent.id.0);
         return Some((Invariant::OnlyReduces, what));
     }
-    let time_in_force = match terms.time_in_force {
-        TimeInForce::ImmediateOrCancel => 0,
-        TimeInForce::GoodTillTime => 1,
-        TimeInForce::PostOnly => 2,
-    };
-    let same = (wire.base_amount, wire.price) == (terms.size.lots(), terms.price.ticks())
-        && (wire.is_ask == 1) == (terms.side == Side::Sell)
-        && wire.time_in_force == time_in_force
+    let same = decided.iter().zip(&orders).all(|(terms, wire)| wire.says(terms))
         && wire.account_index == intent.account.get()
         && wire.nonce == intent.nonce.get()
         && wire.expired_at == intent.deadline.as_millis();
     (!same).then(|| {
-        let signed = format!("{} lots at {} ticks", wire.base_amount, wire.price);
+        let signed: Vec<_> =
+            orders.iter().map(|wire| format!("{} lots at {} ticks", wire.base_amount, wire.price)).collect();
+        let signed = signed.join(", ");
         (Invariant::WholeTicks, format!("intent {} is {terms:?}, signed as {signed}", intent.id.0))
     })
 }
@@ -124,6 +170,10 @@ pub(super) fn fresh(intent: &Intent, terms: &OrderTerms, up: &BTreeSet<Feed>) ->
         let text = format!("intent {} ({:?}) while {what} are down", intent.id.0, intent.purpose);
         Some((Invariant::FreshData, text))
     };
+    // A stop trades by the venue's own prices.
+    if intent.purpose == Purpose::Protect {
+        return None;
+    }
     let market = up.iter().filter(|feed| matches!(feed, Feed::Book(_) | Feed::Stats(_))).count();
     if market < 2 {
         return blind("book or prices");

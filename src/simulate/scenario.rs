@@ -272,6 +272,7 @@ fn pair(market: &Market) -> PairPlan {
             take_profit: None,
             stop_loss: None,
         },
+        protect: None,
         hedge: HedgePlan {
             wait: secs(5),
             max_naked: secs(20),

@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use crate::engine::{
-    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, Step,
-    View, fold,
+    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, OwnOrder, Pair, PairSpec, Purpose,
+    Step, View, fold,
 };
 use crate::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, MarketId, Nonce, OrderIndex, Price, Side, Size, Timestamp,
@@ -359,7 +359,7 @@ impl Watch {
         let (sent, budget) = (self.minute.len(), self.spec.plan.risk.max_messages_per_minute);
         let within = u32::try_from(sent).is_ok_and(|sent| sent <= budget);
         let reduces = match intent.purpose {
-            Purpose::Hedge | Purpose::Exit | Purpose::ClearDeadMan => true,
+            Purpose::Hedge | Purpose::Exit | Purpose::Protect | Purpose::ClearDeadMan => true,
             // In the watch, a cancel begins to move a quote.
             Purpose::Cancel(_) => !matches!(pair.step, Step::Watch),
             Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) => false,
@@ -406,6 +406,8 @@ impl Watch {
         );
         self.hear(opinion::meets_own(pair, intent, terms));
         self.hear(opinion::wire(intent, terms));
+        let closing = intent.leg.entry_side().opposite();
+        self.hear(opinion::stops(intent, closing, self.spec.plan.protect));
         self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
@@ -415,7 +417,11 @@ impl Watch {
             self.priced(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
-            let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
+            // A stop that waits stands beside a hedge, never beside an exit.
+            let beside = |order: &OwnOrder| {
+                order.purpose == Purpose::Entry || (intent.purpose == Purpose::Hedge && order.waits_as_stop())
+            };
+            let other = leg.live_orders().any(|(_, order)| !beside(order));
             self.must(Invariant::OnceOnly, !other, || {
                 format!("intent {} while another one of its leg is out", intent.id.0)
             });
@@ -437,8 +443,7 @@ impl Watch {
             });
         }
         let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
-        let fresh =
-            intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
+        let fresh = !known.into_iter().any(|known| intent.makes(*known));
         self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
     }
 

@@ -12,6 +12,7 @@ mod named_risk;
 mod plans;
 mod played;
 mod regressions;
+mod stops;
 mod sweeps;
 
 use std::collections::BTreeMap;

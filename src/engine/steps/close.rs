@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::protect;
 use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
 use crate::engine::work::Work;
@@ -162,6 +163,9 @@ pub(crate) fn take(
         size = size.plus(Size::LOT);
     }
     if size.is_zero() || !work.can_send(leg, &purpose) || !way_is_free(work, side, price) {
+        return false;
+    }
+    if protect::may_be_met(work, side, price) {
         return false;
     }
     let opens = purpose == Purpose::Exit && Mutant::ExitMayOpen.is_planted();

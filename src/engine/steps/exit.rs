@@ -1,6 +1,6 @@
 //! Exit: both legs to flat, in equal reduce-only clips sent together.
 
-use super::{Flow, close, guard, hedge};
+use super::{Flow, close, guard, hedge, protect};
 use crate::engine::codes;
 use crate::engine::entry::{ExitReason, LegSide, PairEnd, Purpose, Step};
 use crate::engine::state::Leg;
@@ -20,7 +20,8 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     if work.pair.effort.emergency || hit.is_some() || matches!(reason, ExitReason::Liquidation(_)) {
         return apart(work, reason);
     }
-    if !close::clear(work) || !close::counted(work) {
+    let stops_are_gone = protect::clear(work);
+    if !close::clear(work) || !stops_are_gone || !close::counted(work) {
         return Flow::Wait;
     }
     if work.pair.is_flat() || is_dust(work) || Mutant::WithdrawsExposed.is_planted() {
@@ -57,7 +58,8 @@ fn is_dust(work: &Work<'_>) -> bool {
 
 /// Each leg for itself: one account may be unable to act, and the other must not wait for it.
 fn apart(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
-    let cleared = close::clear(work);
+    let stops_are_gone = protect::clear(work);
+    let cleared = close::clear(work) && stops_are_gone;
     if cleared && (work.pair.is_flat() || is_dust(work)) {
         return if close::counted(work) { leave(work, reason) } else { Flow::Wait };
     }
@@ -66,7 +68,11 @@ fn apart(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
         let state = work.pair.leg(leg);
         let settled = state.orders.values().all(crate::engine::state::OwnOrder::is_settled);
         let (side, want) = (hedge::closing_side(state), state.position.size());
-        if settled && rested && !want.is_zero() && !refused_lately(work, leg) {
+        // The other leg's stop may rest as an own order; but an account that refuses everything must not hold this one up.
+        let other = leg.other();
+        let way =
+            protect::is_clear(work, other) || work.pair.leg(other).refusals > 0 || !work.view.leg(other).live;
+        if settled && way && rested && !want.is_zero() && !refused_lately(work, leg) {
             close::take(work, leg, side, want, Purpose::Exit, true);
         }
     }
@@ -157,6 +163,9 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
         ExitReason::MaxHold => (codes::OK, "held for max_hold".to_owned()),
         ExitReason::TakeProfit => (codes::OK, "took profit".to_owned()),
         ExitReason::StopLoss => (codes::OK, "stopped the loss".to_owned()),
+        ExitReason::StopFired(leg) => {
+            (codes::OK, format!("the {} leg's stop at the venue fired", leg.name()))
+        }
         ExitReason::NeverFilled => (codes::OK, "entry never filled and was cancelled".to_owned()),
         ExitReason::EntryTimeout => (codes::OK, "entry took too long and was taken back".to_owned()),
         ExitReason::Liquidation(leg) => {

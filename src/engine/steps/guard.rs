@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Flow, close};
+use super::{Flow, close, protect};
 use crate::engine::entry::{Entry, ExitReason, Fill, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
 use crate::engine::spec::PairSpec;
@@ -124,6 +124,9 @@ pub(crate) fn interrupt(work: &mut Work<'_>) -> Option<Flow> {
     if trading && let Some(side) = work.pair.foreign {
         return Some(work.go(Step::Exit(ExitReason::PositionChanged(side))));
     }
+    if trading && let Some(flow) = protect::leave_when_fired(work) {
+        return Some(flow);
+    }
     let stop = work.pair.stop?;
     stopping(work, stop)
 }
@@ -150,7 +153,9 @@ fn stop_trading(work: &mut Work<'_>, mode: StopMode) -> Flow {
     }
     // An order that nobody watches would stand in the way of the other pairs' hedges.
     let leave = work.spec.on_stop == OnStop::Leave && !work.spec.shares_market;
-    if !leave && !close::clear(work) {
+    let cleared = leave || close::clear(work);
+    // What is held without a process needs its stops more than ever.
+    if !protect::keep(work) || !cleared {
         return Flow::Wait;
     }
     finish_stop(work)
@@ -210,7 +215,9 @@ fn doubtful_since(work: &Work<'_>, side: LegSide) -> Option<Timestamp> {
         .values()
         .filter(|order| match order.state {
             OrderState::InDoubt | OrderState::Executed => true,
-            OrderState::Open => order.traded != order.reported || order.cancelled_at.is_some(),
+            OrderState::Waiting | OrderState::Open => {
+                order.traded != order.reported || order.cancelled_at.is_some()
+            }
             OrderState::Ended(_) => !order.is_settled(),
         })
         .map(|order| order.cancelled_at.unwrap_or(order.changed_at));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Flow, close, guard, hedge, place};
+use super::{Flow, close, guard, hedge, place, protect};
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
@@ -195,7 +195,8 @@ fn keep_dead_man(work: &mut Work<'_>, side: LegSide) {
     let resting = leg.live_entry().is_some_and(|(_, order)| order.state == OrderState::Open);
     let renew_at = leg.dead_man.map(|until| until.before(DEAD_MAN_RENEW));
     let due = renew_at.is_none_or(|at| work.now() >= at);
-    if !resting || leg.refusals >= 3 {
+    // It would take the stops away with the quotes, just when nobody is there.
+    if !resting || leg.refusals >= 3 || work.spec.plan.protect.is_some() {
         return;
     }
     let until = work.now().after(DEAD_MAN_AHEAD);
@@ -267,6 +268,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
             time_in_force: work.spec.plan.place.time_in_force,
             reduce_only: false,
             expiry: work.now().after(work.spec.plan.place.expires_in),
+            trigger: None,
         };
         work.propose_order(side, Purpose::Entry, terms);
     }
@@ -284,6 +286,7 @@ fn holding(work: &mut Work<'_>) -> Flow {
     if !close::clear_dead_man(work) {
         return Flow::Wait;
     }
+    protect::keep(work);
     if let Some(result) = work.marked_result() {
         if plan.take_profit.is_some_and(|target| result >= target.to_decimal()) {
             return work.go(Step::Exit(ExitReason::TakeProfit));
