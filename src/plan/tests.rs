@@ -182,7 +182,7 @@ fn files_that_are_no_plans_say_so() {
 fn every_key_of_the_schema_is_read() {
     let text = PLAN
         .replace("network: paper\n", "network: { http: 'http://a', ws: 'ws://a', chain_id: 304 }\n")
-        + "notify: [{ webhook: 'env:A', on: [hedge] }]\n";
+        + "notify: [{ webhook: 'env:A', on: [hedge] }]\nprotect: { stop_bps: 300, limit_bps: 50 }\n";
     let text = text.replace("  - id: alpha\n", "  - id: alpha\n    prices: { buy: { peg: mid, offset_bps: 1, reprice_bps: 1 }, sell: { peg: mid, offset_bps: 2, reprice_bps: 1 } }\n");
     let mut read = reads_of(&text);
     read.extend(reads_of(&text.replace("size: 2.5", "notional_usdc: 250")));

@@ -35,7 +35,7 @@ const FREE: [&str; 26] = [
 
 /// Blocks in which even an unknown key is protected: it was meant to be money, a wallet or a limit. A variable may stand
 /// for any of them.
-const CLOSED: [&str; 6] = ["prices", "risk", "long", "short", "network", "vars"];
+const CLOSED: [&str; 7] = ["prices", "protect", "risk", "long", "short", "network", "vars"];
 
 /// Returns whether fixes may rename a key to this place, and a block as well.
 pub(super) fn is_free(pointer: &str) -> bool {

@@ -200,8 +200,18 @@ fn what_can_be_fixed_says_so() {
 /// Returns the values that no fix may change, read by another YAML library.
 fn guarded(text: &str) -> Option<Value> {
     let plan: Value = serde_yaml::from_str(text).ok()?;
-    let keys =
-        ["network", "market", "size", "notional_usdc", "leverage", "prices", "minimum_usdc", "pairs", "risk"];
+    let keys = [
+        "network",
+        "market",
+        "size",
+        "notional_usdc",
+        "leverage",
+        "prices",
+        "minimum_usdc",
+        "pairs",
+        "protect",
+        "risk",
+    ];
     let whole = keys.iter().map(|key| plan.get(key).cloned().unwrap_or_default());
     let inner = [
         ("paper", "usdc"),

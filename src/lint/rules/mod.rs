@@ -57,7 +57,10 @@ mod short_verification;
 mod size_twice;
 mod slippage_beyond_collar;
 mod stale_entry;
+mod stop_beyond_liquidation;
 mod stop_leaves_orders;
+mod stop_within_noise;
+mod stops_in_shared_market;
 mod template_in_key;
 mod text_key;
 mod too_large;
@@ -140,6 +143,9 @@ pub(super) static ALL: &[&Rule] = &[
     &unbounded_watch::RULE,
     &unbounded_hedge::RULE,
     &short_verification::RULE,
+    &stop_within_noise::RULE,
+    &stop_beyond_liquidation::RULE,
+    &stops_in_shared_market::RULE,
     &key_material::RULE,
     &bad_key_source::RULE,
     &template_in_key::RULE,
