@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::entry::{LegSide, Purpose};
 use super::event::{ForeignQuote, Proposal};
 use super::reads::Tiers;
+use super::rules::RuleBook;
 use super::state::Pair;
 use crate::model::{MarketId, PairId, Price, Side, TimeInForce, Usdc};
 
@@ -39,6 +40,7 @@ pub(crate) struct Board {
     halted: AtomicBool,
     checks: Semaphore,
     tiers: Tiers,
+    rules: RuleBook,
 }
 
 impl Default for Board {
@@ -48,11 +50,22 @@ impl Default for Board {
             halted: AtomicBool::new(false),
             checks: Semaphore::new(CHECKS_AT_ONCE),
             tiers: Tiers::default(),
+            rules: RuleBook::default(),
         }
     }
 }
 
 impl Board {
+    /// Makes a board for a run whose market rules were read just now.
+    pub(crate) fn new(rules: RuleBook) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Returns the rules of the run's markets.
+    pub(crate) const fn rules(&self) -> &RuleBook {
+        &self.rules
+    }
+
     /// Waits for this pair's turn to read what a check needs; the turn ends when the answer is dropped.
     pub(crate) async fn turn_to_check(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, so there is always a turn.

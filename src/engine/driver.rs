@@ -15,12 +15,13 @@ use super::memory::Memory;
 use super::outlook::{self, Heard, Outlook, Read};
 use super::reads::{self, CheckError, CheckInput};
 use super::record;
+use super::rules::{self, LiveRules};
 use super::sender::{Endpoint, Job, Senders, Signer};
 use super::spec::PairSpec;
 use super::state::{IllegalEntry, OrderState, OwnOrder, Pair};
 use super::watchdog::{Pulse, STILL_MAX};
 use crate::journal::{Journal, JournalError, Priority};
-use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc};
+use crate::model::{ApiKeyIndex, Market, PairId, Timestamp, Usdc, snapshot_markets};
 use crate::plan::RetryPlan;
 use crate::rt::{Clock, Tasks, random_u64, real_sleep};
 use crate::tx::l1::EthKey;
@@ -42,6 +43,9 @@ pub enum DriverError {
     /// A look at the venue that found out too little.
     #[error("the venue did not answer about the {} leg", .0.name())]
     Unanswered(LegSide),
+    /// A look at a market whose amounts mean something else than those of the run.
+    #[error("{0}")]
+    OtherGrid(String),
 }
 
 /// What reaches a pair's task.
@@ -135,6 +139,8 @@ pub(crate) struct Driver<V> {
     wake: Option<Timestamp>,
     note: String,
     drawdown_told: bool,
+    /// The market's rules as an earlier process checked them, else as plans are compiled with.
+    recorded: Option<Market>,
 }
 
 impl<V: Venue> Driver<V> {
@@ -149,6 +155,7 @@ impl<V: Venue> Driver<V> {
         let started = parts.clock.now();
         let mut outlook = Outlook::new(parts.market.id, parts.resumed, started);
         outlook.view.look_only = parts.look_only;
+        outlook.view.rules = Some(LiveRules { market: parts.market.clone(), at: started });
         Self {
             outlook,
             memory: Memory::new(parts.retry, random_u64()),
@@ -158,6 +165,7 @@ impl<V: Venue> Driver<V> {
             wake: None,
             note: String::new(),
             drawdown_told: false,
+            recorded: None,
             parts,
         }
     }
@@ -173,7 +181,10 @@ impl<V: Venue> Driver<V> {
     }
 
     async fn drive(&mut self) -> Result<(), DriverError> {
+        let recorded = self.parts.pair.checked.as_ref().map(|checked| &checked.market);
+        self.recorded = recorded.or_else(|| planned_rules(&self.parts.market.symbol)).cloned();
         if self.parts.look_only {
+            self.same_grid()?;
             LegSide::BOTH.into_iter().for_each(|side| self.reconcile(side, true));
         } else if self.parts.resumed {
             for side in LegSide::BOTH {
@@ -267,6 +278,16 @@ impl<V: Venue> Driver<V> {
             LegSide::BOTH.into_iter().flat_map(|side| self.parts.pair.leg(side).unsettled.values());
         let last = unsettled.map(|intent| intent.deadline).max().unwrap_or(self.started);
         last.max(self.started).after(LOOK_LIMIT * self.parts.clock.scale())
+    }
+
+    /// What the venue says now would be counted in amounts that mean something else.
+    fn same_grid(&self) -> Result<(), DriverError> {
+        let Some(checked) = &self.parts.pair.checked else { return Ok(()) };
+        if rules::is_same_grid(&checked.market, &self.parts.market) {
+            return Ok(());
+        }
+        let since = rules::since(&checked.market, &self.parts.market);
+        Err(DriverError::OtherGrid(format!("the amounts of this run are of another grid than the venue's now{since}")))
     }
 
     /// Returns a leg of which the venue has still to tell something.
@@ -559,6 +580,7 @@ impl<V: Venue> Driver<V> {
         match effect {
             Effect::Check => self.start_check(),
             Effect::Reconcile(side) => self.reconcile(*side, false),
+            Effect::Rules => self.read_rules(),
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
             Effect::AskFastTerms(side) => self.ask_fast_terms(*side),
             Effect::Pull(quote) => {
@@ -578,6 +600,7 @@ impl<V: Venue> Driver<V> {
         let (spec, clock) = (self.parts.spec.clone(), self.parts.clock.clone());
         let (market, inbox, retry) =
             (self.parts.market.clone(), self.parts.self_inbox.clone(), self.parts.retry);
+        let (recorded, lag) = (self.recorded.clone(), self.outlook.view.lag);
         let keys = LegSide::BOTH.map(|side| {
             let account = spec.leg(side).account;
             let known = self.parts.signer.keys.iter().filter(|((owner, _), _)| *owner == account);
@@ -598,8 +621,18 @@ impl<V: Venue> Driver<V> {
             // Waiting for the others is not trying.
             let budget = retry.budget + clock.now().since(asked);
             let (now, before) = (clock.now(), before.as_deref());
-            let input = CheckInput { spec: &spec, market, keys, owners, now, before, tiers: board.tiers() };
-            let answer = match reads::check(venue.as_ref(), &input).await {
+            let found = async {
+                let live = board.rules().of(venue.as_ref(), &market.symbol, now, lag).await?;
+                let live = live.filter(|live| rules::is_same_grid(&market, &live.market));
+                let changed = || CheckError::Rule(format!("{} is not what it was a moment ago", market.symbol));
+                let live = live.ok_or_else(changed)?;
+                let (market, recorded, tiers) = (live.market.clone(), recorded.as_ref(), board.tiers());
+                // Before its answer: what was checked is not older than what is known.
+                let _ = inbox.send(Input::Event(Event::Rules(Box::new(live)))).await;
+                let input = CheckInput { spec: &spec, market, recorded, keys, owners, now, before, tiers };
+                reads::check(venue.as_ref(), &input).await
+            };
+            let answer = match found.await {
                 Ok(checked) => Input::Event(Event::CheckPassed(Box::new(checked))),
                 // The budget comes back by itself, however long others are before this pair; the operator is told.
                 Err(CheckError::Venue(error @ VenueError::NoBudget { .. })) => {
@@ -652,6 +685,27 @@ impl<V: Venue> Driver<V> {
         } else {
             Class::Read
         }
+    }
+
+    fn read_rules(&mut self) {
+        let now = self.parts.clock.now();
+        if !self.outlook.may_read_rules(now) {
+            return;
+        }
+        let (venue, inbox) = (Arc::clone(&self.parts.venue), self.parts.self_inbox.clone());
+        let (board, symbol) = (Arc::clone(&self.parts.board), self.parts.market.symbol.clone());
+        let lag = self.outlook.view.lag;
+        self.tasks.spawn("rules", async move {
+            let answer = match board.rules().of(venue.as_ref(), &symbol, now, lag).await {
+                Ok(Some(rules)) => Input::Event(Event::Rules(Box::new(rules))),
+                Ok(None) => Input::ReadFailed(Read::Rules),
+                Err(error) => {
+                    tracing::warn!(%error, "the market's rules are not readable");
+                    Input::ReadFailed(Read::Rules)
+                }
+            };
+            let _ = inbox.send(answer).await;
+        });
     }
 
     fn poll_withdrawals(&mut self, side: LegSide) {
@@ -745,6 +799,11 @@ impl<V: Venue> Driver<V> {
             note: self.note.clone(),
         });
     }
+}
+
+/// Returns the rules that plans are compiled with.
+fn planned_rules(symbol: &str) -> Option<&'static Market> {
+    snapshot_markets().iter().find(|market| market.symbol == symbol)
 }
 
 /// Asks a pair's task to stop.

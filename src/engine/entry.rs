@@ -242,6 +242,7 @@ pub enum ExitReason {
     NeverFilled,
     EntryTimeout,
     EntryRefused(String),
+    RulesChanged(String),
     Liquidation(LegSide),
     LiquidationNear(LegSide),
     Drawdown,

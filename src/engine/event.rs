@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::entry::{Checked, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
+use super::rules::LiveRules;
 use crate::model::{
     AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Nonce, Order, Position, Price, Side,
     Timestamp, Trade, Withdrawal,
@@ -80,6 +81,8 @@ pub enum Event {
     Withdrawals(LegSide, Vec<Withdrawal>, crate::model::Usdc),
     /// What the fast route offers a leg.
     FastTerms(LegSide, FastTerms),
+    /// The market's rules were read again.
+    Rules(Box<LiveRules>),
     /// Stop or flatten.
     Stop(StopMode),
     /// The run goes on after a crash or a stop.
@@ -153,6 +156,8 @@ pub struct View {
     pub lag: Duration,
     /// The book, unless it is stale.
     pub book: Option<BookTop>,
+    /// The market's rules as they were read last; what was checked is in the state.
+    pub rules: Option<LiveRules>,
     /// Prices, unless they are stale.
     pub data: Option<MarketData>,
     /// The long leg.
@@ -228,6 +233,8 @@ pub enum Effect {
     Reconcile(LegSide),
     /// Read the withdrawal history of a leg.
     PollWithdrawals(LegSide),
+    /// Read the market's rules again.
+    Rules,
     /// Ask what the fast route offers a leg.
     AskFastTerms(LegSide),
     /// Ask another pair to take a quote away.

@@ -35,7 +35,7 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
         Event::Snapshot(side, snapshot) => reconcile(work, *side, snapshot),
         Event::Withdrawals(side, rows, collateral) => withdrawals(work, *side, rows, *collateral),
         // It is in the view, and the step looks there.
-        Event::FastTerms(..) => {}
+        Event::FastTerms(..) | Event::Rules(_) => {}
         Event::Stop(mode) => stop(work, *mode),
         Event::Resumed => {
             work.record(Entry::Resumed { at, restart_entry: work.spec.restart_missed_entry });

@@ -17,6 +17,8 @@ pub mod outlook;
 pub mod reads;
 pub(crate) mod record;
 mod risk;
+#[doc(hidden)]
+pub mod rules;
 mod run;
 mod sender;
 mod spec;

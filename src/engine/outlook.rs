@@ -42,6 +42,8 @@ pub enum Read {
     Withdrawals(LegSide),
     /// What the fast route offers it.
     FastTerms(LegSide),
+    /// The market's rules.
+    Rules,
     /// What the check needs.
     Check,
 }
@@ -141,6 +143,10 @@ impl Outlook {
             Event::FastTerms(side, terms) => {
                 self.leg(*side).fast_terms = Some(*terms);
                 self.read_ended(Read::FastTerms(*side));
+            }
+            Event::Rules(rules) => {
+                self.view.rules = Some((**rules).clone());
+                self.read_ended(Read::Rules);
             }
             Event::CheckPassed(_) | Event::CheckFailed(..) => {
                 // The check reads keys and nonces.
@@ -298,6 +304,12 @@ impl Outlook {
     #[must_use]
     pub fn may_check(&mut self, now: Timestamp) -> bool {
         self.may_read(Read::Check, CHECK_SPACING, now)
+    }
+
+    /// Returns whether the market's rules may be read; the read counts as started then.
+    #[must_use]
+    pub fn may_read_rules(&mut self, now: Timestamp) -> bool {
+        self.may_read(Read::Rules, RECONCILE_SPACING + self.view.lag, now)
     }
 
     /// Returns whether a leg's withdrawals may be read; the read counts as started then.

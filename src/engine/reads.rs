@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use super::codes;
 use super::entry::{Checked, CheckedLeg, IntentId, LegSide};
 use super::event::LegSnapshot;
+use super::rules;
 use super::spec::PairSpec;
 use crate::model::margin::{E12_PER_MICRO, Margin, MarginPosition};
 use crate::model::{
@@ -48,6 +49,8 @@ fn rule<T>(text: String) -> Result<T, CheckError> {
 pub struct CheckInput<'a> {
     pub spec: &'a PairSpec,
     pub market: Market,
+    /// The rules that were recorded before: by the check of an earlier process, or by the plan.
+    pub recorded: Option<&'a Market>,
     /// Public keys of the slots used, long leg first, as 80 hexadecimal digits.
     pub keys: [Vec<(ApiKeyIndex, String)>; 2],
     /// Addresses of the owners' Ethereum keys, where the plan names them, long leg first.
@@ -84,6 +87,16 @@ impl Tiers {
 
 /// Reads both accounts and holds them against every rule of the plan.
 pub async fn check<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checked, CheckError> {
+    checked(venue, input).await.map_err(|error| match (error, input.recorded) {
+        // What the plan was made for is no more: that explains the rule that does not hold (F-24).
+        (CheckError::Rule(text), Some(recorded)) => {
+            CheckError::Rule(format!("{text}{}", rules::since(recorded, &input.market)))
+        }
+        (error, _) => error,
+    })
+}
+
+async fn checked<V: Venue>(venue: &V, input: &CheckInput<'_>) -> Result<Checked, CheckError> {
     let (spec, market) = (input.spec, &input.market);
     market_rules(market)?;
     let mark = market.mark_price.map(|mark| Price::rounded(mark, market, Rounding::Down)).transpose();

@@ -59,6 +59,7 @@ fn leaving(reason: &ExitReason) -> String {
         ExitReason::NeverFilled => "the entry never filled".to_owned(),
         ExitReason::EntryTimeout => "the entry took too long".to_owned(),
         ExitReason::EntryRefused(why) => format!("the entry was refused: {why}"),
+        ExitReason::RulesChanged(why) => format!("the market's rules changed: {why}"),
         ExitReason::Liquidation(side) => format!("the venue closes the {} leg", leg(side)),
         ExitReason::LiquidationNear(side) => format!("the {} leg is near its liquidation price", leg(side)),
         ExitReason::Drawdown => "the run's drawdown limit is reached".to_owned(),

@@ -10,6 +10,7 @@ use super::codes;
 use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
 use super::entry::{LegSide, PairEnd, StopMode};
 use super::market::MarketState;
+use super::rules::RuleBook;
 use super::sender::Signer;
 use super::spec::PairSpec;
 use super::state::Pair;
@@ -135,7 +136,8 @@ impl<V: Venue> Run<V> {
 
     /// Runs every pair to its end.
     pub async fn go(mut self) -> Vec<PairOutcome> {
-        let board = Arc::new(Board::default());
+        let rules = RuleBook::of_run(self.input.markets.clone(), self.input.clock.now());
+        let board = Arc::new(Board::new(rules));
         let ids: BTreeSet<MarketId> = self.pairs.iter().map(|(_, market)| market.id).collect();
         let states: BTreeMap<MarketId, watch::Sender<MarketState>> =
             ids.iter().map(|id| (*id, watch::Sender::new(MarketState::default()))).collect();
@@ -310,6 +312,7 @@ fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
         DriverError::Journal(error) if error.is_corruption() => 27,
         DriverError::Unanswered(_) => codes::UNKNOWN,
         _ if exposed => codes::EXPOSED,
+        DriverError::OtherGrid(_) => codes::CHANGED,
         _ => 3,
     };
     let mut summary = error.to_string();

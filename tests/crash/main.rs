@@ -25,6 +25,7 @@ mod process;
 mod proof;
 mod proxy;
 mod record;
+mod rules;
 mod stage;
 mod stops;
 mod suspend;

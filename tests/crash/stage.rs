@@ -42,6 +42,8 @@ pub(crate) enum Scene {
     BothFill,
     /// Only the long leg fills; the short one is completed by a hedge.
     LongFills,
+    /// Nothing, unless it is asked to.
+    Still,
 }
 
 impl Scene {
@@ -50,6 +52,7 @@ impl Scene {
         let name = match self {
             Self::BothFill => "quick",
             Self::LongFills => "quick_long_only",
+            Self::Still => "quick_still",
         };
         format!("{}/tests/fixtures/worlds/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
     }
@@ -57,7 +60,7 @@ impl Scene {
     /// How long the legs may differ before the hedge: never due, or due at once.
     const fn hedge_wait(self) -> &'static str {
         match self {
-            Self::BothFill => "120s",
+            Self::BothFill | Self::Still => "120s",
             Self::LongFills => "2s",
         }
     }
@@ -120,6 +123,11 @@ impl Stage {
     pub(crate) fn authority(&self) -> Result<&str, Failure> {
         let exchange = self.exchange.as_ref().ok_or("an embedded exchange has no address of its own")?;
         Ok(exchange.http.trim_start_matches("http://"))
+    }
+
+    /// Asks the exchange's control plane for something.
+    pub(crate) fn control(&self, path: &str, body: &str) -> Result<(), Failure> {
+        self.exchange.as_ref().ok_or("an embedded exchange has no control plane")?.post(path, body)
     }
 
     /// Stops the exchange's process or lets it go on.

@@ -56,6 +56,12 @@ impl Exchange {
         integer(&self.state()?, "now")
     }
 
+    /// Asks its control plane for something, with a body in JSON.
+    pub(crate) fn post(&self, path: &str, body: &str) -> Result<(), Failure> {
+        let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        ask(&self.http, &format!("POST {path}"), &head, body).map(drop)
+    }
+
     fn state(&self) -> Result<Value, Failure> {
         serde_json::from_str(&get(&self.http, "/paper/state")?)
             .map_err(|error| format!("the exchange's state is no JSON: {error}"))
@@ -69,15 +75,19 @@ impl Exchange {
 
 /// A request without a client library: the exchange is on this machine, and one answer is all there is.
 fn get(base: &str, path: &str) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| format!("GET {path}: {error}");
+    ask(base, &format!("GET {path}"), "", "")
+}
+
+fn ask(base: &str, what: &str, head: &str, body: &str) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| format!("{what}: {error}");
     let host = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).map_err(failed)?;
     stream.set_read_timeout(Some(START)).map_err(failed)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").map_err(failed)?;
+    write!(stream, "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{head}\r\n{body}").map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a body")?;
-    ensure!(head.starts_with("HTTP/1.1 200"), "GET {path}: {head}");
+    ensure!(head.starts_with("HTTP/1.1 200"), "{what}: {head}");
     Ok(body.to_owned())
 }
 

@@ -164,6 +164,7 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
         }
         ExitReason::Stop => (codes::OK, "flattened on request".to_owned()),
         ExitReason::EntryRefused(why) => (codes::FAILED_FLAT, format!("entry was refused: {why}")),
+        ExitReason::RulesChanged(why) => (codes::RULE_STOPPED, why.clone()),
         ExitReason::LiquidationNear(leg) => {
             (codes::RULE_STOPPED, format!("{} leg came too near its liquidation price", leg.name()))
         }

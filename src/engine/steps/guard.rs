@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Flow, close};
+use crate::engine::codes;
 use crate::engine::entry::{Entry, ExitReason, Fill, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
+use crate::engine::rules;
 use crate::engine::spec::PairSpec;
 use crate::engine::state::OrderState;
 use crate::engine::work::{ALERT_AGAIN, Work};
@@ -114,6 +116,12 @@ pub(crate) fn emergency(work: &mut Work<'_>, reason: String) {
 pub(crate) fn interrupt(work: &mut Work<'_>) -> Option<Flow> {
     if work.pair.end().is_some() || work.pair.stopped {
         return Some(Flow::Wait);
+    }
+    if let Some(end) = rules::off_grid(work) {
+        if end.code == codes::EXPOSED {
+            work.alert("stuck", end.summary.clone());
+        }
+        return Some(work.go(Step::Done(end)));
     }
     let trading = matches!(work.pair.step, Step::Place | Step::Watch | Step::Hedge(_));
     if trading && work.pair.self_trade {

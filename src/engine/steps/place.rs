@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Flow, watch};
 use crate::engine::codes;
 use crate::engine::entry::{LegSide, OrderTerms, PairEnd, Purpose, Step};
+use crate::engine::rules;
 use crate::engine::state::OrderState;
 use crate::engine::work::Work;
 use crate::model::{Market, Price, Side, Size, TimeInForce, Usdc};
@@ -33,6 +34,8 @@ pub(crate) fn place(work: &mut Work<'_>) -> Flow {
     let again = work.now().after(Duration::from_secs(1)).min(deadline);
     work.out.wake_at(again);
     match entry_terms(work) {
+        // Only now: who waits for his moment does not ask again and again.
+        Ok(Some(_)) if !rules::are_fresh(work) => Flow::Wait,
         Ok(Some([long, short])) => {
             work.propose_order(LegSide::Long, Purpose::Entry, long);
             work.propose_order(LegSide::Short, Purpose::Entry, short);
@@ -60,6 +63,9 @@ fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
     within_collar(work, buy, mark)?;
     within_collar(work, sell, mark)?;
     within_limits(work, buy, sell)?;
+    if let Some(why) = rules::misfit(work, checked.size, buy.min(sell)) {
+        return Err(format!("{why}; nothing was placed"));
+    }
     if buy >= sell && LegSide::BOTH.into_iter().any(|side| watch::is_pegged(work, side)) {
         // The market brought them there and takes them apart again; the entry's deadline bounds the wait.
         return Ok(None);

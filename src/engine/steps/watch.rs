@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::{Flow, close, guard, hedge, place};
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
+use crate::engine::rules;
 use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
 use crate::model::{Position, Price, Side, Timestamp};
@@ -87,7 +88,21 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
             work.out.wake_at(due);
         }
     }
-    None
+    outgrown(work).map(ExitReason::RulesChanged)
+}
+
+/// Returns why a pegged quote that was taken away cannot be placed anew, when the market's rules changed since the check.
+fn outgrown(work: &Work<'_>) -> Option<String> {
+    if work.pair.held_since.is_some() || work.pair.placed_at.is_none() || work.pair.only_reduces() {
+        return None;
+    }
+    let checked = work.pair.checked.as_ref()?;
+    LegSide::BOTH.into_iter().find_map(|side| {
+        let leg = work.pair.leg(side);
+        let rest = checked.size.saturating_sub(leg.position.size());
+        let pending = is_pegged(work, side) && leg.live_entry().is_none() && !rest.is_zero();
+        rules::misfit(work, rest, place::quote(work, side).filter(|_| pending)?)
+    })
 }
 
 /// Returns when a leg counts as out of sight unless it is seen again before: its streams are down, or they are up and
@@ -259,7 +274,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
         LegSide::Long => price < other,
         LegSide::Short => price > other,
     });
-    if apart && work.can_send(side, &Purpose::Entry) {
+    if apart && work.can_send(side, &Purpose::Entry) && rules::are_fresh(work) {
         let terms = OrderTerms {
             side: side.entry_side(),
             price,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Exchange;
 use super::api::{ApiError, Tier};
-use crate::model::{AccountIndex, ApiKeyIndex};
+use crate::model::{AccountIndex, ApiKeyIndex, MarketId, Size, Usdc};
 
 /// A change that is no transaction. It goes through the command log, as transactions do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,24 @@ pub enum Request {
         /// Claimable, in milliseconds.
         claimable_ms: u64,
     },
+    /// Sets trading rules of a market anew; what is not named stays. The integers of orders and positions stay as they
+    /// are, whatever a grid makes of them.
+    MarketRules {
+        /// Which.
+        market: MarketId,
+        /// Smallest size that may rest, in lots.
+        #[serde(default)]
+        min_base: Option<Size>,
+        /// Smallest notional that may rest, in millionths of a USDC.
+        #[serde(default)]
+        min_quote: Option<Usdc>,
+        /// Decimal places of a size.
+        #[serde(default)]
+        size_decimals: Option<u32>,
+        /// Decimal places of a price.
+        #[serde(default)]
+        price_decimals: Option<u32>,
+    },
 }
 
 impl Exchange {
@@ -76,6 +94,16 @@ impl Exchange {
             Request::WithdrawalDelays { pending_ms, claimable_ms } => {
                 let ms = Duration::from_millis;
                 self.set_withdrawal_delays(ms(*pending_ms), ms(*claimable_ms));
+                Ok(())
+            }
+            Request::MarketRules { market, min_base, min_quote, size_decimals, price_decimals } => {
+                let rules = self.market(*market).cloned();
+                let mut rules = rules.ok_or_else(|| ApiError::of(21602))?;
+                rules.min_base = min_base.unwrap_or(rules.min_base);
+                rules.min_quote = min_quote.unwrap_or(rules.min_quote);
+                rules.size_decimals = size_decimals.unwrap_or(rules.size_decimals);
+                rules.price_decimals = price_decimals.unwrap_or(rules.price_decimals);
+                self.set_market_rules(rules);
                 Ok(())
             }
         }
