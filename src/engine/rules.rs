@@ -117,7 +117,7 @@ pub(crate) fn since(recorded: &Market, live: &Market) -> String {
     if changes.is_empty() {
         return String::new();
     }
-    format!("; the rules of {} are not those that were recorded: {}", live.symbol, changes.join(", "))
+    format!("; the rules of {} changed since they were recorded: {}", live.symbol, changes.join(", "))
 }
 
 /// Returns why an order that was to be made does not fit any more: it fits the rules that were checked, and not those of

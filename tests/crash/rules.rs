@@ -120,7 +120,7 @@ fn f_24_rules_that_change_while_stopped_end_a_flat_pair() {
         stopped(&mut resting(stage)?)?;
         change(stage, "\"min_quote\": 500000000")?;
         let before = orders(stage)?;
-        resumed(stage, RULE_STOPPED, &["smallest notional 10 USDC → 500 USDC"])?;
+        resumed(stage, RULE_STOPPED, &["smallest notional 10.000000 USDC → 500.000000 USDC"])?;
         ensure!(orders(stage)? == before, "an order was made that does not fit");
         let evidence = proof::sound(stage)?;
         ensure!(evidence.journal.pair.is_flat() && !evidence.journal.pair.has_live_orders(), "not flat");
@@ -176,7 +176,7 @@ fn f_24_on_another_grid_nothing_is_sent() {
         let look = stage.start(&["resume", "--reconcile-only"], &[])?.wait(LIMIT)?;
         ensure!(look == Ended::Code(23), "the look ended with {look:?}");
         ensure!(Journaled::read(stage)?.entries.len() == entries, "a look counted something");
-        resumed(stage, Ended::Code(23), &[grid, "close by hand: long 0, short 0, 2 orders"])?;
+        resumed(stage, Ended::Code(23), &[grid, "close by hand: long 0.000, short 0.000, 2 orders"])?;
         ensure!(sent(stage)? == before, "something was sent");
         Ok(())
     });

@@ -207,7 +207,8 @@ fn meets_own(work: &Work<'_>, buy: Price, sell: Price) -> bool {
 mod tests {
     use super::*;
     use crate::engine::entry::{Checked, CheckedLeg, Entry, Fill};
-    use crate::engine::event::{Decision, Proposal, View};
+    use crate::engine::event::{Decision, Effect, Proposal, View};
+    use crate::engine::rules::LiveRules;
     use crate::engine::spec::PairSpec;
     use crate::engine::state::{OwnOrder, Pair};
     use crate::lint::check;
@@ -320,6 +321,72 @@ mod tests {
         let proposal = work.out.proposals.pop();
         work.pair.short.orders.extend(proposal.and_then(in_doubt));
         assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are in doubt");
+    }
+
+    /// A view whose rules were read just now, changed by `change`.
+    fn ruled(change: impl Fn(&mut Market)) -> View {
+        let mut market = Market::example();
+        change(&mut market);
+        View { now: NOW, rules: Some(LiveRules { market, at: NOW }), ..View::default() }
+    }
+
+    /// F-24: what fitted the rules that were checked and does not fit those of now is told with both; what never fitted is
+    /// not this rule's, and a change that leaves room is no reason.
+    #[test]
+    fn f_24_an_order_that_does_not_fit_any_more_names_both_rules() {
+        let spec = spec(10_000, 10_000, 10_000);
+        let told = |view: &View, lots| rules::misfit(&work(pair(0), &spec, view), Size::from_lots(lots), PRICE);
+        let view = ruled(|market| market.min_base = Size::from_lots(2_000));
+        assert_eq!(told(&view, 2_000), None);
+        assert_eq!(
+            told(&view, 1_500).unwrap(),
+            "an order of 1.500 at 100.000 does not fit any more; the rules of SOL changed since they were recorded: \
+             smallest size 0.055 → 2.000"
+        );
+        assert_eq!(told(&view, 50), None, "too small for both");
+        let view = ruled(|market| market.min_quote = Usdc::whole(200));
+        assert!(told(&view, 1_999).unwrap().ends_with("smallest notional 10.000000 USDC → 200.000000 USDC"));
+        let view = ruled(|market| market.order_quote_limit = Usdc::whole(100));
+        assert!(told(&view, 1_001).unwrap().contains("largest notional"));
+        let view = ruled(|market| market.min_initial_margin_fraction = 5_000);
+        assert!(told(&view, 1_500).unwrap().ends_with("largest leverage 25 → 2"));
+    }
+
+    /// F-24: on another grid a pair sends nothing, whatever it holds: the end says what is open, in the old one's amounts.
+    #[test]
+    fn f_24_a_pair_of_another_grid_is_handed_over() {
+        let spec = spec(10_000, 10_000, 10_000);
+        let end = |view: &View, lots| {
+            let mut pair = pair(lots);
+            pair.step = Step::Watch;
+            rules::off_grid(&work(pair, &spec, view))
+        };
+        assert_eq!(end(&ruled(|market| market.min_base = Size::from_lots(1)), 1_000), None);
+        let view = ruled(|market| (market.price_decimals, market.size_decimals) = (2, 4));
+        let held = end(&view, 1_000).unwrap();
+        assert_eq!(held.code, codes::EXPOSED);
+        assert!(held.summary.contains("close by hand: long 1.000, short 0.000, 0 orders"), "{}", held.summary);
+        assert!(held.summary.ends_with("price decimals 3 → 2, size decimals 3 → 4, smallest size 0.055 → 0.0055"));
+        assert_eq!(end(&view, 0).unwrap().code, codes::RULE_STOPPED, "nothing was placed");
+    }
+
+    /// F-24: rules that are old, or not known, are asked for before anything is made by them.
+    #[test]
+    fn f_24_old_rules_are_read_again() {
+        let spec = spec(10_000, 10_000, 10_000);
+        let asks = |view: &View| {
+            let mut work = work(pair(0), &spec, view);
+            (rules::are_fresh(&mut work), work.out.effects.contains(&Effect::Rules))
+        };
+        assert_eq!(asks(&View::default()), (false, true));
+        let mut view = ruled(|_| {});
+        assert_eq!(asks(&view), (true, false));
+        view.now = NOW.after(Duration::from_secs(60));
+        assert_eq!(asks(&view), (true, false));
+        view.now = NOW.after(Duration::from_millis(60_001));
+        assert_eq!(asks(&view), (false, true));
+        view.lag = Duration::from_millis(1);
+        assert_eq!(asks(&view), (true, false), "the venue's time runs faster than answers come");
     }
 
     fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {
