@@ -1,18 +1,17 @@
 //! Drives a run in the foreground: signals, control socket, progress, and the end. Shared by `apply` and `resume`.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::acts::Record;
 use super::progress::Progress;
 use super::session::Session;
-use super::{Exit, alerts, out};
-use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
+use super::signals::Signals;
+use super::{Exit, alerts, out, rehearsal};
+use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode, Until};
 use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
 use crate::notify::{Notifier, Outbox, Receiver};
@@ -30,9 +29,6 @@ pub(crate) enum ExecuteError {
     /// The record cannot be written or read.
     #[error("the journal cannot be used")]
     Journal(#[from] JournalError),
-    /// The system gives no signals.
-    #[error("cannot watch for signals")]
-    Signals(#[from] io::Error),
 }
 
 impl ExecuteError {
@@ -41,7 +37,7 @@ impl ExecuteError {
             Self::Start(_) => Exit::FAILED,
             Self::Journal(error) if error.is_corruption() => Exit::JOURNAL,
             Self::Journal(error) if error.is_contention() => Exit::LOCKED,
-            Self::Journal(_) | Self::Signals(_) => Exit::FAULT,
+            Self::Journal(_) => Exit::FAULT,
         }
     }
 }
@@ -63,6 +59,10 @@ pub(crate) struct Execution {
     /// What the operator called for; it is recorded.
     pub(crate) act: Act,
     pub(crate) task: Task,
+    /// After which step it stops.
+    pub(crate) until: Option<Until>,
+    /// How it is asked to stop from here.
+    pub(crate) signals: Signals,
     /// Who is told of alerts; nobody in a dry run.
     pub(crate) webhooks: Vec<Receiver>,
 }
@@ -76,6 +76,8 @@ pub(crate) enum Task {
     Stop(StopMode),
     /// Nothing: what the venue knows is written down.
     Look,
+    /// All of it, with a stand-in for the venue: what each step came to is told.
+    Rehearse,
 }
 
 /// Runs to the end and prints the summary; returns the exit code.
@@ -92,6 +94,8 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         live,
         act,
         task,
+        until,
+        signals,
         webhooks,
     } = execution;
     let clock = session.clock.clone();
@@ -111,6 +115,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         markets: session.markets.clone(),
         states,
         resumed,
+        until,
         look_only: task == Task::Look,
         news: Some(news),
     })?;
@@ -119,7 +124,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         started.status.clone(),
         clock.clone(),
         live,
-        events,
+        events.clone(),
         Arc::clone(&session.venue),
     );
     let (progress_done, progress_ended) = tokio::sync::oneshot::channel();
@@ -140,7 +145,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     }
     let ended = tokio::select! {
         outcomes = started.go() => Some(outcomes),
-        left = leave_on_second_signal(handle, &record) => { left?; None }
+        () = leave_on_second_signal(signals, handle, &record) => None,
     };
     let Some(outcomes) = ended else {
         tasks.shutdown().await;
@@ -158,13 +163,16 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
     let status = match (over, task) {
         (true, _) => Some("ended"),
         (false, Task::Look) => None,
-        (false, Task::GoOn | Task::Stop(_)) => Some("stopped"),
+        (false, Task::GoOn | Task::Stop(_) | Task::Rehearse) => Some("stopped"),
     };
     let unknown = session.venue.oddities().counts();
     let mut summary = RunSummary::of(run.to_string(), &outcomes, String::new(), venue_result)
         .with_unknown(unknown)
         .with_undelivered(alerts::undelivered(&standings));
     summary.head = close_record(&journal, &run, status, &summary, &clock).await;
+    if task == Task::Rehearse {
+        rehearsal::tell(&plan, &outcomes, events.as_deref());
+    }
     out::line(&summary.to_string());
     if let Some(paper) = session.paper {
         paper.shutdown().await;
@@ -245,13 +253,9 @@ async fn leave(run: &RunId, journal: &Journal) -> Result<Exit, ExecuteError> {
 }
 
 /// The first signal asks the run to stop; returns on the second.
-async fn leave_on_second_signal(handle: StopHandle, record: &Record) -> io::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+async fn leave_on_second_signal(mut signals: Signals, handle: StopHandle, record: &Record) {
     for round in 0..2 {
-        let signal = tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        };
+        let signal = signals.next().await;
         if round == 0 {
             out::note(
                 "stopping: nothing new starts, what is under way is settled; once more to leave at once",
@@ -260,7 +264,6 @@ async fn leave_on_second_signal(handle: StopHandle, record: &Record) -> io::Resu
             handle.stop(StopMode::Policy).await;
         }
     }
-    Ok(())
 }
 
 fn markets(plan: &Plan, all: &[Market]) -> BTreeMap<PairId, Market> {

@@ -10,6 +10,7 @@ use super::accept::{self, AcceptError, NewPlan};
 use super::apply::{ApplyError, lock_all};
 use super::execute::{Execution, Task, execute};
 use super::session::{self, PaperFiles};
+use super::signals::Signals;
 use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
 use super::{Context, Exit, alerts, out};
@@ -210,8 +211,17 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     let session = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases())
         .await
         .map_err(ApplyError::from)?;
+    // From here on something is sent or recorded that a signal must not cut off.
+    let mut signals = Signals::install().map_err(ApplyError::from)?;
     if wanted.take_over {
-        let burnt = take_over(&run, &plan, &session, &journal, &mut states).await?;
+        let taken = tokio::select! {
+            taken = take_over(&run, &plan, &session, &journal, &mut states) => Some(taken?),
+            _ = signals.next() => None,
+        };
+        let Some(burnt) = taken else {
+            out::note(&format!("run {run} is not taken over yet; `lighter-plan resume {run} --take-over` begins again"));
+            return Ok(Exit::STOPPED);
+        };
         out::note(&format!("run {run} is taken over: {burnt} nonces burnt, nothing signed before can land"));
     }
     if let Some(change) = change {
@@ -222,7 +232,7 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     }
     out::note(&match wanted.task {
         Task::Look => format!("run {run} is looked at from event {}; nothing is sent", row.head_seq),
-        Task::GoOn | Task::Stop(_) => format!("run {run} goes on from event {}", row.head_seq),
+        Task::GoOn | Task::Stop(_) | Task::Rehearse => format!("run {run} goes on from event {}", row.head_seq),
     });
     let execution = Execution {
         control: Some(state.control_socket(&run)),
@@ -236,6 +246,8 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         live: io::stdout().is_terminal(),
         act: wanted.act,
         task: wanted.task,
+        until: None,
+        signals,
         webhooks,
     };
     Ok(Box::pin(execute(execution)).await.map_err(ApplyError::from)?)

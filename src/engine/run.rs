@@ -14,6 +14,7 @@ use super::rules::RuleBook;
 use super::sender::Signer;
 use super::spec::PairSpec;
 use super::state::Pair;
+use super::until::Until;
 use super::watchdog::Watchdog;
 use crate::journal::Journal;
 use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};
@@ -45,6 +46,8 @@ pub struct RunInput<V> {
     pub states: BTreeMap<PairId, Pair>,
     /// Whether it goes on after a crash or a stop.
     pub resumed: bool,
+    /// After which step it stops; `None`: it runs to its end.
+    pub until: Option<Until>,
     /// Only asks the venue and writes down what it says; nothing is sent.
     pub look_only: bool,
     /// Who hears of every entry.
@@ -165,7 +168,12 @@ impl<V: Venue> Run<V> {
         drop(done);
         let _watchdog = clock.is_real().then(|| Watchdog::start(&mut tasks, clock, pulses, news));
         let mut ended = Vec::new();
+        let (handle, until) = (self.stop_handle(), self.input.until.take());
         while let Some(outcome) = outcomes.recv().await {
+            let named = until.as_ref().and_then(|until| until.pair.as_ref());
+            if named == Some(&outcome.id) && outcome.pair.stopped {
+                handle.stop(StopMode::Hold).await;
+            }
             ended.push(outcome);
         }
         ended.extend(broken_off(&all, &ended));
@@ -197,6 +205,7 @@ impl<V: Venue> Run<V> {
                 legs: pairs.saturating_mul(2),
                 streams_within: plan.watch.entry_deadline + start_up(pairs).streams,
                 restart_missed_entry: input.plan.on_missed.place == MissedPlace::Continue,
+                until: input.until.as_ref().map_or_else(Vec::new, |until| until.of_pair(&plan.id)),
                 continue_missed_withdrawal: input.plan.on_missed.withdraw == MissedWithdraw::Continue,
             },
             pair: known.unwrap_or_default(),

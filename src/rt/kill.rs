@@ -14,6 +14,18 @@ pub fn kill_point(name: &'static str) {
     let _ = name;
 }
 
+/// Returns how many pages the journal's file may have, by `LIGHTER_PLAN_MAX_PAGES`: a disk that is full, as SQLite sees it.
+/// Without the feature `killpoints` there is no such limit.
+#[inline]
+pub fn page_limit() -> Option<u32> {
+    #[cfg(feature = "killpoints")]
+    return std::env::var("LIGHTER_PLAN_MAX_PAGES")
+        .ok()
+        .map(|text| text.parse().expect("LIGHTER_PLAN_MAX_PAGES is a number"));
+    #[cfg(not(feature = "killpoints"))]
+    None
+}
+
 #[cfg(feature = "killpoints")]
 mod armed {
     use std::fs::{File, OpenOptions};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::case::Slot;
 use crate::process::{Ended, Process};
@@ -15,6 +16,8 @@ use crate::{Failure, ensure};
 const EIO: u32 = 5;
 /// No space left on the device.
 const ENOSPC: u32 = 28;
+/// The size of a page of the journal.
+const PAGE_BYTES: u64 = 4_096;
 /// How often a run that the disk stopped is gone on with.
 const RESUMES_MAX: usize = 4;
 
@@ -60,17 +63,29 @@ fn shim() -> &'static Path {
 
 /// One run on a failing disk, and the same run on a good one afterwards; returns the code of the first.
 fn broken(stage: &Stage, fault: Fault) -> Result<i32, Failure> {
-    let first = stage.apply(&fault.variables(&stage.state()))?.wait(LIMIT)?;
-    let Ended::Code(code) = first else { return Err(format!("{fault:?} ended with {first:?}")) };
-    ensure!([0, 3, 23].contains(&code), "{fault:?} ended with {code}");
+    let mut process = stage.apply(&fault.variables(&stage.state()))?;
+    let code = ended_on_a_bad_disk(stage, &mut process, &[0, 3, 23])?;
+    goes_on(stage)?;
+    Ok(code)
+}
+
+/// Waits for the end of a run that the disk stops; returns its code.
+fn ended_on_a_bad_disk(stage: &Stage, process: &mut Process, codes: &[i32]) -> Result<i32, Failure> {
+    let ended = process.wait(LIMIT)?;
+    let Ended::Code(code) = ended else { return Err(format!("ended with {ended:?}")) };
+    ensure!(codes.contains(&code), "ended with {code}");
     nothing_unrecorded(stage, code)?;
+    Ok(code)
+}
+
+/// Goes on with the run on a good disk, to its end.
+fn goes_on(stage: &Stage) -> Result<(), Failure> {
     for _ in 0..RESUMES_MAX {
         if let Ended::Code(end @ (0 | 22)) = stage.go(&Kill::None)? {
-            proof::finished(stage, end)?;
-            return Ok(code);
+            return proof::finished(stage, end).map(drop);
         }
     }
-    Err(format!("{fault:?}: the run does not end on a good disk"))
+    Err("the run does not end on a good disk".to_owned())
 }
 
 /// Everything that the exchange took in is in the journal, and 3 is never said over exposure.
@@ -131,6 +146,40 @@ fn a_failing_write_ends_the_process_and_resume_goes_on() {
 #[test]
 fn a_full_disk_ends_the_process_and_resume_goes_on() {
     prove(&[40, 70].map(|from| Fault { call: "write", from, times: 0, errno: ENOSPC }));
+}
+
+/// How many pages the journal of a whole run has.
+fn whole_run_pages() -> Result<u64, Failure> {
+    let stage = Stage::new(Host::Apart, Scene::BothFill)?;
+    let ended = stage.go(&Kill::None)?;
+    ensure!(ended == Ended::Code(0), "a run on a good disk ended with {ended:?}");
+    let file = std::fs::metadata(stage.state().join("journal.sqlite"));
+    let bytes = file.map_err(|error| format!("no journal: {error}"))?.len();
+    Ok(bytes / PAGE_BYTES)
+}
+
+/// F-20: the journal is full, by SQLite's own count of pages and at any part of a run: it says so, has sent nothing that is
+/// not recorded, and the run goes on to its end once there is room.
+#[test]
+fn a_full_journal_ends_the_process_and_resume_goes_on() {
+    let _slot = Slot::take();
+    let whole = whole_run_pages().unwrap_or_else(|why| panic!("{why}"));
+    for percent in [45, 65, 85] {
+        let pages = whole * percent / 100;
+        let stage = Stage::new(Host::Apart, Scene::BothFill).unwrap_or_else(|why| panic!("{why}"));
+        let full = || {
+            let limit = [("LIGHTER_PLAN_MAX_PAGES".to_owned(), pages.to_string())];
+            let mut process = stage.apply(&limit)?;
+            let code = ended_on_a_bad_disk(&stage, &mut process, &[3, 23])?;
+            ensure!(process.says("the disk is full", Duration::ZERO), "it does not say why");
+            goes_on(&stage)?;
+            Ok(code)
+        };
+        match full() {
+            Ok(code) => eprintln!("{pages} of {whole} pages: exit code {code}"),
+            Err::<_, Failure>(why) => panic!("{pages} of {whole} pages: {why}\n{}", stage.tails()),
+        }
+    }
 }
 
 /// A state directory that cannot be made is a fault of the tool, told before anything is sent.

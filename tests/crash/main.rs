@@ -17,6 +17,7 @@ mod byhand;
 mod case;
 mod clocks;
 mod disk;
+mod early;
 mod hosts;
 mod kills;
 mod network;
@@ -29,6 +30,7 @@ mod rules;
 mod stage;
 mod stops;
 mod suspend;
+mod until;
 mod venue;
 
 /// Why a case failed, in words and with the tails of what the processes said.

@@ -8,6 +8,7 @@ mod commands;
 mod common;
 mod docs;
 mod doctor;
+mod dry_run;
 mod fix;
 mod journal;
 mod keys;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::journal::error::JournalError;
+use crate::rt::page_limit;
 
 /// The format this program writes; it reads this one and every older one.
 pub const FORMAT: u32 = 1;
@@ -79,6 +80,10 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, JournalError> {
         create_schema(&connection, path)?;
     }
     require_durability(&connection)?;
+    if let Some(pages) = page_limit() {
+        let failed = JournalError::sqlite("limit the journal");
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).map_err(failed)?;
+    }
     if unclean {
         check_integrity(&connection)?;
     }
