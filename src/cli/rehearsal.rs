@@ -64,9 +64,9 @@ pub(super) fn tell(plan: &Plan, outcomes: &[PairOutcome], events: Option<&Path>)
 }
 
 fn verdict(plan: &PairPlan, pair: &Pair, end: &PairEnd, kind: StepKind) -> Verdict {
-    let doubt = LegSide::BOTH.into_iter().any(|side| {
-        pair.leg(side).has_unsettled(|purpose| concerns(kind, side, purpose))
-    });
+    let doubt = LegSide::BOTH
+        .into_iter()
+        .any(|side| pair.leg(side).has_unsettled(|purpose| concerns(kind, side, purpose)));
     if doubt {
         return Verdict::Unknown("the outcome of its transaction is not known".to_owned());
     }

@@ -219,7 +219,9 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
             _ = signals.next() => None,
         };
         let Some(burnt) = taken else {
-            out::note(&format!("run {run} is not taken over yet; `lighter-plan resume {run} --take-over` begins again"));
+            out::note(&format!(
+                "run {run} is not taken over yet; `lighter-plan resume {run} --take-over` begins again"
+            ));
             return Ok(Exit::STOPPED);
         };
         out::note(&format!("run {run} is taken over: {burnt} nonces burnt, nothing signed before can land"));
@@ -232,7 +234,9 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     }
     out::note(&match wanted.task {
         Task::Look => format!("run {run} is looked at from event {}; nothing is sent", row.head_seq),
-        Task::GoOn | Task::Stop(_) | Task::Rehearse => format!("run {run} goes on from event {}", row.head_seq),
+        Task::GoOn | Task::Stop(_) | Task::Rehearse => {
+            format!("run {run} goes on from event {}", row.head_seq)
+        }
     });
     let execution = Execution {
         control: Some(state.control_socket(&run)),

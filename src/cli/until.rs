@@ -80,7 +80,10 @@ mod tests {
         let source = SourceFile::from_text("plan.yaml", include_str!("../../plans/never-fills.yaml"));
         let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
         let read = |text: &str| read(text, &plan).map_err(|error| error.to_string());
-        assert_eq!(read("place").unwrap().kinds, [StepKind::Place(crate::model::Side::Buy), StepKind::Place(crate::model::Side::Sell)]);
+        assert_eq!(
+            read("place").unwrap().kinds,
+            [StepKind::Place(crate::model::Side::Buy), StepKind::Place(crate::model::Side::Sell)]
+        );
         assert_eq!(read("hedge").unwrap(), Until { pair: None, kinds: vec![StepKind::Hedge] });
         let one = read("alpha/withdraw.short").unwrap();
         assert_eq!((one.pair.unwrap().as_str(), one.kinds.len()), ("alpha", 1));

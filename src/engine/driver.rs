@@ -287,7 +287,9 @@ impl<V: Venue> Driver<V> {
             return Ok(());
         }
         let since = rules::since(&checked.market, &self.parts.market);
-        Err(DriverError::OtherGrid(format!("the amounts of this run are of another grid than the venue's now{since}")))
+        Err(DriverError::OtherGrid(format!(
+            "the amounts of this run are of another grid than the venue's now{since}"
+        )))
     }
 
     /// Returns a leg of which the venue has still to tell something.
@@ -516,7 +518,7 @@ impl<V: Venue> Driver<V> {
         let (intents, events) = match appended {
             // Full disk: what adds exposure is not started; what happened is still recorded (F-20).
             Err(JournalError::DiskLow { .. } | JournalError::DiskFull) if places => {
-                self.note = "the disk is nearly full: no new orders".to_owned();
+                self.no_room();
                 decision.entries.truncate(facts);
                 let events = match decision.entries.as_slice() {
                     [] => Vec::new(),
@@ -526,6 +528,7 @@ impl<V: Venue> Driver<V> {
             }
             other => (intents, other?),
         };
+        self.outlook.view.disk_is_full &= !places || intents.is_empty();
         // As many events as entries: the journal numbers what it was given, one after the other.
         let first = events.first().copied().unwrap_or_default();
         for (entry, event) in decision.entries.iter().zip(first..) {
@@ -533,6 +536,15 @@ impl<V: Venue> Driver<V> {
             self.announce(entry, event);
         }
         Ok(intents)
+    }
+
+    /// Told once: the pair tries again for as long as its entry may wait.
+    fn no_room(&mut self) {
+        self.note = "the disk is full or nearly full: no new orders".to_owned();
+        if !self.outlook.view.disk_is_full {
+            tracing::warn!(pair = %self.parts.spec.plan.id, "{}", self.note);
+        }
+        self.outlook.view.disk_is_full = true;
     }
 
     async fn append(&self, priority: Priority, entries: &[Entry]) -> Result<Vec<u64>, JournalError> {
@@ -624,7 +636,8 @@ impl<V: Venue> Driver<V> {
             let found = async {
                 let live = board.rules().of(venue.as_ref(), &market.symbol, now, lag).await?;
                 let live = live.filter(|live| rules::is_same_grid(&market, &live.market));
-                let changed = || CheckError::Rule(format!("{} is not what it was a moment ago", market.symbol));
+                let changed =
+                    || CheckError::Rule(format!("{} is not what it was a moment ago", market.symbol));
                 let live = live.ok_or_else(changed)?;
                 let (market, recorded, tiers) = (live.market.clone(), recorded.as_ref(), board.tiers());
                 // Before its answer: what was checked is not older than what is known.

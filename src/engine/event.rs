@@ -154,6 +154,8 @@ pub struct View {
     pub keep_clear_until: Option<Timestamp>,
     /// How much venue time passes while an answer may be on its way: half a real second.
     pub lag: Duration,
+    /// Whether the journal has no room for an entry any more.
+    pub disk_is_full: bool,
     /// The book, unless it is stale.
     pub book: Option<BookTop>,
     /// The market's rules as they were read last; what was checked is in the state.

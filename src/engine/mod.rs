@@ -40,5 +40,5 @@ pub use memory::Memory;
 pub use run::{PairOutcome, Run, RunInput, StartError, StopHandle};
 pub use sender::Signer;
 pub use spec::{PairSpec, client_order_index};
-pub use until::Until;
 pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};
+pub use until::Until;

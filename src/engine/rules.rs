@@ -152,11 +152,16 @@ pub(crate) fn off_grid(work: &Work<'_>) -> Option<PairEnd> {
     let unsettled = LegSide::BOTH.iter().any(|side| !work.pair.leg(*side).unsettled.is_empty());
     let open = !work.pair.is_flat() || work.pair.has_live_orders() || unsettled;
     let (code, left) = match (open, work.pair.placed_at) {
-        (true, _) => (codes::EXPOSED, format!("nothing is sent any more, close by hand: {}", open_words(work))),
+        (true, _) => {
+            (codes::EXPOSED, format!("nothing is sent any more, close by hand: {}", open_words(work)))
+        }
         (false, Some(_)) => (codes::CHANGED, "nothing is open, and nothing is sent any more".to_owned()),
         (false, None) => (codes::RULE_STOPPED, "nothing was placed".to_owned()),
     };
-    let summary = format!("the amounts of this run are of another grid than the venue's now; {left}{}", since(old, new));
+    let summary = format!(
+        "the amounts of this run are of another grid than the venue's now; {left}{}",
+        since(old, new)
+    );
     Some(PairEnd { code, summary })
 }
 

@@ -31,9 +31,10 @@ impl Dam {
         let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).map_err(|error| failed(&error))?;
         let end = File::options().read(true).write(true).custom_flags(nonblocking).open(&path);
         let mut dam = Self { path, end: end.map_err(|error| failed(&error))?, said: String::new() };
-        let full = until(LIMIT, || {
-            matches!(dam.end.write(&[b'.'; 512]), Err(error) if error.kind() == ErrorKind::WouldBlock)
-        });
+        let full = until(
+            LIMIT,
+            || matches!(dam.end.write(&[b'.'; 512]), Err(error) if error.kind() == ErrorKind::WouldBlock),
+        );
         ensure!(full, "the pipe is not full");
         Ok(dam)
     }
@@ -49,7 +50,8 @@ impl Dam {
 
 /// Starts `apply` with its standard error behind a full pipe: it stands still when it tells that the run has started.
 fn dammed(stage: &Stage, dam: &Dam) -> Result<Child, Failure> {
-    let writer = File::options().write(true).open(&dam.path).map_err(|error| format!("no writer: {error}"))?;
+    let writer =
+        File::options().write(true).open(&dam.path).map_err(|error| format!("no writer: {error}"))?;
     let child = Command::new(env!("CARGO_BIN_EXE_lighter-plan"))
         .arg("--state")
         .arg(stage.state())

@@ -40,7 +40,8 @@ fn pegged(stage: &Stage) -> Result<(), Failure> {
 fn resting(stage: &Stage) -> Result<Process, Failure> {
     let process = stage.apply(&[])?;
     let both = || {
-        let live = |accounts: Vec<crate::venue::Account>| accounts.iter().all(|row| !row.live_orders().is_empty());
+        let live =
+            |accounts: Vec<crate::venue::Account>| accounts.iter().all(|row| !row.live_orders().is_empty());
         stage.accounts().is_ok_and(live)
     };
     ensure!(until(LIMIT, both), "both quotes never rested");
@@ -94,7 +95,8 @@ fn f_24_rules_that_changed_before_the_run_are_named() {
 fn f_24_rules_that_change_between_check_and_place_stop_the_entry() {
     prove("rules changed before the entry", Scene::Still, |stage| {
         // A post-only bid above the ask: its moment has not come.
-        stage.edit_plan("prices: { buy: 99.920, sell: 100.080 }", "prices: { buy: 100.300, sell: 100.600 }")?;
+        stage
+            .edit_plan("prices: { buy: 99.920, sell: 100.080 }", "prices: { buy: 100.300, sell: 100.600 }")?;
         let mut process = stage.apply(&[])?;
         ensure!(process.says("→ place", LIMIT), "the check does not pass");
         change(stage, "\"min_base\": 5000")?;

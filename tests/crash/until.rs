@@ -20,7 +20,10 @@ fn stopped_after(stage: &Stage, step: &str) -> Result<Evidence, Failure> {
     let evidence = proof::sound(stage)?;
     let journal = &evidence.journal;
     ensure!(journal.run.status == "stopped", "the status is `{}`", journal.run.status);
-    ensure!(journal.has(|entry| matches!(entry, Entry::Stop { mode: StopMode::Hold, .. })), "no stop was journaled");
+    ensure!(
+        journal.has(|entry| matches!(entry, Entry::Stop { mode: StopMode::Hold, .. })),
+        "no stop was journaled"
+    );
     ensure!(!journal.pair.is_naked(), "naked after `--until {step}`");
     let withdrawn = evidence.accounts.iter().any(|account| !account.withdrawals.is_empty());
     ensure!(!withdrawn, "USDC was withdrawn before the stop");

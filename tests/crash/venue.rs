@@ -83,7 +83,8 @@ fn ask(base: &str, what: &str, head: &str, body: &str) -> Result<String, Failure
     let host = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).map_err(failed)?;
     stream.set_read_timeout(Some(START)).map_err(failed)?;
-    write!(stream, "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{head}\r\n{body}").map_err(failed)?;
+    write!(stream, "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{head}\r\n{body}")
+        .map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a body")?;

@@ -25,10 +25,13 @@ pub(crate) fn place(work: &mut Work<'_>) -> Flow {
     }
     let deadline = work.pair.step_since.after(work.spec.plan.watch.entry_deadline);
     if work.now() >= deadline {
+        let why = if work.view.disk_is_full {
+            "the disk is full or nearly full"
+        } else {
+            "no fresh prices, no connection, or the market stayed beyond the quotes"
+        };
         let summary =
-            "no moment came to place the entry before its deadline: no fresh prices, no connection, or \
-                       the market stayed beyond the quotes; nothing was placed"
-                .to_owned();
+            format!("no moment came to place the entry before its deadline: {why}; nothing was placed");
         return work.go(Step::Done(PairEnd { code: codes::RULE_STOPPED, summary }));
     }
     let again = work.now().after(Duration::from_secs(1)).min(deadline);
@@ -336,7 +339,8 @@ mod tests {
     #[test]
     fn f_24_an_order_that_does_not_fit_any_more_names_both_rules() {
         let spec = spec(10_000, 10_000, 10_000);
-        let told = |view: &View, lots| rules::misfit(&work(pair(0), &spec, view), Size::from_lots(lots), PRICE);
+        let told =
+            |view: &View, lots| rules::misfit(&work(pair(0), &spec, view), Size::from_lots(lots), PRICE);
         let view = ruled(|market| market.min_base = Size::from_lots(2_000));
         assert_eq!(told(&view, 2_000), None);
         assert_eq!(
@@ -366,8 +370,14 @@ mod tests {
         let view = ruled(|market| (market.price_decimals, market.size_decimals) = (2, 4));
         let held = end(&view, 1_000).unwrap();
         assert_eq!(held.code, codes::EXPOSED);
-        assert!(held.summary.contains("close by hand: long 1.000, short 0.000, 0 orders"), "{}", held.summary);
-        assert!(held.summary.ends_with("price decimals 3 → 2, size decimals 3 → 4, smallest size 0.055 → 0.0055"));
+        assert!(
+            held.summary.contains("close by hand: long 1.000, short 0.000, 0 orders"),
+            "{}",
+            held.summary
+        );
+        assert!(
+            held.summary.ends_with("price decimals 3 → 2, size decimals 3 → 4, smallest size 0.055 → 0.0055")
+        );
         assert_eq!(end(&view, 0).unwrap().code, codes::RULE_STOPPED, "nothing was placed");
     }
 
