@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use crate::engine::Memory;
 use crate::engine::outlook::{self, Heard, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
-use crate::engine::rules::LiveRules;
 use crate::engine::{
     Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
     SendResult, Step, decide,
@@ -37,8 +36,6 @@ use super::watch::Watch;
 const ANSWER_LAG: Duration = Duration::from_millis(500);
 const DECISIONS_MAX: usize = 64;
 const STILL_MAX: Duration = Duration::from_secs(15);
-/// How long before they are old the market's rules are read again.
-const RULES_EARLY: Duration = Duration::from_secs(1);
 /// What is held for longer is held for long.
 const LONG_HOLD: Duration = Duration::from_secs(600);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
@@ -695,19 +692,10 @@ impl Run {
             life.outlook.view.book.clone_from(&life.book);
         }
         life.outlook.view.data = life.data;
-        let (known, lag) = (life.outlook.view.rules.as_ref(), life.outlook.view.lag);
-        if !known.is_some_and(|rules| rules.are_fresh(now.after(RULES_EARLY), lag)) {
-            self.read_rules(now);
-        }
+        self.keep_rules(now);
         for side in due {
             self.reconcile(side, false);
         }
-    }
-
-    /// The exchange changes no rules here; the answer is not worth a way of its own.
-    fn read_rules(&mut self, now: Timestamp) {
-        let market = self.direct.lock().exchange.markets()[0].clone();
-        self.life().outlook.view.rules = Some(LiveRules { market, at: now });
     }
 
     fn run_rule(&mut self) -> Option<Event> {

@@ -27,7 +27,7 @@ pairs:
     short: {{ account: 1002, api_key_index: 4, key: paper }}
 place: {{ time_in_force: post_only, expires_in: 30m }}
 watch: {{ entry_deadline: 1m, on_entry_timeout: flatten, max_hold: {hold} }}
-hedge: {{ wait: 2s, max_naked: 180s, attempts: 10, max_slippage_bps: 100 }}
+hedge: {{ wait: 2s, max_naked: 40s, attempts: 10, max_slippage_bps: 100 }}
 risk:
   max_order_usdc: 2000
   max_position_usdc: 2000
@@ -138,7 +138,7 @@ fn u_17_a_dry_run_names_why_steps_would_be_skipped() {
 #[test]
 fn u_17_a_dry_run_that_is_stopped_leaves_steps_unknown() {
     let bench = Bench::new();
-    bench.write("plan.yaml", plan("quick", "30m", "on_exit"));
+    bench.write("plan.yaml", plan("quick", "30m", "on_exit").replace("wait: 2s", "wait: 30s"));
     let mut child = Command::new(env!("CARGO_BIN_EXE_lighter-plan"))
         .args(DRY)
         .env_clear()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::outlook::Outlook;
+use crate::engine::rules::LiveRules;
 use crate::engine::{Event, LegSide, Memory, Pair, fold};
 use crate::model::Timestamp;
 
@@ -13,6 +14,8 @@ use super::{Died, Life, Run};
 
 /// As the session has it: the limit, and the second that the venue does not tell.
 const SKEW_MAX_MS: i64 = 6_000;
+/// How long before they are old the market's rules are read again.
+const RULES_EARLY: Duration = Duration::from_secs(1);
 /// How long an operator takes to set a clock.
 const CLOCK_SET: Duration = Duration::from_secs(20);
 
@@ -86,5 +89,17 @@ impl Run {
             slept: None,
             skew_ms,
         }
+    }
+
+    /// Reads the market's rules again before they are old. The exchange changes none here, and the answer is not worth a
+    /// way of its own.
+    pub(super) fn keep_rules(&mut self, now: Timestamp) {
+        let view = &self.life().outlook.view;
+        let soon = now.after(RULES_EARLY);
+        if view.rules.as_ref().is_some_and(|rules| rules.are_fresh(soon, view.lag)) {
+            return;
+        }
+        let market = self.direct.lock().exchange.markets()[0].clone();
+        self.life().outlook.view.rules = Some(LiveRules { market, at: now });
     }
 }
