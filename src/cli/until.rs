@@ -88,7 +88,7 @@ mod tests {
         let one = read("alpha/withdraw.short").unwrap();
         assert_eq!((one.pair.unwrap().as_str(), one.kinds.len()), ("alpha", 1));
         assert_eq!(read("plaice").unwrap_err(), "`plaice` is no step; did you mean `place`?");
-        assert_eq!(read("alfa/place").unwrap_err(), "the plan has no pair `alfa`; did you mean `alpha`?");
+        assert_eq!(read("alpa/place").unwrap_err(), "the plan has no pair `alpa`; did you mean `alpha`?");
         let all = "there are check, place.long, place.short, watch, hedge, withdraw.long, withdraw.short, done, \
                    place, withdraw";
         assert_eq!(read("").unwrap_err(), format!("`` is no step; {all}"));
