@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::input::Variables;
 use super::policy::{Policies, PolicyArgs};
 use super::{Context, Exit, artifact, out};
-use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind};
+use crate::graph::{self, EntryOrder, PairGraph, StepGraph, StepKind, StopOrder};
 use crate::lint::formats::{FileReport, human};
 use crate::lint::{Checked, check_with};
 use crate::model::{TimeInForce, snapshot_markets};
@@ -169,6 +169,7 @@ fn pair_overview(pair: &PairGraph, text: &mut String) {
     }
     for order in &pair.orders {
         text.push_str(&money_line(order));
+        text.push_str(&stop_line(order));
     }
     text.push_str(&format!(
         "  messages        worst minute {}, allowed {}\n",
@@ -193,6 +194,17 @@ fn order_line(order: &EntryOrder) -> String {
         order.price.ticks(),
         order.market,
         format_duration(order.expires_in),
+    )
+}
+
+/// Returns what waits at the venue for the leg's position; nothing for a plan without stops.
+fn stop_line(order: &EntryOrder) -> String {
+    let Some(stop) = &order.stop else { return String::new() };
+    let (closes, reaches) = if order.side.is_ask() { ("buys", "rises") } else { ("sells", "falls") };
+    let StopOrder { trigger_text, limit_text, .. } = stop;
+    format!(
+        "  {:<15} {closes} what the leg holds when mark {reaches} to {trigger_text}, at {limit_text} or better\n",
+        "  its stop"
     )
 }
 

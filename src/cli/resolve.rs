@@ -105,6 +105,7 @@ impl Doubt {
             Purpose::Cancel(_) => "cancel",
             Purpose::Hedge => "hedge",
             Purpose::Exit => "exit",
+            Purpose::Protect => "protect",
             Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => "dead-man",
             Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => "withdraw",
         };
@@ -298,6 +299,7 @@ mod tests {
             nonce: Nonce::new(7),
             client_order_index: None,
             order: None,
+            child: None,
             deadline: Timestamp::from_millis(1_000),
             at: Timestamp::from_millis(0),
             tx_type: 14,

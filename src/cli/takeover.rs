@@ -201,6 +201,7 @@ impl Held<'_> {
             nonce,
             client_order_index: None,
             order: None,
+            child: None,
             deadline: crate::model::Timestamp::from_millis(deadline_ms),
             at: clock.now(),
             tx_type: signed.tx_type,

@@ -144,10 +144,22 @@ impl Board {
             let takes = terms.time_in_force == TimeInForce::ImmediateOrCancel;
             let quote = ForeignQuote { pair: id.clone(), order: index, side: terms.side, price: terms.price };
             let own = Own { quote, takes };
-            if others.iter().any(|other| could_meet(&own, other)) {
-                return false;
+            // The stop that goes with an entry takes when it wakes, and nobody can hold it back then.
+            let child = proposal.child.map(|child| Own {
+                quote: ForeignQuote {
+                    pair: id.clone(),
+                    order: child.client_order_index,
+                    side: child.order.side,
+                    price: child.order.price,
+                },
+                takes: true,
+            });
+            for own in std::iter::once(own).chain(child) {
+                if others.iter().any(|other| could_meet(&own, other)) {
+                    return false;
+                }
+                booked.push(own);
             }
-            booked.push(own);
         }
         rows.entry(id.clone()).or_default().market = Some(market);
         if let Some(row) = rows.get_mut(id) {

@@ -1,17 +1,24 @@
 //! Turns what a step wants into the venue's transactions: grid integers to wire fields.
 
-use super::entry::{LegSide, OrderTerms, Purpose};
+use super::entry::{Child, LegSide, OrderTerms, Purpose};
 use super::spec::PairSpec;
 use crate::model::{ClientOrderIndex, MarginMode, Market, Price, TimeInForce, Timestamp, Usdc};
 use crate::rt::Mutant;
 use crate::tx::l1::Address;
 use crate::tx::{
-    CancelAllOrders, CancelOrder, CreateOrder, OrderSpec, Transfer, Tx, UpdateLeverage, Withdraw,
+    CancelAllOrders, CancelOrder, CreateGroupedOrders, CreateOrder, OrderSpec, Transfer, Tx, UpdateLeverage,
+    Withdraw,
 };
 use crate::venue::FastTerms;
 
 /// USDC (transactions.md §12).
 const USDC_ASSET: i16 = 3;
+
+/// The venue's order types that are used (transactions.md §12).
+const LIMIT: u8 = 0;
+const STOP_LOSS_LIMIT: u8 = 3;
+/// A group whose first order wakes the second one with what it filled.
+const ONE_TRIGGERS_OTHER: u8 = 1;
 
 /// Account, key slot and market of a transaction.
 pub(crate) struct Origin {
@@ -34,27 +41,41 @@ impl Origin {
         Tx::CreateOrder(CreateOrder {
             account_index: self.account,
             api_key_index: self.key,
-            order: OrderSpec {
-                market_index: self.market,
-                client_order_index: i64::try_from(index.get()).unwrap_or(i64::MAX),
-                base_amount: if Mutant::OtherUnitOnWire.is_planted() {
-                    terms.size.lots() * 10
-                } else {
-                    terms.size.lots()
-                },
-                price: ticks(terms.price),
-                is_ask: u8::from(terms.side.is_ask()),
-                kind: 0,
-                time_in_force: match terms.time_in_force {
-                    TimeInForce::ImmediateOrCancel => 0,
-                    TimeInForce::GoodTillTime => 1,
-                    TimeInForce::PostOnly => 2,
-                },
-                reduce_only: u8::from(terms.reduce_only && !Mutant::FlagNotOnWire.is_planted()),
-                trigger_price: 0,
-                order_expiry: terms.expiry.as_millis(),
-            },
+            order: self.spec(index, terms),
         })
+    }
+
+    /// An order and the stop that waits for its end.
+    pub(crate) fn with_child(&self, index: ClientOrderIndex, terms: &OrderTerms, child: &Child) -> Tx {
+        Tx::CreateGroupedOrders(CreateGroupedOrders {
+            account_index: self.account,
+            api_key_index: self.key,
+            grouping_type: ONE_TRIGGERS_OTHER,
+            orders: vec![self.spec(index, terms), self.spec(child.client_order_index, &child.order)],
+        })
+    }
+
+    fn spec(&self, index: ClientOrderIndex, terms: &OrderTerms) -> OrderSpec {
+        OrderSpec {
+            market_index: self.market,
+            client_order_index: i64::try_from(index.get()).unwrap_or(i64::MAX),
+            base_amount: if Mutant::OtherUnitOnWire.is_planted() {
+                terms.size.lots() * 10
+            } else {
+                terms.size.lots()
+            },
+            price: ticks(terms.price),
+            is_ask: u8::from(terms.side.is_ask()),
+            kind: if terms.trigger.is_some() { STOP_LOSS_LIMIT } else { LIMIT },
+            time_in_force: match terms.time_in_force {
+                TimeInForce::ImmediateOrCancel => 0,
+                TimeInForce::GoodTillTime => 1,
+                TimeInForce::PostOnly => 2,
+            },
+            reduce_only: u8::from(terms.reduce_only && !Mutant::FlagNotOnWire.is_planted()),
+            trigger_price: terms.trigger.map_or(0, ticks),
+            order_expiry: terms.expiry.as_millis(),
+        }
     }
 
     pub(crate) fn cancel(&self, index: ClientOrderIndex) -> Tx {

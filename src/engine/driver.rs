@@ -545,6 +545,7 @@ impl<V: Venue> Driver<V> {
                 nonce,
                 client_order_index: proposal.client_order_index,
                 order: proposal.order,
+                child: proposal.child,
                 deadline,
                 at,
                 tx_type: signed.tx_type,

@@ -68,6 +68,8 @@ pub enum Purpose {
     Hedge,
     /// Takes a leg toward flat: one reduce-only IOC order.
     Exit,
+    /// A stop that waits at the venue, as the plan's `protect` asks.
+    Protect,
     /// Arms or renews the venue's dead man's switch.
     ArmDeadMan(Timestamp),
     /// Clears it.
@@ -101,6 +103,18 @@ pub struct OrderTerms {
     pub reduce_only: bool,
     /// When the venue drops it; the epoch for immediate orders.
     pub expiry: Timestamp,
+    /// The mark price that wakes it, of a stop; its size is then 0: whatever is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Price>,
+}
+
+/// An order that waits at the venue for the end of the entry it was sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Child {
+    /// Its client order index.
+    pub client_order_index: ClientOrderIndex,
+    /// What it asks for.
+    pub order: OrderTerms,
 }
 
 /// A transaction that is durable before it leaves: everything needed to send it again and to find it again.
@@ -122,6 +136,9 @@ pub struct Intent {
     pub client_order_index: Option<ClientOrderIndex>,
     /// The order, for orders.
     pub order: Option<OrderTerms>,
+    /// The stop that goes with an entry, in the same transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<Child>,
     /// After this venue time the bytes are dead.
     pub deadline: Timestamp,
     /// When it was decided.
@@ -138,6 +155,16 @@ impl Intent {
     /// Returns whether it can make a position larger.
     pub fn adds_risk(&self) -> bool {
         self.order.is_some_and(|order| !order.reduce_only)
+    }
+
+    /// Returns whether it places the order with this client index.
+    pub fn places(&self, index: ClientOrderIndex) -> bool {
+        self.placed().any(|placed| placed == index)
+    }
+
+    /// Returns the client indices of the orders that it places.
+    pub fn placed(&self) -> impl Iterator<Item = ClientOrderIndex> {
+        self.client_order_index.into_iter().chain(self.child.map(|child| child.client_order_index))
     }
 }
 
@@ -243,6 +270,7 @@ pub enum ExitReason {
     EntryTimeout,
     EntryRefused(String),
     Liquidation(LegSide),
+    Protected(LegSide),
     LiquidationNear(LegSide),
     Drawdown,
     LostSight(LegSide),

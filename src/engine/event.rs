@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::entry::{Checked, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
+use super::entry::{Checked, Child, Entry, IntentId, LegSide, OrderTerms, Purpose, StopMode};
 use crate::model::{
     AccountView, ApiKeyIndex, BookTop, ClientOrderIndex, MarginView, Nonce, Order, Position, Price, Side,
     Timestamp, Trade, Withdrawal,
@@ -193,6 +193,8 @@ pub struct Proposal {
     pub client_order_index: Option<ClientOrderIndex>,
     /// The order, for orders.
     pub order: Option<OrderTerms>,
+    /// The stop that goes with it.
+    pub child: Option<Child>,
     /// The transaction.
     pub tx: Tx,
     /// Its attributes.
@@ -211,6 +213,7 @@ impl Proposal {
             Purpose::Leverage
             | Purpose::Hedge
             | Purpose::Exit
+            | Purpose::Protect
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan
             | Purpose::Withdraw(_)

@@ -163,8 +163,7 @@ fn orders(work: &mut Work<'_>, side: LegSide, rows: &[Order], complete: bool) {
 
 fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &Order) {
     let unsettled = work.pair.leg(side).unsettled.values();
-    let intent =
-        unsettled.into_iter().find(|intent| intent.client_order_index == Some(index)).map(|intent| intent.id);
+    let intent = unsettled.into_iter().find(|intent| intent.places(index)).map(|intent| intent.id);
     if let Some(id) = intent {
         settle(work, id, side, Outcome::Executed);
     }
@@ -213,6 +212,10 @@ fn trades(work: &mut Work<'_>, side: LegSide, rows: &[Trade]) {
         if order.is_some_and(|order| !order.may_be_live()) && Mutant::LateFillIgnored.is_planted() {
             continue;
         }
+        let stopped = order.is_some_and(|order| order.purpose == Purpose::Protect);
+        if stopped && Mutant::StopFillIgnored.is_planted() {
+            continue;
+        }
         fill(work, side, row, ours, traded_side);
     }
 }
@@ -230,7 +233,7 @@ fn fill(
     };
     if let Some(index) = ours {
         let unsettled = work.pair.leg(side).unsettled.values();
-        let intent = unsettled.into_iter().find(|intent| intent.client_order_index == Some(index));
+        let intent = unsettled.into_iter().find(|intent| intent.places(index));
         if let Some(id) = intent.map(|intent| intent.id) {
             settle(work, id, side, Outcome::Executed);
         }

@@ -60,6 +60,7 @@ fn leaving(reason: &ExitReason) -> String {
         ExitReason::EntryTimeout => "the entry took too long".to_owned(),
         ExitReason::EntryRefused(why) => format!("the entry was refused: {why}"),
         ExitReason::Liquidation(side) => format!("the venue closes the {} leg", leg(side)),
+        ExitReason::Protected(side) => format!("the {} leg's stop acted", leg(side)),
         ExitReason::LiquidationNear(side) => format!("the {} leg is near its liquidation price", leg(side)),
         ExitReason::Drawdown => "the run's drawdown limit is reached".to_owned(),
         ExitReason::LostSight(side) => format!("the {} leg is out of sight", leg(side)),
@@ -148,7 +149,7 @@ pub(crate) fn watch_stuck(work: &mut Work<'_>) {
 /// came to exist brought nothing.
 fn stuck_since(pair: &Pair) -> Option<Timestamp> {
     let due = match pair.step {
-        Step::Exit(_) => !pair.is_flat() || !pair.orders_settled(),
+        Step::Exit(_) => !pair.is_flat() || !pair.orders_settled() || pair.has_live_orders(),
         Step::Hedge(_) => pair.naked.since.is_some(),
         Step::Check | Step::Place | Step::Watch | Step::Withdraw | Step::Done(_) => false,
     };

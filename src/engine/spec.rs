@@ -53,6 +53,7 @@ impl PairSpec {
             Purpose::Cancel(_)
             | Purpose::Hedge
             | Purpose::Exit
+            | Purpose::Protect
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => leg.guard_key_index.unwrap_or(leg.api_key_index),
             Purpose::Leverage | Purpose::Entry | Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => {
@@ -68,11 +69,20 @@ impl PairSpec {
         let number = if Mutant::IndexRepeats.is_planted() { 1 } else { number };
         client_order_index(&self.run, &self.plan.id, number)
     }
+
+    /// Returns the client order index of the stop that goes with the `number`th order intent.
+    pub fn child_order_index(&self, number: u32) -> ClientOrderIndex {
+        hashed_index(&format!("{}\n{}\n{number}\nchild", self.run, self.plan.id))
+    }
 }
 
 /// See [`PairSpec::client_order_index`].
 pub fn client_order_index(run: &RunId, pair: &PairId, number: u32) -> ClientOrderIndex {
-    let hash = Sha256::digest(format!("{run}\n{pair}\n{number}").as_bytes());
+    hashed_index(&format!("{run}\n{pair}\n{number}"))
+}
+
+fn hashed_index(name: &str) -> ClientOrderIndex {
+    let hash = Sha256::digest(name.as_bytes());
     let bits = hash.iter().take(6).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     ClientOrderIndex::new(bits.max(1))
 }

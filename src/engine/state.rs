@@ -61,9 +61,52 @@ pub struct OwnOrder {
     pub cancel: Option<IntentId>,
     /// When that cancel was executed: the order's end is due.
     pub cancelled_at: Option<Timestamp>,
+    /// Of a stop: the entry that it was sent with, and whose end it waits for.
+    pub parent: Option<ClientOrderIndex>,
 }
 
 impl OwnOrder {
+    /// Returns what is known of an order that is about to be sent.
+    pub const fn new(
+        purpose: Purpose,
+        terms: OrderTerms,
+        at: Timestamp,
+        parent: Option<ClientOrderIndex>,
+    ) -> Self {
+        Self {
+            purpose,
+            terms,
+            state: OrderState::InDoubt,
+            reported: Size::ZERO,
+            traded: Size::ZERO,
+            placed_at: at,
+            changed_at: at,
+            cancel: None,
+            cancelled_at: None,
+            parent,
+        }
+    }
+
+    /// Returns whether it is a stop that may still wait, or act: it is there to stay, and nothing waits for its end.
+    pub fn stands(&self) -> bool {
+        self.purpose == Purpose::Protect && self.may_be_live()
+    }
+
+    /// Returns whether it is a stop that woke: it traded, or found nothing within its limit.
+    fn woke(&self) -> bool {
+        let met_nothing = matches!(
+            self.state,
+            OrderState::Ended(Some(
+                OrderStatus::CanceledNotEnoughLiquidity
+                    | OrderStatus::CanceledTooMuchSlippage
+                    | OrderStatus::CanceledMarginNotAllowed
+                    | OrderStatus::CanceledPositionNotAllowed
+            ))
+        );
+        let traded = !self.traded.is_zero() || !self.reported.is_zero();
+        self.purpose == Purpose::Protect && (traded || met_nothing)
+    }
+
     /// Returns whether nothing more can come of it and every fill of it is counted.
     pub fn is_settled(&self) -> bool {
         matches!(self.state, OrderState::Ended(_)) && self.traded >= self.reported
@@ -144,6 +187,8 @@ pub struct Leg {
     pub cash: Usdc,
     /// Notional traded.
     pub volume: Usdc,
+    /// What was traded on the entry's side: lots, and the sum of lots × ticks.
+    pub entered: (i64, i128),
     /// Fees paid, in USDC.
     pub fees: Decimal,
     /// Balances at the check.
@@ -187,6 +232,33 @@ impl Leg {
         self.orders.iter().filter(|(_, order)| order.may_be_live()).map(|(index, order)| (*index, order))
     }
 
+    /// Returns own stops that are or may be live.
+    pub fn stops(&self) -> impl Iterator<Item = (ClientOrderIndex, &OwnOrder)> {
+        self.live_orders().filter(|(_, order)| order.purpose == Purpose::Protect)
+    }
+
+    /// Returns whether a stop waits no more for the end of an entry.
+    pub fn is_awake(&self, stop: &OwnOrder) -> bool {
+        let parent = stop.parent.and_then(|parent| self.orders.get(&parent));
+        parent.is_none_or(|parent| !parent.may_be_live())
+    }
+
+    /// Returns whether the venue acted on a stop of this leg.
+    pub fn was_stopped_out(&self) -> bool {
+        self.orders.values().any(OwnOrder::woke)
+    }
+
+    /// Returns the price that the leg was entered at, rounded away from a loss; `None` before its first fill.
+    pub fn entry_price(&self, side: LegSide) -> Option<Price> {
+        let (lots, ticks) = self.entered;
+        let lots = i128::from(lots);
+        let rounded = match side {
+            LegSide::Long => ticks.checked_div_euclid(lots)?,
+            LegSide::Short => -(-ticks).checked_div_euclid(lots)?,
+        };
+        i64::try_from(rounded).ok().map(Price::from_ticks)
+    }
+
     /// Returns the entry order that is or may be live.
     pub fn live_entry(&self) -> Option<(ClientOrderIndex, &OwnOrder)> {
         self.live_orders().find(|(_, order)| order.purpose == Purpose::Entry)
@@ -195,6 +267,11 @@ impl Leg {
     /// Returns whether an intent of a purpose that `pick` accepts is unsettled.
     pub fn has_unsettled(&self, pick: impl Fn(&Purpose) -> bool) -> bool {
         self.unsettled.values().any(|intent| pick(&intent.purpose))
+    }
+
+    /// Returns whether every order is ended with all its fills counted; stops that stand are no part of it.
+    pub fn is_settled(&self) -> bool {
+        self.orders.values().all(|order| order.is_settled() || order.stands())
     }
 
     /// Returns what `side` could still add to the position, in-doubt orders counted as filled.
@@ -353,9 +430,9 @@ impl Pair {
         LegSide::BOTH.iter().any(|side| self.leg(*side).live_orders().next().is_some())
     }
 
-    /// Returns whether every own order is ended with all its fills counted.
+    /// Returns whether every own order is ended with all its fills counted; stops that stand are no part of it.
     pub fn orders_settled(&self) -> bool {
-        LegSide::BOTH.iter().all(|side| self.leg(*side).orders.values().all(OwnOrder::is_settled))
+        LegSide::BOTH.iter().all(|side| self.leg(*side).is_settled())
     }
 
     /// Returns whether the trades of every order that has ended are counted.
@@ -538,20 +615,11 @@ impl Pair {
         let next = if Mutant::NonceReused.is_planted() { intent.nonce } else { intent.nonce.next() };
         leg.nonces.insert(intent.key, next);
         if let (Some(index), Some(terms)) = (intent.client_order_index, intent.order) {
-            leg.orders.insert(
-                index,
-                OwnOrder {
-                    purpose: intent.purpose,
-                    terms,
-                    state: OrderState::InDoubt,
-                    reported: Size::ZERO,
-                    traded: Size::ZERO,
-                    placed_at: intent.at,
-                    changed_at: intent.at,
-                    cancel: None,
-                    cancelled_at: None,
-                },
-            );
+            leg.orders.insert(index, OwnOrder::new(intent.purpose, terms, intent.at, None));
+        }
+        if let Some(child) = intent.child {
+            let order = OwnOrder::new(Purpose::Protect, child.order, intent.at, intent.client_order_index);
+            leg.orders.insert(child.client_order_index, order);
         }
         match intent.purpose {
             Purpose::Cancel(index) => {
@@ -597,11 +665,13 @@ impl Pair {
         match outcome {
             Outcome::Executed => {
                 leg.refusals = 0;
-                if let Some(order) = intent.client_order_index.and_then(|index| leg.orders.get_mut(&index))
-                    && order.state == OrderState::InDoubt
-                {
-                    order.state = OrderState::Executed;
-                    order.changed_at = at;
+                for index in intent.placed() {
+                    if let Some(order) = leg.orders.get_mut(&index)
+                        && order.state == OrderState::InDoubt
+                    {
+                        order.state = OrderState::Executed;
+                        order.changed_at = at;
+                    }
                 }
                 match intent.purpose {
                     Purpose::Leverage => leg.leverage_sent = true,
@@ -620,9 +690,11 @@ impl Pair {
                 }
                 leg.refusals += 1;
                 leg.last_refusal = Some((*code, message.clone()));
-                if let Some(order) = intent.client_order_index.and_then(|index| leg.orders.get_mut(&index)) {
-                    order.state = OrderState::Ended(None);
-                    order.changed_at = at;
+                for index in intent.placed() {
+                    if let Some(order) = leg.orders.get_mut(&index) {
+                        order.state = OrderState::Ended(None);
+                        order.changed_at = at;
+                    }
                 }
                 match intent.purpose {
                     Purpose::Entry => leg.entry_refused = Some(message.clone()),
@@ -687,6 +759,11 @@ impl Pair {
             Side::Sell => leg.cash.plus(fill.quote),
         };
         leg.volume = leg.volume.plus(fill.quote);
+        if fill.side == fill.leg.entry_side() {
+            let (lots, ticks) = leg.entered;
+            let more = i128::from(fill.size.lots()) * i128::from(fill.price.ticks());
+            leg.entered = (lots + fill.size.lots(), ticks + more);
+        }
         leg.fees += fill.fee;
         leg.refusals = 0;
         if let Some(order) = fill.client_order_index.and_then(|index| leg.orders.get_mut(&index)) {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::build::Origin;
-use super::entry::{Entry, Intent, LegSide, OrderTerms, Purpose};
+use super::entry::{Child, Entry, Intent, LegSide, OrderTerms, Purpose};
 use super::event::{Decision, Proposal, View};
 use super::spec::PairSpec;
 use super::state::Pair;
 use crate::model::{ClientOrderIndex, Price, Side, Size, TimeInForce, Timestamp, Usdc};
+use crate::plan::ProtectPlan;
 use crate::rt::Mutant;
 use crate::tx::{Attributes, SelfTradeMode, SelfTradeScope, Tx};
 
@@ -85,6 +86,7 @@ impl Work<'_> {
             Purpose::Cancel(_)
             | Purpose::Hedge
             | Purpose::Exit
+            | Purpose::Protect
             | Purpose::ArmDeadMan(_)
             | Purpose::ClearDeadMan => view.nonces_known,
         };
@@ -107,9 +109,20 @@ impl Work<'_> {
 
     /// Proposes a transaction.
     pub(crate) fn propose(&mut self, leg: LegSide, purpose: Purpose, tx: Tx, order: Option<OrderTerms>) {
+        self.propose_with(leg, purpose, tx, order, None);
+    }
+
+    fn propose_with(
+        &mut self,
+        leg: LegSide,
+        purpose: Purpose,
+        tx: Tx,
+        order: Option<OrderTerms>,
+        child: Option<Child>,
+    ) {
         let number = self.next_intent();
         let ttl = match purpose {
-            Purpose::Hedge | Purpose::Exit | Purpose::Cancel(_) => TTL_URGENT,
+            Purpose::Hedge | Purpose::Exit | Purpose::Protect | Purpose::Cancel(_) => TTL_URGENT,
             Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) | Purpose::ClearDeadMan => TTL_PLACE,
             Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => TTL_WITHDRAW,
         };
@@ -126,6 +139,7 @@ impl Work<'_> {
             key: self.spec.key_for(leg, &purpose),
             client_order_index: order.map(|_| self.spec.client_order_index(number)),
             order,
+            child,
             tx,
             attributes,
             ttl,
@@ -145,8 +159,18 @@ impl Work<'_> {
     pub(crate) fn propose_order(&mut self, side: LegSide, purpose: Purpose, terms: OrderTerms) {
         let Some(checked) = &self.pair.checked else { return };
         let origin = Origin::new(self.spec, side, &purpose, &checked.market);
-        let tx = origin.order(self.spec.client_order_index(self.next_intent()), &terms);
-        self.propose(side, purpose, tx, Some(terms));
+        let number = self.next_intent();
+        let index = self.spec.client_order_index(number);
+        let child = self.spec.plan.protect.filter(|_| purpose == Purpose::Entry).map(|protect| Child {
+            client_order_index: self.spec.child_order_index(number),
+            // It expires with its entry: the venue takes no other time (transactions.md §12).
+            order: Self::stop(&protect, side, terms.price, terms.expiry),
+        });
+        let tx = match &child {
+            Some(child) => origin.with_child(index, &terms, child),
+            None => origin.order(index, &terms),
+        };
+        self.propose_with(side, purpose, tx, Some(terms), child);
     }
 
     /// Proposes to cancel an own order, unless that is under way or was refused a moment ago.
@@ -199,6 +223,23 @@ impl Work<'_> {
             time_in_force: TimeInForce::ImmediateOrCancel,
             reduce_only,
             expiry: Timestamp::from_millis(0),
+            trigger: None,
+        }
+    }
+
+    /// Returns the terms of the stop of a leg that was entered at `entry`: it closes whatever is held when it wakes.
+    ///
+    /// It takes what it finds and never rests, so that no later order of ours can meet it.
+    pub(crate) fn stop(protect: &ProtectPlan, side: LegSide, entry: Price, expiry: Timestamp) -> OrderTerms {
+        let (trigger, price) = protect.prices(side.entry_side(), entry);
+        OrderTerms {
+            side: side.entry_side().opposite(),
+            price,
+            size: Size::ZERO,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            reduce_only: true,
+            expiry,
+            trigger: Some(trigger),
         }
     }
 }

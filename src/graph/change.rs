@@ -81,6 +81,8 @@ enum Rule {
     Higher,
     /// Words, the loosest first.
     Toward(&'static [&'static str]),
+    /// To have it is tighter.
+    Presence,
 }
 
 /// How a value is shown.
@@ -122,6 +124,9 @@ const PAIR: &[Field] = &[
         Unit::Plain,
     ),
     ("place.expires_in", "place.expires_in", Rule::Lower, Unit::Plain),
+    ("protect", "protect", Rule::Presence, Unit::Plain),
+    ("protect.stop_bps", "protect.stop_bps", Rule::Lower, Unit::Plain),
+    ("protect.limit_bps", "protect.limit_bps", Rule::Lower, Unit::Plain),
     ("watch.entry_deadline", "watch.entry_deadline", Rule::Lower, Unit::Plain),
     ("watch.on_entry_timeout", "watch.on_entry_timeout", Rule::Toward(&["hedge", "flatten"]), Unit::Plain),
     ("watch.max_hold", "watch.max_hold", Rule::Lower, Unit::Plain),
@@ -152,8 +157,19 @@ const PAIR: &[Field] = &[
 ];
 
 /// Objects whose fields are compared one by one; any other value is compared as a whole.
-const SECTIONS: [&str; 10] =
-    ["long", "short", "place", "watch", "hedge", "risk", "withdraw", "retry", "on_missed", "paper"];
+const SECTIONS: [&str; 11] = [
+    "long",
+    "short",
+    "place",
+    "protect",
+    "watch",
+    "hedge",
+    "risk",
+    "withdraw",
+    "retry",
+    "on_missed",
+    "paper",
+];
 
 /// Compares two plans field by field. An empty answer means that they are the same plan.
 ///
@@ -313,6 +329,11 @@ fn judge(rule: Rule, old: &Value, new: &Value) -> RiskChange {
         Rule::Free => RiskChange::Equal,
         Rule::Lower => ordered(old, new),
         Rule::Higher => ordered(new, old),
+        Rule::Presence => match (old.is_null(), new.is_null()) {
+            (true, false) => RiskChange::Tighter,
+            (false, true) => RiskChange::Looser,
+            _ => RiskChange::Incomparable,
+        },
         Rule::Toward(words) => {
             let place = |value: &Value| words.iter().position(|word| Some(*word) == value.as_str());
             match (place(old), place(new)) {

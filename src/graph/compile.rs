@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::step::{EntryOrder, GraphError, PairGraph, Step, StepGraph, StepKind};
+use super::step::{EntryOrder, GraphError, PairGraph, Step, StepGraph, StepKind, StopOrder};
 use crate::model::{Market, Price, Side, Size, Usdc, find_market};
 use crate::plan::{
     LegPlan, PairPlan, Plan, PriceSpec, SizeSpec, initial_margin, liquidation, messages_in_worst_minute,
@@ -81,6 +81,11 @@ fn entry(pair: &PairPlan, market: &Market, side: Side, price: Price, size: Size)
         pegged: matches!(spec, PriceSpec::Peg { .. }),
         price_text: price.to_decimal(market).to_string(),
         size_text: size.to_decimal(market).to_string(),
+        stop: pair.protect.map(|protect| {
+            let (trigger, limit) = protect.prices(side, price);
+            let text = |price: Price| price.to_decimal(market).to_string();
+            StopOrder { trigger, limit, trigger_text: text(trigger), limit_text: text(limit) }
+        }),
         notional,
         initial_margin: initial_margin(pair, market, price, size),
         liquidation: liquidation(pair, market, side, price, size),
@@ -127,16 +132,24 @@ fn step_hash(kind: StepKind, plan: &Plan, pair: &PairPlan, orders: &[EntryOrder]
         StepKind::Check => {
             digest(&(kind, market, both, pair.leverage, pair.margin_mode, pair.minimum_usdc, &pair.risk))
         }
-        StepKind::Place(Side::Buy) => digest(&(kind, market, long, order(Side::Buy), &pair.place)),
-        StepKind::Place(Side::Sell) => digest(&(kind, market, short, order(Side::Sell), &pair.place)),
-        StepKind::Watch => {
-            digest(&(kind, market, both, &pair.watch, &pair.risk, plan.on_stop, plan.on_missed.place))
+        StepKind::Place(side) => {
+            let leg = if side == Side::Buy { long } else { short };
+            protected(pair, &(kind, market, leg, order(side), &pair.place))
         }
+        StepKind::Watch => protected(
+            pair,
+            &(kind, market, both, &pair.watch, &pair.risk, plan.on_stop, plan.on_missed.place),
+        ),
         StepKind::Hedge => digest(&(kind, market, both, &pair.hedge, &pair.risk)),
         StepKind::Withdraw(Side::Buy) => digest(&(kind, long, &pair.withdraw, plan.on_missed.withdraw)),
         StepKind::Withdraw(Side::Sell) => digest(&(kind, short, &pair.withdraw, plan.on_missed.withdraw)),
         StepKind::Done => digest(&(kind, both)),
     }
+}
+
+/// As [`digest`], with the stops where the plan has any: plans without them keep the hashes that they had.
+fn protected(pair: &PairPlan, value: &impl Serialize) -> String {
+    pair.protect.map_or_else(|| digest(value), |protect| digest(&(value, protect)))
 }
 
 fn digest(value: &impl Serialize) -> String {

@@ -69,7 +69,7 @@ fn describe(pair: &PairGraph) -> Value {
         .orders
         .iter()
         .map(|order| {
-            object!({
+            let mut row = object!({
                 "account": order.account,
                 "side": order.side,
                 "market_id": order.market,
@@ -85,7 +85,16 @@ fn describe(pair: &PairGraph) -> Value {
                 "fee_at_most_usdc": order.fee_at_most.to_string(),
                 "liquidation_price": order.liquidation.map(|at| at.price.normalize().to_string()),
                 "liquidation_distance_pct": order.liquidation.map(|at| at.distance_pct.round_dp(4).normalize().to_string()),
-            })
+            });
+            if let Some(stop) = &order.stop {
+                row["stop"] = object!({
+                    "trigger_ticks": stop.trigger,
+                    "limit_ticks": stop.limit,
+                    "trigger": stop.trigger_text,
+                    "limit": stop.limit_text,
+                });
+            }
+            row
         })
         .collect();
     object!({

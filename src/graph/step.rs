@@ -102,6 +102,9 @@ pub struct EntryOrder {
     pub price_text: String,
     /// Size in base units.
     pub size_text: String,
+    /// The stop that is sent with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopOrder>,
     /// Notional.
     pub notional: Usdc,
     /// Initial margin at that price.
@@ -111,6 +114,19 @@ pub struct EntryOrder {
     pub liquidation: Option<Liquidation>,
     /// Largest fee in USDC on the way in and out: nothing for a Standard account, 2.8 bps a fill for a Premium taker.
     pub fee_at_most: Usdc,
+}
+
+/// The stop of an entry order: it closes what that filled, when the mark price reaches `trigger`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StopOrder {
+    /// What wakes it, in ticks.
+    pub trigger: Price,
+    /// The worst price that it takes, in ticks.
+    pub limit: Price,
+    /// Trigger in USDC.
+    pub trigger_text: String,
+    /// Limit in USDC.
+    pub limit_text: String,
 }
 
 /// One pair.

@@ -116,6 +116,18 @@ impl Price {
         };
         Self(i64::try_from(ticks.clamp(1, i128::from(u32::MAX))).unwrap_or(1))
     }
+
+    /// Returns the price moved by `bps` basis points against whoever closes on `side`, as [`Price::worsened`] does, but
+    /// rounded so that it is never nearer than asked.
+    #[must_use]
+    pub fn beyond(self, side: Side, bps: u32) -> Self {
+        let part = (i128::from(self.0) * i128::from(bps) + 9_999) / 10_000;
+        let ticks = match side {
+            Side::Buy => i128::from(self.0) + part,
+            Side::Sell => i128::from(self.0) - part,
+        };
+        Self(i64::try_from(ticks.clamp(1, i128::from(u32::MAX))).unwrap_or(1))
+    }
 }
 
 /// An unsigned size as a whole number of lots of one market; a lot is 10^−`size_decimals`.

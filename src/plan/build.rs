@@ -11,8 +11,8 @@ use super::finding::{Finding, did_you_mean};
 use super::resolve::Resolver;
 use super::resolved::{
     HedgePlan, HedgePreference, MissedPlace, MissedWithdraw, Network, NotifyPlan, NotifyTopic,
-    OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PlacePlan, Plan, RetryPlan,
-    RiskPlan, WatchPlan, WithdrawPlan, WithdrawRoute, WithdrawWhen,
+    OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PlacePlan, Plan, ProtectPlan,
+    RetryPlan, RiskPlan, WatchPlan, WithdrawPlan, WithdrawRoute, WithdrawWhen,
 };
 use super::tree::{Kind, Node};
 use super::{build_legs, build_prices};
@@ -155,6 +155,7 @@ fn pair(r: &mut Resolver<'_>, index: usize, markets: &[Market]) -> Option<PairPl
         long: build_legs::leg(r, index, "long"),
         short: build_legs::leg(r, index, "short"),
         place: place(r, at),
+        protect: protect(r, at),
         watch: watch(r, at),
         hedge: hedge(r, at),
         risk: risk(r, at),
@@ -244,6 +245,25 @@ fn place(r: &mut Resolver<'_>, at: Option<usize>) -> PlacePlan {
         _ => TimeInForce::PostOnly,
     };
     PlacePlan { time_in_force, expires_in: seconds(r.duration(at, "place/expires_in")) }
+}
+
+/// Reads both distances, or neither: half a stop is none.
+fn protect(r: &mut Resolver<'_>, at: Option<usize>) -> Option<ProtectPlan> {
+    const KEYS: [&str; 2] = ["protect/stop_bps", "protect/limit_bps"];
+    let values: [Option<u32>; 2] = KEYS.map(|path| r.integer(at, path));
+    if !r.is_written(at, "protect") && !KEYS.iter().any(|path| r.is_written(at, path)) {
+        return None;
+    }
+    for (path, value) in KEYS.into_iter().zip(values) {
+        if value.is_none() && !r.is_broken(at, path) {
+            let site = r.document().site(at, path);
+            let message = format!("the stops have no `{}`", path.replace('/', "."));
+            let help = "such as `protect: { stop_bps: 200, limit_bps: 100 }`; neither distance has a default";
+            r.refuse(codes::MISSING_FIELD, &site, message, help);
+        }
+    }
+    let [stop_bps, limit_bps] = values;
+    Some(ProtectPlan { stop_bps: stop_bps.unwrap_or(1), limit_bps: limit_bps.unwrap_or(1) })
 }
 
 fn watch(r: &mut Resolver<'_>, at: Option<usize>) -> WatchPlan {

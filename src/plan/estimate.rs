@@ -63,9 +63,11 @@ pub fn messages_in_worst_minute(pair: &PairPlan) -> u32 {
     messages_to_close(pair).saturating_add(6)
 }
 
-/// Returns how many messages it takes to leave: two cancels, every hedge attempt, two exits, two switches cleared.
+/// Returns how many messages it takes to leave: two cancels, every hedge attempt, two exits, two switches cleared; with
+/// `protect`, two stops placed anew and four taken away.
 pub fn messages_to_close(pair: &PairPlan) -> u32 {
-    pair.hedge.attempts.saturating_add(6)
+    let stops = if pair.protect.is_some() { 6 } else { 0 };
+    pair.hedge.attempts.saturating_add(6 + stops)
 }
 
 /// Subscriptions that a process makes in a minute. The venue allows 200 messages from an address; the rest is for books

@@ -47,8 +47,8 @@ pub use reference::plan_reference;
 pub use resolved::{
     HedgePlan, HedgePreference, KeySource, LegPlan, MissedPlace, MissedWithdraw, Network, NotifyPlan,
     NotifyTopic, OnEntryTimeout, OnLiquidation, OnMissed, OnStop, PairPlan, PaperPlan, PegReference,
-    PlacePlan, Plan, PriceSpec, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan, WithdrawRoute,
-    WithdrawWhen,
+    PlacePlan, Plan, PriceSpec, ProtectPlan, RetryPlan, RiskPlan, SizeSpec, WatchPlan, WithdrawPlan,
+    WithdrawRoute, WithdrawWhen,
 };
 pub use schema::{plan_schema, plan_schema_text};
 pub use source::{MAX_BYTES, Position, ReadError, SourceFile, Unreadable, looks_like_a_plan};

@@ -91,6 +91,8 @@ pub(crate) struct RawPlan {
     pairs: Vec<RawPair>,
     /// The entry orders.
     place: Option<RawPlace>,
+    /// Stops that wait at the venue. Default: none.
+    protect: Option<RawProtect>,
     /// When to leave.
     watch: Option<RawWatch>,
     /// How the legs are made equal.
@@ -287,6 +289,8 @@ struct RawPair {
     minimum_usdc: Option<Number>,
     /// Entry orders of this pair; overrides the plan's key by key.
     place: Option<RawPlace>,
+    /// Stops of this pair at the venue; overrides the plan's key by key.
+    protect: Option<RawProtect>,
     /// Exit rules of this pair; overrides the plan's key by key.
     watch: Option<RawWatch>,
     /// Hedge rules of this pair; overrides the plan's key by key.
@@ -337,6 +341,18 @@ enum RawTimeInForce {
     PostOnly,
     /// May match on arrival.
     GoodTillTime,
+}
+
+/// A reduce-only stop at the venue for each leg, which acts when no process does. It is sent with the entry.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "Protect")]
+struct RawProtect {
+    /// How far the mark price must move against a leg's entry price until its stop wakes, in basis points.
+    #[schemars(extend("minimum" = 1, "maximum" = 500))]
+    stop_bps: Option<Number>,
+    /// How far beyond that the stop may trade, in basis points; what finds no price within it stays open.
+    #[schemars(extend("minimum" = 1, "maximum" = 500))]
+    limit_bps: Option<Number>,
 }
 
 /// When to leave.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountIndex, ApiKeyIndex, AtEnd, MarginMode, PairId, PriceSource, TimeInForce, Usdc};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, AtEnd, MarginMode, PairId, Price, PriceSource, Side, TimeInForce, Usdc,
+};
 
 /// A plan that can be run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +102,9 @@ pub struct PairPlan {
     pub short: LegPlan,
     /// The entry orders.
     pub place: PlacePlan,
+    /// Stops that wait at the venue; `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<ProtectPlan>,
     /// When to leave.
     pub watch: WatchPlan,
     /// How to make the legs equal.
@@ -199,6 +204,25 @@ pub struct PlacePlan {
     pub time_in_force: TimeInForce,
     /// Order expiry at the venue, the backstop behind `entry_deadline`.
     pub expires_in: Duration,
+}
+
+/// A stop at the venue for each leg, which needs no process to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectPlan {
+    /// How far from a leg's entry price the mark price wakes its stop.
+    pub stop_bps: u32,
+    /// How far beyond that the stop may trade.
+    pub limit_bps: u32,
+}
+
+impl ProtectPlan {
+    /// Returns trigger and limit of the stop of a position that was entered on `side` at `entry`. The trigger is never
+    /// nearer than asked, the limit never further.
+    pub fn prices(&self, side: Side, entry: Price) -> (Price, Price) {
+        let closes = side.opposite();
+        let trigger = entry.beyond(closes, self.stop_bps);
+        (trigger, trigger.worsened(closes, self.limit_bps))
+    }
 }
 
 /// When to leave.

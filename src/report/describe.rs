@@ -1,7 +1,7 @@
 //! One line of words per journal entry.
 
-use crate::engine::{Entry, Intent, Outcome, Purpose, Step, StopMode};
-use crate::model::{Market, OrderStatus, TradeKind};
+use crate::engine::{Entry, Intent, OrderTerms, Outcome, Purpose, Step, StopMode};
+use crate::model::{Market, OrderStatus, Price, TradeKind};
 
 /// Returns what an entry says, in words, or `None` for housekeeping that no operator waits for.
 pub fn describe(entry: &Entry, market: &Market) -> Option<String> {
@@ -94,9 +94,12 @@ fn kebab(value: &impl serde::Serialize) -> String {
 
 fn intent(intent: &Intent, market: &Market) -> String {
     let leg = intent.leg.name();
+    if let Some(order) = intent.order.filter(|order| order.trigger.is_some()) {
+        return format!("{leg}: {}", stop(&order, market));
+    }
     match (intent.purpose, intent.order) {
         (purpose, Some(order)) => format!(
-            "{leg}: {} {} {} at {}{}",
+            "{leg}: {} {} {} at {}{}{}",
             match purpose {
                 Purpose::Hedge => "hedge,",
                 Purpose::Exit => "exit,",
@@ -105,7 +108,8 @@ fn intent(intent: &Intent, market: &Market) -> String {
             order.side,
             order.size.to_decimal(market),
             order.price.to_decimal(market),
-            if order.reduce_only { ", reduce-only" } else { "" }
+            if order.reduce_only { ", reduce-only" } else { "" },
+            intent.child.map_or_else(String::new, |child| format!(", with a {}", stop(&child.order, market)))
         ),
         (Purpose::Leverage, None) => format!("{leg}: set leverage"),
         (Purpose::Cancel(_), None) => format!("{leg}: cancel"),
@@ -115,8 +119,14 @@ fn intent(intent: &Intent, market: &Market) -> String {
         (Purpose::FastWithdraw { amount, fee }, None) => {
             format!("{leg}: withdraw {amount} USDC by the fast route, fee {fee} USDC")
         }
-        (Purpose::Entry | Purpose::Hedge | Purpose::Exit, None) => format!("{leg}: order"),
+        (Purpose::Entry | Purpose::Hedge | Purpose::Exit | Purpose::Protect, None) => format!("{leg}: order"),
     }
+}
+
+fn stop(order: &OrderTerms, market: &Market) -> String {
+    let text = |price: Price| price.to_decimal(market).to_string();
+    let trigger = order.trigger.map_or_else(String::new, text);
+    format!("stop at mark {trigger}: {} what is held at {} or better", order.side, text(order.price))
 }
 
 fn settled(outcome: &Outcome) -> Option<String> {

@@ -84,11 +84,15 @@ pub enum Mutant {
     WithdrawsExposed,
     /// An emergency that goes on is told again with every decision.
     AlertsEndless,
+    /// What a stop at the venue sold or bought is not counted.
+    StopFillIgnored,
+    /// A stop stays as it is, whatever was filled since.
+    StopNotRenewed,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::CommitSkipped,
         Self::SignedAnew,
         Self::CommitNotSynced,
@@ -128,6 +132,8 @@ impl Mutant {
         Self::StaleKept,
         Self::WithdrawsExposed,
         Self::AlertsEndless,
+        Self::StopFillIgnored,
+        Self::StopNotRenewed,
     ];
 
     /// Returns whether this bug is planted on this thread. Without the feature `mutants`, which release builds never have,

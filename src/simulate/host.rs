@@ -812,6 +812,7 @@ impl Run {
                 nonce,
                 client_order_index: proposal.client_order_index,
                 order: proposal.order,
+                child: proposal.child,
                 deadline,
                 at,
                 tx_type: envelope.tx_type(),

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::engine::{Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, RiskState, Step};
-use crate::model::{Price, Side, Size, TimeInForce, Usdc};
+use crate::engine::{
+    Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, Purpose, RiskState, Step,
+};
+use crate::model::{AccountIndex, MarketId, Price, Side, Size, TimeInForce, Usdc};
+use crate::paper::exchange::Exchange;
 use crate::plan::{PriceSpec, SizeSpec};
 use crate::venue::Feed;
 
@@ -65,22 +68,59 @@ pub(super) fn meets_own(pair: &Pair, intent: &Intent, terms: &OrderTerms) -> Fin
 /// An order as its bytes say it.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Wire {
-    account_index: i64,
+struct WireOrder {
+    client_order_index: u64,
     base_amount: i64,
     price: i64,
     is_ask: u8,
+    #[serde(rename = "Type")]
+    kind: u8,
     time_in_force: u8,
     reduce_only: u8,
+    trigger_price: i64,
+    order_expiry: i64,
+}
+
+/// What the bytes say beside the order.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Wire {
+    account_index: i64,
+    #[serde(default)]
+    grouping_type: u8,
+    /// An order and the one that it wakes.
+    #[serde(default)]
+    orders: Vec<WireOrder>,
     expired_at: i64,
     nonce: i64,
 }
 
 /// 6. and 10.: the signed bytes say what was decided, in lots and ticks.
 pub(super) fn wire(intent: &Intent, terms: &OrderTerms) -> Finding {
-    let Ok(wire) = serde_json::from_str::<Wire>(&intent.tx_info) else {
-        return Some((Invariant::WholeTicks, "the bytes of an order are no order".to_owned()));
-    };
+    let no_order = || Some((Invariant::WholeTicks, "the bytes of an order are no order".to_owned()));
+    let Ok(wire) = serde_json::from_str::<Wire>(&intent.tx_info) else { return no_order() };
+    if wire.account_index != intent.account.get()
+        || wire.nonce != intent.nonce.get()
+        || wire.expired_at != intent.deadline.as_millis()
+    {
+        return Some((Invariant::WholeTicks, format!("intent {} is signed as another", intent.id.0)));
+    }
+    match (&intent.child, wire.orders.as_slice()) {
+        (None, []) => match serde_json::from_str::<WireOrder>(&intent.tx_info) {
+            Ok(order) => as_signed(intent, terms, &order),
+            Err(_) => no_order(),
+        },
+        (Some(child), [parent, stop]) if wire.grouping_type == 1 => {
+            let index = stop.client_order_index == child.client_order_index.get();
+            let expires = stop.order_expiry == parent.order_expiry;
+            let (parent, stop) = (as_signed(intent, terms, parent), as_signed(intent, &child.order, stop));
+            parent.or(stop).or(if index && expires { None } else { no_order() })
+        }
+        _ => no_order(),
+    }
+}
+
+fn as_signed(intent: &Intent, terms: &OrderTerms, wire: &WireOrder) -> Finding {
     if terms.reduce_only != (wire.reduce_only == 1) {
         let what = format!("intent {}: decided and signed differ in reduce-only", intent.id.0);
         return Some((Invariant::OnlyReduces, what));
@@ -93,13 +133,64 @@ pub(super) fn wire(intent: &Intent, terms: &OrderTerms) -> Finding {
     let same = (wire.base_amount, wire.price) == (terms.size.lots(), terms.price.ticks())
         && (wire.is_ask == 1) == (terms.side == Side::Sell)
         && wire.time_in_force == time_in_force
-        && wire.account_index == intent.account.get()
-        && wire.nonce == intent.nonce.get()
-        && wire.expired_at == intent.deadline.as_millis();
+        && wire.trigger_price == terms.trigger.map_or(0, Price::ticks)
+        && wire.kind == if terms.trigger.is_some() { 3 } else { 0 };
     (!same).then(|| {
         let signed = format!("{} lots at {} ticks", wire.base_amount, wire.price);
         (Invariant::WholeTicks, format!("intent {} is {terms:?}, signed as {signed}", intent.id.0))
     })
+}
+
+/// 6. and 7.: an entry has its stop exactly when the plan protects it.
+pub(super) fn child(spec: &PairSpec, intent: &Intent, terms: &OrderTerms) -> Finding {
+    let wanted = spec.plan.protect.is_some() && intent.purpose == Purpose::Entry;
+    match &intent.child {
+        Some(child) if wanted => {
+            let lots = terms.size.lots();
+            stop(spec, intent.leg, &child.order, (lots, i128::from(lots) * i128::from(terms.price.ticks())))
+        }
+        None if !wanted => None,
+        _ => Some((Invariant::Protected, format!("intent {}: entries and stops go together", intent.id.0))),
+    }
+}
+
+/// 6., 7.: a stop only closes, over all that is held, at the plan's distance from what was paid for it, within its bound.
+pub(super) fn stop(spec: &PairSpec, leg: LegSide, terms: &OrderTerms, (lots, paid): (i64, i128)) -> Finding {
+    let (Some(plan), Some(trigger)) = (&spec.plan.protect, terms.trigger) else {
+        return Some((Invariant::Protected, "a stop that the plan does not ask for".to_owned()));
+    };
+    let closes = match leg {
+        LegSide::Long => Side::Sell,
+        LegSide::Short => Side::Buy,
+    };
+    if !terms.reduce_only || !terms.size.is_zero() || terms.side != closes {
+        return Some((Invariant::OnlyReduces, format!("a stop of the {} leg is {terms:?}", leg.name())));
+    }
+    // Upside down for a leg that loses when prices rise.
+    let sign = if leg == LegSide::Long { 1 } else { -1 };
+    let lots = i128::from(lots);
+    let (mark, limit) = (i128::from(trigger.ticks()), i128::from(terms.price.ticks()));
+    let near = paid - mark * lots;
+    let near = near * sign * 10_000 < i128::from(plan.stop_bps) * paid;
+    let far = (mark - limit) * sign * 10_000 > i128::from(plan.limit_bps) * mark;
+    let beside = (mark - limit) * sign < 0;
+    (near || far || beside || terms.time_in_force != TimeInForce::ImmediateOrCancel).then(|| {
+        (Invariant::BoundedPrices, format!("a stop of the {} leg is {terms:?}, paid were {paid}", leg.name()))
+    })
+}
+
+/// 20. What is wrong with the stops that wait for the mark price over `held` lots; `None` when one covers just that.
+pub(super) fn stops(venue: &Exchange, account: AccountIndex, market: MarketId, held: i64) -> Option<String> {
+    let closes = if held > 0 { Side::Sell } else { Side::Buy };
+    let orders = venue.active_orders(account, Some(market));
+    let waits = orders
+        .iter()
+        .filter(|order| order.trigger_price.is_some() && order.details.parent.is_none() && order.reduce_only);
+    let sizes: Vec<i64> =
+        waits.filter(|order| order.side == closes).map(|order| order.remaining.lots()).collect();
+    // Zero is whatever is held.
+    let covered = matches!(sizes.as_slice(), [size] if *size == 0 || *size == held.abs());
+    (!covered).then(|| format!("stops of {sizes:?} lots"))
 }
 
 /// 5. What `side` of a leg could still add, with every order that was not seen to end counted as filled.

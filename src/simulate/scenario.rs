@@ -265,6 +265,7 @@ fn pair(market: &Market) -> PairPlan {
         long: leg(LONG),
         short: leg(SHORT),
         place: PlacePlan { time_in_force: TimeInForce::PostOnly, expires_in: secs(600) },
+        protect: None,
         watch: WatchPlan {
             entry_deadline: secs(30),
             on_entry_timeout: OnEntryTimeout::Hedge,

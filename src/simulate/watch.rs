@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use crate::engine::{
-    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, Pair, PairSpec, Purpose, Step,
-    View, fold,
+    Entry, Intent, IntentId, LegSide, LegWithdrawal, OrderTerms, Outcome, OwnOrder, Pair, PairSpec, Purpose,
+    Step, View, fold,
 };
 use crate::model::{
     AccountIndex, ApiKeyIndex, ClientOrderIndex, MarketId, Nonce, OrderIndex, Price, Side, Size, Timestamp,
@@ -34,6 +34,9 @@ const SENDINGS_MAX: u32 = 1_500;
 const NOTICE: Duration = Duration::from_secs(15);
 /// From outside one does not see that the venue lets a process ask nothing for a minute, after too many requests.
 const NOTICE_OUTSIDE: Duration = Duration::from_secs(75);
+
+/// How long a leg in sync may be without its stop while the pair is held: a few refusals and lost answers.
+const UNPROTECTED: Duration = Duration::from_secs(45);
 
 /// Watches one run from outside: what the engine writes, what the venue does.
 pub struct Watch {
@@ -76,6 +79,8 @@ pub struct Watch {
     told_unseen: bool,
     /// For how long a leg in sync has another position than the venue.
     wrong: [Duration; 2],
+    /// For how long what a leg holds is not under one stop, with a process that sees it and told nobody.
+    unprotected: [Duration; 2],
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
     pub worst_naked: Duration,
     looked_at: Option<Timestamp>,
@@ -121,6 +126,7 @@ impl Watch {
             told: false,
             told_unseen: false,
             wrong: [Duration::ZERO; 2],
+            unprotected: [Duration::ZERO; 2],
             worst_naked: Duration::ZERO,
             looked_at: None,
             up: BTreeSet::new(),
@@ -359,9 +365,12 @@ impl Watch {
         let (sent, budget) = (self.minute.len(), self.spec.plan.risk.max_messages_per_minute);
         let within = u32::try_from(sent).is_ok_and(|sent| sent <= budget);
         let reduces = match intent.purpose {
-            Purpose::Hedge | Purpose::Exit | Purpose::ClearDeadMan => true,
-            // In the watch, a cancel begins to move a quote.
-            Purpose::Cancel(_) => !matches!(pair.step, Step::Watch),
+            Purpose::Hedge | Purpose::Exit | Purpose::Protect | Purpose::ClearDeadMan => true,
+            // In the watch, a cancel begins to move a quote, or takes away a stop that another one stands in for.
+            Purpose::Cancel(index) => {
+                let order = pair.leg(intent.leg).orders.get(&index);
+                !matches!(pair.step, Step::Watch) || order.is_some_and(|order| order.terms.trigger.is_some())
+            }
             Purpose::Entry | Purpose::Leverage | Purpose::ArmDeadMan(_) => false,
             Purpose::Withdraw(_) | Purpose::FastWithdraw { .. } => false,
         };
@@ -371,8 +380,10 @@ impl Watch {
     }
 
     fn intent(&self, intent: &Intent, pair: &Pair, decided_on: Option<(&View, &Exchange)>) {
-        if let Some(terms) = &intent.order {
-            self.order(intent, terms, pair, decided_on.map(|(view, _)| view));
+        match &intent.order {
+            Some(terms) if terms.trigger.is_some() => self.stop_alone(intent, terms, pair),
+            Some(terms) => self.order(intent, terms, pair, decided_on.map(|(view, _)| view)),
+            None => {}
         }
         if matches!(intent.purpose, Purpose::Withdraw(_)) {
             // What is within the tolerance is dust and counts as flat; its margin stays.
@@ -406,6 +417,7 @@ impl Watch {
         );
         self.hear(opinion::meets_own(pair, intent, terms));
         self.hear(opinion::wire(intent, terms));
+        self.hear(opinion::child(&self.spec, intent, terms));
         self.must(Invariant::OnlyReduces, terms.reduce_only || !opinion::only_reduces(pair), || {
             format!("intent {} adds exposure in step {}, stop {:?}", intent.id.0, pair.step.name(), pair.stop)
         });
@@ -415,7 +427,9 @@ impl Watch {
             self.priced(intent, terms, pair, view);
         }
         if matches!(intent.purpose, Purpose::Hedge | Purpose::Exit) {
-            let other = leg.live_orders().any(|(_, order)| order.purpose != Purpose::Entry);
+            // A stop may act beside it: both only reduce, and the venue cuts what is too much.
+            let stays = |order: &OwnOrder| matches!(order.purpose, Purpose::Entry | Purpose::Protect);
+            let other = leg.live_orders().any(|(_, order)| !stays(order));
             self.must(Invariant::OnceOnly, !other, || {
                 format!("intent {} while another one of its leg is out", intent.id.0)
             });
@@ -436,10 +450,27 @@ impl Watch {
                 format!("intent {} makes {} lots of {}", intent.id.0, held.lots(), checked.size.lots())
             });
         }
-        let known = pair.leg(intent.leg).orders.keys().chain(pair.leg(intent.leg.other()).orders.keys());
-        let fresh =
-            intent.client_order_index.is_none_or(|index| known.into_iter().all(|known| *known != index));
-        self.must(Invariant::OnceOnly, fresh, || "a client order index twice".to_owned());
+        self.new_indices(intent, pair);
+    }
+
+    fn new_indices(&self, intent: &Intent, pair: &Pair) {
+        let known = |index| LegSide::BOTH.iter().any(|side| pair.leg(*side).orders.contains_key(&index));
+        let fresh = !intent.placed().any(known);
+        let apart =
+            intent.child.is_none_or(|child| Some(child.client_order_index) != intent.client_order_index);
+        self.must(Invariant::OnceOnly, fresh && apart, || "a client order index twice".to_owned());
+    }
+
+    /// 6., 7. and 10. for a stop that is placed alone: over what is held, where the plan wants it, and never to add.
+    fn stop_alone(&self, intent: &Intent, terms: &OrderTerms, pair: &Pair) {
+        let leg = pair.leg(intent.leg);
+        self.hear(opinion::wire(intent, terms));
+        self.hear(opinion::stop(&self.spec, intent.leg, terms, leg.entered));
+        let asked = intent.purpose == Purpose::Protect && !leg.position.is_flat();
+        self.must(Invariant::OnlyReduces, asked, || {
+            format!("intent {} is a stop for a leg that holds nothing", intent.id.0)
+        });
+        self.new_indices(intent, pair);
     }
 
     /// 5., 7. and 15., by what the decision saw.
@@ -577,6 +608,7 @@ impl Watch {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
         let Some(life) = life else { return };
         self.believed(passed, life);
+        self.protected(passed, venue, life);
         self.is_told(passed, apart, &life.pair, NOTICE);
     }
 
@@ -633,6 +665,25 @@ impl Watch {
             self.must(Invariant::JournalAgrees, self.wrong[index] <= BELIEF, || {
                 let (name, theirs) = (side.name(), self.held[index]);
                 format!("the {name} leg counts as in sync with {ours} lots, and the venue has {theirs}")
+            });
+        }
+    }
+
+    /// 20. While the pair is held, each leg stands under one stop over all that it holds.
+    fn protected(&mut self, passed: Duration, venue: &Exchange, life: &Life) {
+        if self.spec.plan.protect.is_none() {
+            return;
+        }
+        let holds = life.pair.step == Step::Watch && life.pair.held_since.is_some();
+        let up = self.market_silent.is_none();
+        for (index, side) in LegSide::BOTH.into_iter().enumerate() {
+            let seen = life.outlook.view.leg(side).synced && holds && up && !self.told_unseen;
+            let stops = opinion::stops(venue, self.spec.leg(side).account, self.market, self.held[index]);
+            let bare = seen && self.held[index] != 0 && stops.is_some();
+            self.unprotected[index] = if bare { self.unprotected[index] + passed } else { Duration::ZERO };
+            self.must(Invariant::Protected, self.unprotected[index] <= UNPROTECTED, || {
+                let (name, held) = (side.name(), self.held[index]);
+                format!("the {name} leg holds {held} lots under {}", stops.unwrap_or_default())
             });
         }
     }

@@ -1,6 +1,6 @@
 //! Exit: both legs to flat, in equal reduce-only clips sent together.
 
-use super::{Flow, close, guard, hedge};
+use super::{Flow, close, guard, hedge, protect};
 use crate::engine::codes;
 use crate::engine::entry::{ExitReason, LegSide, PairEnd, Purpose, Step};
 use crate::engine::state::Leg;
@@ -24,7 +24,7 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
         return Flow::Wait;
     }
     if work.pair.is_flat() || is_dust(work) || Mutant::WithdrawsExposed.is_planted() {
-        return leave(work, reason);
+        return if protect::taken_away(work) { leave(work, reason) } else { Flow::Wait };
     }
     let tries = work.spec.plan.hedge.attempts;
     if work.pair.effort.fruitless >= tries && !work.pair.effort.emergency {
@@ -41,7 +41,11 @@ pub(crate) fn exit(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
 fn gives_way_to_liquidation(reason: &ExitReason) -> bool {
     matches!(
         reason,
-        ExitReason::MaxHold | ExitReason::TakeProfit | ExitReason::StopLoss | ExitReason::LiquidationNear(_)
+        ExitReason::MaxHold
+            | ExitReason::TakeProfit
+            | ExitReason::StopLoss
+            | ExitReason::Protected(_)
+            | ExitReason::LiquidationNear(_)
     )
 }
 
@@ -59,12 +63,13 @@ fn is_dust(work: &Work<'_>) -> bool {
 fn apart(work: &mut Work<'_>, reason: &ExitReason) -> Flow {
     let cleared = close::clear(work);
     if cleared && (work.pair.is_flat() || is_dust(work)) {
-        return if close::counted(work) { leave(work, reason) } else { Flow::Wait };
+        let over = close::counted(work) && protect::taken_away(work);
+        return if over { leave(work, reason) } else { Flow::Wait };
     }
     let rested = close::rested(work);
     for leg in LegSide::BOTH {
         let state = work.pair.leg(leg);
-        let settled = state.orders.values().all(crate::engine::state::OwnOrder::is_settled);
+        let settled = state.is_settled();
         let (side, want) = (hedge::closing_side(state), state.position.size());
         if settled && rested && !want.is_zero() && !refused_lately(work, leg) {
             close::take(work, leg, side, want, Purpose::Exit, true);
@@ -161,6 +166,9 @@ pub(crate) fn end(work: &Work<'_>, reason: &ExitReason, how: &str) -> PairEnd {
         ExitReason::EntryTimeout => (codes::OK, "entry took too long and was taken back".to_owned()),
         ExitReason::Liquidation(leg) => {
             (codes::OK, format!("{} leg was liquidated and answered", leg.name()))
+        }
+        ExitReason::Protected(leg) => {
+            (codes::OK, format!("the {} leg's stop acted and the pair was closed", leg.name()))
         }
         ExitReason::Stop => (codes::OK, "flattened on request".to_owned()),
         ExitReason::EntryRefused(why) => (codes::FAILED_FLAT, format!("entry was refused: {why}")),

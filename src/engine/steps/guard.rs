@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Flow, close};
+use super::{Flow, close, protect};
 use crate::engine::entry::{Entry, ExitReason, Fill, HedgeReason, LegSide, Step, StopMode};
 use crate::engine::event::Effect;
 use crate::engine::spec::PairSpec;
@@ -165,6 +165,10 @@ fn finish_stop(work: &mut Work<'_>) -> Flow {
     }
     // An order's end may be told before its trades are: what it filled is not in the position then.
     if !unsettled_done(work) || !work.pair.fills_counted() || !close::clear_dead_man(work) {
+        return Flow::Wait;
+    }
+    // Nobody will be there: what is held must be under its stops, and nothing else at the venue.
+    if !protect::keep(work) {
         return Flow::Wait;
     }
     let at = work.now();

@@ -1,6 +1,6 @@
 //! Hedge: makes the legs equal. Clear, count, choose, send one bounded order, resolve it, repeat (DESIGN §5).
 
-use super::{Flow, close, guard, watch};
+use super::{Flow, close, guard, protect, watch};
 use crate::engine::entry::{Entry, ExitReason, HedgeReason, LegSide, Purpose, Step};
 use crate::engine::state::Leg;
 use crate::engine::work::Work;
@@ -13,6 +13,9 @@ use crate::rt::Mutant;
 const STREAM_GRACE: u32 = 11;
 
 pub(crate) fn hedge(work: &mut Work<'_>, _reason: HedgeReason) -> Flow {
+    if let Some(side) = protect::acted(work) {
+        return work.go(Step::Exit(ExitReason::Protected(side)));
+    }
     let cleared = close::clear(work) || Mutant::HedgeUncleared.is_planted();
     if !cleared || !close::counted(work) {
         return Flow::Wait;
@@ -113,6 +116,9 @@ fn finish(work: &mut Work<'_>) -> Flow {
 pub(crate) fn flat_reason(work: &Work<'_>) -> ExitReason {
     if let Some(side) = LegSide::BOTH.into_iter().find(|side| work.pair.leg(*side).liquidated) {
         return ExitReason::Liquidation(side);
+    }
+    if let Some(side) = protect::acted(work) {
+        return ExitReason::Protected(side);
     }
     let traded = LegSide::BOTH.iter().any(|side| !work.pair.leg(*side).trades.is_empty());
     match (traded, work.pair.was_stopped) {

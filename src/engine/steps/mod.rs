@@ -6,6 +6,7 @@ mod exit;
 mod guard;
 mod hedge;
 mod place;
+mod protect;
 mod watch;
 mod withdraw;
 

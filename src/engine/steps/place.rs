@@ -84,6 +84,7 @@ fn entry_terms(work: &Work<'_>) -> Result<Option<[OrderTerms; 2]>, String> {
         time_in_force: work.spec.plan.place.time_in_force,
         reduce_only: false,
         expiry,
+        trigger: None,
     };
     Ok(Some([terms(Side::Buy, buy), terms(Side::Sell, sell)]))
 }
@@ -306,6 +307,7 @@ mod tests {
             time_in_force: TimeInForce::PostOnly,
             reduce_only: false,
             expiry: NOW,
+            trigger: None,
         };
         let over = |work: &Work<'_>, lots| rest_exceeds(work, LegSide::Long, Size::from_lots(lots), PRICE);
         assert!(!over(&work, 4_000) && over(&work, 4_001), "alone it may take all");
@@ -317,17 +319,7 @@ mod tests {
     }
 
     fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {
-        let order = OwnOrder {
-            purpose: proposal.purpose,
-            terms: proposal.order?,
-            state: OrderState::InDoubt,
-            reported: Size::ZERO,
-            traded: Size::ZERO,
-            placed_at: NOW,
-            changed_at: NOW,
-            cancel: None,
-            cancelled_at: None,
-        };
+        let order = OwnOrder::new(proposal.purpose, proposal.order?, NOW, None);
         Some((proposal.client_order_index?, order))
     }
 }

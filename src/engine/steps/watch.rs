@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::{Flow, close, guard, hedge, place};
+use super::{Flow, close, guard, hedge, place, protect};
 use crate::engine::entry::{ExitReason, HedgeReason, LegSide, OrderTerms, Purpose, Step};
 use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
@@ -70,6 +70,9 @@ fn forced(work: &mut Work<'_>) -> Option<ExitReason> {
         if leg.liquidated && work.spec.plan.hedge.on_liquidation == OnLiquidation::Flatten {
             return Some(ExitReason::Liquidation(side));
         }
+        if leg.was_stopped_out() {
+            return Some(ExitReason::Protected(side));
+        }
         if let Some(why) = &leg.entry_refused
             && work.pair.placed_at.is_some()
             && leg.live_entry().is_none()
@@ -131,7 +134,7 @@ fn hedge_due(work: &mut Work<'_>) -> Option<HedgeReason> {
         return Some(HedgeReason::Liquidation);
     }
     // An order that the venue calls filled, and whose fills are still on their way, has not ended short.
-    let counted = work.pair.leg(lagging).orders.values().all(OwnOrder::is_settled);
+    let counted = work.pair.leg(lagging).is_settled();
     if work.pair.leg(lagging).live_entry().is_none() && counted {
         return Some(HedgeReason::LegEnded);
     }
@@ -186,6 +189,7 @@ fn entering(work: &mut Work<'_>) -> Flow {
         keep_dead_man(work, side);
         reprice(work, side);
     }
+    protect::keep(work);
     Flow::Wait
 }
 
@@ -195,7 +199,8 @@ fn keep_dead_man(work: &mut Work<'_>, side: LegSide) {
     let resting = leg.live_entry().is_some_and(|(_, order)| order.state == OrderState::Open);
     let renew_at = leg.dead_man.map(|until| until.before(DEAD_MAN_RENEW));
     let due = renew_at.is_none_or(|at| work.now() >= at);
-    if !resting || leg.refusals >= 3 {
+    // The switch takes every order of the account, and what is held would lose its stop with the quotes.
+    if !resting || leg.refusals >= 3 || work.spec.plan.protect.is_some() {
         return;
     }
     let until = work.now().after(DEAD_MAN_AHEAD);
@@ -243,7 +248,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
     let leg = work.pair.leg(side);
     let Some(checked) = &work.pair.checked else { return };
     let rest = checked.size.saturating_sub(leg.position.size());
-    let settled = leg.orders.values().all(OwnOrder::is_settled) || Mutant::DoubtIsNoExposure.is_planted();
+    let settled = leg.is_settled() || Mutant::DoubtIsNoExposure.is_planted();
     let too_small = rest < checked.market.min_size_at(price);
     let kept_clear = work.view.keep_clear_until.is_some_and(|until| work.now() < until);
     if !settled || too_small || kept_clear || work.pair.naked.since.is_some() || work.pair.only_reduces() {
@@ -267,6 +272,7 @@ fn place_anew(work: &mut Work<'_>, side: LegSide, price: Price) {
             time_in_force: work.spec.plan.place.time_in_force,
             reduce_only: false,
             expiry: work.now().after(work.spec.plan.place.expires_in),
+            trigger: None,
         };
         work.propose_order(side, Purpose::Entry, terms);
     }
@@ -294,7 +300,10 @@ fn holding(work: &mut Work<'_>) -> Flow {
     }
     match LegSide::BOTH.into_iter().find(|side| liquidation_is_near(work, *side)) {
         Some(side) => work.go(Step::Exit(ExitReason::LiquidationNear(side))),
-        None => Flow::Wait,
+        None => {
+            protect::keep(work);
+            Flow::Wait
+        }
     }
 }
 
