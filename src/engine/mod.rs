@@ -29,7 +29,7 @@ mod work;
 pub use decide::decide;
 pub use driver::{DriverError, News, PairStatus};
 pub use entry::{
-    Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
+    Checked, CheckedLeg, Child, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
     Outcome, PairEnd, Purpose, RiskState, Step, StopMode,
 };
 pub use event::{Decision, Effect, Event, ForeignQuote, LegSnapshot, LegView, Proposal, SendResult, View};

@@ -81,6 +81,8 @@ pub struct Watch {
     wrong: [Duration; 2],
     /// For how long what a leg holds is not under one stop, with a process that sees it and told nobody.
     unprotected: [Duration; 2],
+    /// When somebody was told that something is stuck.
+    stuck_told: Option<Timestamp>,
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
     pub worst_naked: Duration,
     looked_at: Option<Timestamp>,
@@ -127,6 +129,7 @@ impl Watch {
             told_unseen: false,
             wrong: [Duration::ZERO; 2],
             unprotected: [Duration::ZERO; 2],
+            stuck_told: None,
             worst_naked: Duration::ZERO,
             looked_at: None,
             up: BTreeSet::new(),
@@ -317,6 +320,7 @@ impl Watch {
             Entry::Alert { topic, .. } => {
                 self.alerts += 1;
                 self.told_unseen |= topic == "stuck";
+                self.stuck_told = if topic == "stuck" { Some(now) } else { self.stuck_told };
                 self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
                 self.note(now, format_args!("{entry:?}"));
             }
@@ -608,7 +612,7 @@ impl Watch {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
         let Some(life) = life else { return };
         self.believed(passed, life);
-        self.protected(passed, venue, life);
+        self.protected(now, passed, venue, life);
         self.is_told(passed, apart, &life.pair, NOTICE);
     }
 
@@ -670,14 +674,16 @@ impl Watch {
     }
 
     /// 20. While the pair is held, each leg stands under one stop over all that it holds.
-    fn protected(&mut self, passed: Duration, venue: &Exchange, life: &Life) {
+    fn protected(&mut self, now: Timestamp, passed: Duration, venue: &Exchange, life: &Life) {
         if self.spec.plan.protect.is_none() {
             return;
         }
         let holds = life.pair.step == Step::Watch && life.pair.held_since.is_some();
-        let up = self.market_silent.is_none();
+        // It is told again once the next stop is refused.
+        let told = self.stuck_told.is_some_and(|at| now.since(at) < 3 * UNPROTECTED);
+        let up = self.market_silent.is_none() && !told;
         for (index, side) in LegSide::BOTH.into_iter().enumerate() {
-            let seen = life.outlook.view.leg(side).synced && holds && up && !self.told_unseen;
+            let seen = life.outlook.view.leg(side).synced && holds && up;
             let stops = opinion::stops(venue, self.spec.leg(side).account, self.market, self.held[index]);
             let bare = seen && self.held[index] != 0 && stops.is_some();
             self.unprotected[index] = if bare { self.unprotected[index] + passed } else { Duration::ZERO };

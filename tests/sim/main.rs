@@ -11,6 +11,7 @@ mod named;
 mod named_risk;
 mod plans;
 mod played;
+mod protect;
 mod regressions;
 mod sweeps;
 
