@@ -92,7 +92,8 @@ impl Board {
                     side: order.terms.side,
                     price: order.terms.price,
                 };
-                row.orders.push(Own { quote, takes: !matches!(order.purpose, Purpose::Entry) });
+                let rests = order.purpose == Purpose::Entry || order.woke;
+                row.orders.push(Own { quote, takes: !rests });
             }
             // In-doubt and resting orders count as filled.
             let (bought, sold) = (leg.pending(Side::Buy).lots(), leg.pending(Side::Sell).lots());
@@ -141,7 +142,7 @@ impl Board {
         let mut booked = Vec::new();
         for proposal in proposals {
             let (Some(terms), Some(index)) = (proposal.order, proposal.client_order_index) else { continue };
-            let takes = terms.time_in_force == TimeInForce::ImmediateOrCancel;
+            let takes = terms.time_in_force == TimeInForce::ImmediateOrCancel || terms.trigger.is_some();
             let quote = ForeignQuote { pair: id.clone(), order: index, side: terms.side, price: terms.price };
             let own = Own { quote, takes };
             // The stop that goes with an entry takes when it wakes, and nobody can hold it back then.

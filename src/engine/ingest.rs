@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, ExitReason, Fill, IntentId, LegSide, Outcome, PairEnd, Purpose, Step, StopMode};
 use super::event::{Effect, Event, LegSnapshot, SendResult};
-use super::state::{LegWithdrawal, OrderState};
+use super::state::{self, LegWithdrawal, OrderState, OwnOrder};
 use super::work::{ALERT_AGAIN, READ_LAG, Work};
 use crate::model::{
     AccountView, ApiKeyIndex, ClientOrderIndex, Nonce, Order, Timestamp, Trade, TradeKind, Usdc,
@@ -170,7 +170,7 @@ fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &
     let known = &work.pair.leg(side).orders[&index];
     let news = match known.state {
         OrderState::Ended(Some(_)) => row.filled > known.reported,
-        OrderState::Open => row.status.is_terminal() || row.filled > known.reported,
+        OrderState::Open => row.status.is_terminal() || row.filled > known.reported || wakes(known, row),
         OrderState::InDoubt | OrderState::Executed | OrderState::Ended(None) => true,
     };
     let late = matches!(known.state, OrderState::Ended(Some(_))) && !row.status.is_terminal();
@@ -185,6 +185,11 @@ fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &
             at,
         });
     }
+}
+
+/// A stop that waited is on the book: the mark price woke it.
+fn wakes(known: &OwnOrder, row: &Order) -> bool {
+    known.stands() && state::wakes(row.status)
 }
 
 fn foreign(work: &mut Work<'_>, side: LegSide, what: String) {

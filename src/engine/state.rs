@@ -63,6 +63,8 @@ pub struct OwnOrder {
     pub cancelled_at: Option<Timestamp>,
     /// Of a stop: the entry that it was sent with, and whose end it waits for.
     pub parent: Option<ClientOrderIndex>,
+    /// Of a stop: the mark price woke it, and it traded, rests at its limit, or found nothing.
+    pub woke: bool,
 }
 
 impl OwnOrder {
@@ -84,27 +86,14 @@ impl OwnOrder {
             cancel: None,
             cancelled_at: None,
             parent,
+            woke: false,
         }
     }
 
-    /// Returns whether it is a stop that may still wait, or act: it is there to stay, and nothing waits for its end.
+    /// Returns whether it is a stop that waits for its price, as far as is known: it is there to stay, and nothing waits
+    /// for its end.
     pub fn stands(&self) -> bool {
-        self.purpose == Purpose::Protect && self.may_be_live()
-    }
-
-    /// Returns whether it is a stop that woke: it traded, or found nothing within its limit.
-    fn woke(&self) -> bool {
-        let met_nothing = matches!(
-            self.state,
-            OrderState::Ended(Some(
-                OrderStatus::CanceledNotEnoughLiquidity
-                    | OrderStatus::CanceledTooMuchSlippage
-                    | OrderStatus::CanceledMarginNotAllowed
-                    | OrderStatus::CanceledPositionNotAllowed
-            ))
-        );
-        let traded = !self.traded.is_zero() || !self.reported.is_zero();
-        self.purpose == Purpose::Protect && (traded || met_nothing)
+        self.purpose == Purpose::Protect && self.may_be_live() && !self.woke
     }
 
     /// Returns whether nothing more can come of it and every fill of it is counted.
@@ -245,7 +234,7 @@ impl Leg {
 
     /// Returns whether the venue acted on a stop of this leg.
     pub fn was_stopped_out(&self) -> bool {
-        self.orders.values().any(OwnOrder::woke)
+        self.orders.values().any(|order| order.woke)
     }
 
     /// Returns the price that the leg was entered at, rounded away from a loss; `None` before its first fill.
@@ -735,6 +724,7 @@ impl Pair {
         order.reported = order.reported.max(filled);
         order.state = if status.is_terminal() { OrderState::Ended(Some(status)) } else { OrderState::Open };
         order.changed_at = at;
+        order.woke |= order.purpose == Purpose::Protect && wakes(status);
         let (purpose, fruitless) = (order.purpose, status.is_terminal() && order.reported.is_zero());
         let given_up = status.is_terminal() && !matches!(status, OrderStatus::Filled | OrderStatus::Canceled);
         if order.purpose == Purpose::Entry && given_up {
@@ -768,6 +758,7 @@ impl Pair {
         leg.refusals = 0;
         if let Some(order) = fill.client_order_index.and_then(|index| leg.orders.get_mut(&index)) {
             order.traded = order.traded.plus(fill.size);
+            order.woke |= order.purpose == Purpose::Protect;
             order.changed_at = fill.at.max(order.changed_at);
             if order.state == OrderState::InDoubt {
                 order.state = OrderState::Executed;
@@ -786,6 +777,19 @@ impl Pair {
             self.effort.last_at = at;
         }
     }
+}
+
+/// Returns whether a stop of this status was woken by the mark price.
+pub(crate) const fn wakes(status: OrderStatus) -> bool {
+    matches!(
+        status,
+        OrderStatus::Open
+            | OrderStatus::Filled
+            | OrderStatus::CanceledTooMuchSlippage
+            | OrderStatus::CanceledNotEnoughLiquidity
+            | OrderStatus::CanceledPositionNotAllowed
+            | OrderStatus::CanceledMarginNotAllowed
+    )
 }
 
 /// Folds a journal into a state.

@@ -229,14 +229,14 @@ impl Work<'_> {
 
     /// Returns the terms of the stop of a leg that was entered at `entry`: it closes whatever is held when it wakes.
     ///
-    /// It takes what it finds and never rests, so that no later order of ours can meet it.
+    /// What it does not find at once it waits for at its limit: in a market that jumps, a book may be empty for a moment.
     pub(crate) fn stop(protect: &ProtectPlan, side: LegSide, entry: Price, expiry: Timestamp) -> OrderTerms {
         let (trigger, price) = protect.prices(side.entry_side(), entry);
         OrderTerms {
             side: side.entry_side().opposite(),
             price,
             size: Size::ZERO,
-            time_in_force: TimeInForce::ImmediateOrCancel,
+            time_in_force: TimeInForce::GoodTillTime,
             reduce_only: true,
             expiry,
             trigger: Some(trigger),

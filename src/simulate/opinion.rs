@@ -53,7 +53,9 @@ pub(super) fn meets_own(pair: &Pair, intent: &Intent, terms: &OrderTerms) -> Fin
     let orders = LegSide::BOTH.iter().flat_map(|side| pair.leg(*side).orders.values());
     let resting = orders.filter(|order| {
         let may_rest = order.terms.time_in_force != TimeInForce::ImmediateOrCancel;
-        may_rest && !matches!(order.state, OrderState::Ended(_))
+        // A stop that waits for its price is on no book.
+        let waits = order.terms.trigger.is_some() && !order.woke;
+        may_rest && !waits && !matches!(order.state, OrderState::Ended(_))
     });
     let met =
         resting.filter(|order| order.terms.side == terms.side.opposite()).find(|order| match terms.side {
@@ -174,7 +176,7 @@ pub(super) fn stop(spec: &PairSpec, leg: LegSide, terms: &OrderTerms, (lots, pai
     let near = near * sign * 10_000 < i128::from(plan.stop_bps) * paid;
     let far = (mark - limit) * sign * 10_000 > i128::from(plan.limit_bps) * mark;
     let beside = (mark - limit) * sign < 0;
-    (near || far || beside || terms.time_in_force != TimeInForce::ImmediateOrCancel).then(|| {
+    (near || far || beside || terms.time_in_force != TimeInForce::GoodTillTime).then(|| {
         (Invariant::BoundedPrices, format!("a stop of the {} leg is {terms:?}, paid were {paid}", leg.name()))
     })
 }

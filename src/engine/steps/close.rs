@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::protect;
 use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
 use crate::engine::work::Work;
@@ -23,7 +24,7 @@ pub(crate) fn clear(work: &mut Work<'_>) -> bool {
             .pair
             .leg(side)
             .live_orders()
-            .filter(|(_, order)| matches!(order.purpose, Purpose::Entry))
+            .filter(|(_, order)| order.purpose == Purpose::Entry || order.woke)
             .map(|(index, _)| index)
             .collect();
         for index in resting {
@@ -162,6 +163,9 @@ pub(crate) fn take(
         size = size.plus(Size::LOT);
     }
     if size.is_zero() || !work.can_send(leg, &purpose) || !way_is_free(work, side, price) {
+        return false;
+    }
+    if !protect::is_far(work, leg.other(), side) {
         return false;
     }
     let opens = purpose == Purpose::Exit && Mutant::ExitMayOpen.is_planted();

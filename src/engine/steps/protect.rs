@@ -2,7 +2,8 @@
 //!
 //! An entry goes out with its stop, which wakes when the entry has ended, with what that filled. As long as a quote that
 //! filled in part still rests, and after a hedge, another stop is placed: one over whatever is held, so that no later fill
-//! makes its size wrong. A stop only ever closes, takes what it finds and never rests.
+//! makes its size wrong. A stop only ever closes; once the mark price woke it, it is an order like any other, and the pair
+//! leaves.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::engine::entry::{LegSide, OrderTerms, Purpose};
 use crate::engine::event::Effect;
 use crate::engine::state::{Leg, OrderState, OwnOrder};
 use crate::engine::work::{ALERT_AGAIN, Work};
-use crate::model::{ClientOrderIndex, Timestamp};
+use crate::model::{ClientOrderIndex, Side, Timestamp};
 use crate::rt::Mutant;
 
 /// How much longer than the position is held at most a stop lives: an operator who was called may come late.
@@ -25,6 +26,10 @@ const BY_ITSELF: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(5);
 /// How often that is tried before somebody is told, and before a stop of the run no longer waits for it.
 const TRIES: u32 = 3;
+
+/// How near the mark price may come to a stop before that counts as about to wake: more than a market moves within the age
+/// of what is known of it and the way of an order.
+const NEAR_BPS: u32 = 100;
 
 /// Returns the leg on whose stop the venue acted: the pair leaves then.
 pub(crate) fn acted(work: &Work<'_>) -> Option<LegSide> {
@@ -97,7 +102,7 @@ fn place(work: &mut Work<'_>, side: LegSide, wanted: OrderTerms) -> bool {
     let leg = work.pair.leg(side);
     let refused = |order: &&OwnOrder| {
         let ended = matches!(order.state, OrderState::Ended(_)) && order.cancel.is_none();
-        order.purpose == Purpose::Protect && order.parent.is_none() && ended
+        order.purpose == Purpose::Protect && order.parent.is_none() && ended && !order.woke
     };
     let tries = u32::try_from(leg.orders.values().filter(refused).count()).unwrap_or(u32::MAX);
     let last = leg.orders.values().filter(refused).map(|order| order.changed_at).max();
@@ -125,6 +130,26 @@ fn tell(work: &mut Work<'_>, side: LegSide) {
             format!("the venue takes no stop for the {} leg: what it holds is not protected", side.name());
         work.alert("stuck", text);
     }
+}
+
+/// Returns whether no stop of `leg` could be met by a taker of the other leg on `side`; takes it away else.
+///
+/// One that waits for its price is on no book. One that may wake at any moment would rest there at its limit.
+pub(crate) fn is_far(work: &mut Work<'_>, leg: LegSide, side: Side) -> bool {
+    let Some(mark) = work.view.mark() else { return true };
+    let near = |stop: &OwnOrder| {
+        stop.terms.trigger.is_none_or(|trigger| match stop.terms.side {
+            Side::Sell => mark <= trigger.beyond(Side::Buy, NEAR_BPS),
+            Side::Buy => mark >= trigger.beyond(Side::Sell, NEAR_BPS),
+        })
+    };
+    let state = work.pair.leg(leg);
+    let met = state.stops().filter(|(_, stop)| state.is_awake(stop) && stop.terms.side == side.opposite());
+    let near: Vec<ClientOrderIndex> = met.filter(|(_, stop)| near(stop)).map(|(index, _)| index).collect();
+    for index in &near {
+        work.propose_cancel(leg, *index);
+    }
+    near.is_empty()
 }
 
 /// Takes the stops of both legs away; returns whether none is left.
