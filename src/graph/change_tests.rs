@@ -122,6 +122,27 @@ fn f_23_what_the_run_is_about_cannot_change() {
     assert_eq!(edited("# The quick start", "# Something else"), []);
 }
 
+/// Stops take risk away, and nearer ones more of it; they decide the entries that they go out with, and the watch.
+#[test]
+fn f_23_stops_take_risk_away() {
+    use RiskChange::{Looser, Tighter};
+    let with = |stops: &str| PLAN.replace("place:", &format!("protect: {{ {stops} }}\nplace:"));
+    let told = |old: &str, new: &str| {
+        let found = changes(&plan(old), &plan(new), snapshot_markets()).unwrap();
+        let [change] = found.as_slice() else { panic!("{found:?}") };
+        let steps: Vec<StepKind> = change.steps.iter().map(|step| step.kind).collect();
+        assert_eq!(steps, [BOTH.as_slice(), &WATCH].concat());
+        (change.field.clone(), change.risk)
+    };
+    let (far, near) = (with("stop_bps: 200, limit_bps: 100"), with("stop_bps: 150, limit_bps: 100"));
+    assert_eq!(told(PLAN, &far), ("protect".to_owned(), Tighter));
+    assert_eq!(told(&far, PLAN), ("protect".to_owned(), Looser));
+    assert_eq!(told(&far, &near), ("protect.stop_bps".to_owned(), Tighter));
+    assert_eq!(told(&near, &far), ("protect.stop_bps".to_owned(), Looser));
+    let wide = with("stop_bps: 200, limit_bps: 120");
+    assert_eq!(told(&far, &wide), ("protect.limit_bps".to_owned(), Looser));
+}
+
 /// Two edits at once are two changes, each with its own steps.
 #[test]
 fn several_edits_are_told_apart() {

@@ -73,6 +73,10 @@ pub(crate) const KEEP_TOO_MUCH: RuleId = RuleId::new("LP416", "keep-too-much");
 pub(crate) const UNBOUNDED_WATCH: RuleId = RuleId::new("LP417", "unbounded-watch");
 pub(crate) const UNBOUNDED_HEDGE: RuleId = RuleId::new("LP418", "unbounded-hedge");
 pub(crate) const SHORT_VERIFICATION: RuleId = RuleId::new("LP419", "short-verification");
+pub(crate) const STOP_TOO_NEAR: RuleId = RuleId::new("LP420", "stop-too-near");
+pub(crate) const STOP_BEYOND_LIQUIDATION: RuleId = RuleId::new("LP421", "stop-beyond-liquidation");
+pub(crate) const STOP_OUT_OF_BAND: RuleId = RuleId::new("LP422", "stop-out-of-band");
+pub(crate) const STOP_MEETS_PAIR: RuleId = RuleId::new("LP423", "stop-meets-pair");
 
 // Wallets and secrets
 pub(crate) const KEY_MATERIAL: RuleId = RuleId::new("LP501", "key-material");

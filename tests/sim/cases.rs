@@ -9,9 +9,18 @@ use lighter_plan::plan::{OnStop, PegReference, PriceSpec};
 use lighter_plan::simulate::{SYMBOL, Scenario};
 use rust_decimal::Decimal;
 
+use super::protect::{completed, moved, protected};
+
 /// What the made ones are called.
-pub(crate) const CASES: [&str; 5] =
-    ["tight caps", "narrow collar", "few messages", "foreign hand", "stopped while naked"];
+pub(crate) const CASES: [&str; 7] = [
+    "tight caps",
+    "narrow collar",
+    "few messages",
+    "foreign hand",
+    "stopped while naked",
+    "stopped out",
+    "completed under stops",
+];
 
 /// Returns the scenario called `NAME SEED`.
 ///
@@ -28,6 +37,8 @@ pub(crate) fn case(name: &str) -> Scenario {
         "few messages" => few_messages(seed),
         "foreign hand" => foreign_hand(seed),
         "stopped while naked" => stopped_while_naked(seed),
+        "stopped out" => moved(protected(seed), 40, -280),
+        "completed under stops" => completed(seed, i64::try_from(300 * seed).expect("few seeds")),
         other => panic!("no case is called `{other}`"),
     };
     scenario.trace = 0;

@@ -24,7 +24,7 @@ const MADE: u64 = 12;
 const SURVEYED: u64 = 40;
 
 /// The invariant that each bug must break. Some break others first, or in other seeds.
-const BREAKS: [(Mutant, Invariant); 39] = [
+const BREAKS: [(Mutant, Invariant); 41] = [
     (Mutant::CommitSkipped, Invariant::IntentFirst),
     (Mutant::SignedAnew, Invariant::IntentFirst),
     (Mutant::CommitNotSynced, Invariant::OneFold),
@@ -64,6 +64,8 @@ const BREAKS: [(Mutant, Invariant); 39] = [
     (Mutant::StaleKept, Invariant::FreshData),
     (Mutant::WithdrawsExposed, Invariant::FlatWithdrawal),
     (Mutant::AlertsEndless, Invariant::ComesToRest),
+    (Mutant::StopFillIgnored, Invariant::ComesToRest),
+    (Mutant::StopNotRenewed, Invariant::Protected),
 ];
 
 /// What broke, and what was said.

