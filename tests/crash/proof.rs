@@ -116,7 +116,7 @@ fn unwound_late(journal: &Journaled) -> bool {
 /// The exchange saw every client order index once, and only those of intents in the journal.
 fn orders_are_unique(journal: &Journaled, account: &Account) -> Result<(), Failure> {
     let known: BTreeSet<u64> =
-        journal.intents().values().filter_map(|intent| intent.client_order_index).map(|i| i.get()).collect();
+        journal.intents().values().flat_map(|intent| intent.placed()).map(|index| index.get()).collect();
     let mut seen = BTreeSet::new();
     for order in &account.orders {
         ensure!(seen.insert(order.client), "order {} was placed twice", order.client);
@@ -284,11 +284,12 @@ fn entered_once(evidence: &Evidence) -> Result<(), Failure> {
     Ok(())
 }
 
-/// DESIGN §8.7: in these worlds the mark stands at 100, so every price is within the plan's 100 bps of that.
+/// DESIGN §8.7: in these worlds the mark stands at 100, or near it, so every price is within the plan's 100 bps of that. A
+/// stop has a bound of its own, counted from the entry.
 fn within_bounds(journal: &Journaled) -> Result<(), Failure> {
     let Some(checked) = journal.checked() else { return Ok(()) };
     for intent in journal.intents().values() {
-        if let Some(order) = intent.order {
+        if let Some(order) = intent.order.filter(|order| order.trigger.is_none()) {
             let price = order.price.to_decimal(&checked.market);
             let apart = (price - Decimal::ONE_HUNDRED).abs();
             ensure!(apart <= Decimal::ONE, "intent {} has a price of {price}", intent.id.0);

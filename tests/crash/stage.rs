@@ -217,6 +217,12 @@ impl Stage {
         Exchange::start(self.directory(), &["--log", &log])?.accounts()
     }
 
+    /// Lets the market's price jump.
+    pub(crate) fn set_price(&self, price: &str) -> Result<(), Failure> {
+        let action = format!(r#"{{"market":"SOL","action":{{"do":"set_price","price":"{price}"}}}}"#);
+        self.exchange.as_ref().ok_or("an embedded exchange ends with its process")?.act(&action)
+    }
+
     /// Waits until venue time has gone on by `span`.
     pub(crate) fn let_pass(&self, span: Duration) -> Result<(), Failure> {
         let exchange = self.exchange.as_ref().ok_or("an embedded exchange ends with its process")?;

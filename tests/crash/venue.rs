@@ -51,13 +51,18 @@ impl Exchange {
         self.process.signal(signal)
     }
 
+    /// Has the world do something.
+    pub(crate) fn act(&self, action: &str) -> Result<(), Failure> {
+        request(&self.http, "POST", "/paper/act", action).map(drop)
+    }
+
     /// Returns the exchange's time, in milliseconds.
     pub(crate) fn now(&self) -> Result<i64, Failure> {
         integer(&self.state()?, "now")
     }
 
     fn state(&self) -> Result<Value, Failure> {
-        serde_json::from_str(&get(&self.http, "/paper/state")?)
+        serde_json::from_str(&request(&self.http, "GET", "/paper/state", "")?)
             .map_err(|error| format!("the exchange's state is no JSON: {error}"))
     }
 
@@ -68,16 +73,20 @@ impl Exchange {
 }
 
 /// A request without a client library: the exchange is on this machine, and one answer is all there is.
-fn get(base: &str, path: &str) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| format!("GET {path}: {error}");
+fn request(base: &str, method: &str, path: &str, body: &str) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| format!("{method} {path}: {error}");
     let host = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(host).map_err(failed)?;
     stream.set_read_timeout(Some(START)).map_err(failed)?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").map_err(failed)?;
+    let length = body.len();
+    let head = format!(
+        "Host: {host}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    );
+    write!(stream, "{method} {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").map_err(failed)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(failed)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("an answer without a body")?;
-    ensure!(head.starts_with("HTTP/1.1 200"), "GET {path}: {head}");
+    ensure!(head.starts_with("HTTP/1.1 200"), "{method} {path}: {head} {body}");
     Ok(body.to_owned())
 }
 

@@ -108,9 +108,9 @@ fn random_plans_bear_everything_with_stops() {
     }
 }
 
-/// F-02: the process dies at every point of a run with stops, with every answer to what is in doubt there.
+/// The process dies at every point of a run with stops, with every answer to what is in doubt there.
 #[test]
-fn f_02_every_crash_point_with_stops() {
+fn every_crash_point_with_stops() {
     let base = base("protected-pair.yaml");
     let tally = sweep(&base, &Faults::none(), |sweep| sweep.single_crashes(1));
     assert!(tally.runs() > 300, "{} runs", tally.runs());
