@@ -323,12 +323,13 @@ fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
 
 /// A look at the venue: nothing was sent, and this is what stands.
 fn looked(pair: &Pair, market: &Market) -> PairEnd {
-    let orders: usize = LegSide::BOTH.iter().map(|side| pair.leg(*side).live_orders().count()).sum();
+    let (orders, stops) = pair.live_and_waiting();
     let code = if pair.is_naked() || orders > 0 { codes::EXPOSED } else { codes::STOPPED };
     let summary = format!(
-        "reconciled, nothing was sent; long {}, short {}, {orders} orders open; `resume` goes on",
+        "reconciled, nothing was sent; long {}, short {}, {orders} orders open{}; `resume` goes on",
         pair.long.position.to_decimal(market),
-        pair.short.position.to_decimal(market)
+        pair.short.position.to_decimal(market),
+        under(stops)
     );
     PairEnd { code, summary }
 }
@@ -344,6 +345,13 @@ fn stopped(pair: &Pair, market: &Market) -> PairEnd {
         return PairEnd { code: codes::EXPOSED, summary: format!("left with exposure: {exposure}") };
     }
     let held = if pair.is_flat() { "flat".to_owned() } else { format!("held: {exposure}") };
-    let orders = if pair.has_live_orders() { ", orders left open" } else { "" };
-    PairEnd { code: codes::STOPPED, summary: format!("stopped on request, resumable; {held}{orders}") }
+    let (orders, stops) = pair.live_and_waiting();
+    let orders = if orders > 0 { ", orders left open" } else { "" };
+    let summary = format!("stopped on request, resumable; {held}{orders}{}", under(stops));
+    PairEnd { code: codes::STOPPED, summary }
+}
+
+/// Says how many stops wait at the venue; nothing without any.
+fn under(stops: usize) -> String {
+    if stops == 0 { String::new() } else { format!(", {stops} stops wait at the venue") }
 }

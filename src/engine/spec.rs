@@ -107,6 +107,8 @@ mod tests {
             assert!((1..1 << 48).contains(&index.get()));
             assert_eq!(index, client_order_index(run, pair, number));
             assert!(seen.insert(index), "{run} {pair} {number}");
+            let child = hashed_index(&format!("{run}\n{pair}\n{number}\nchild"));
+            assert!(seen.insert(child), "the stop of {run} {pair} {number}");
         }
     }
 }

@@ -419,6 +419,14 @@ impl Pair {
         LegSide::BOTH.iter().any(|side| self.leg(*side).live_orders().next().is_some())
     }
 
+    /// Returns how many own orders are or may be live and may trade by themselves, and how many stops only wait for their
+    /// price.
+    pub fn live_and_waiting(&self) -> (usize, usize) {
+        let live = LegSide::BOTH.into_iter().flat_map(|side| self.leg(side).live_orders());
+        let (waiting, others): (Vec<_>, Vec<_>) = live.partition(|(_, order)| order.stands());
+        (others.len(), waiting.len())
+    }
+
     /// Returns whether every own order is ended with all its fills counted; stops that stand are no part of it.
     pub fn orders_settled(&self) -> bool {
         LegSide::BOTH.iter().all(|side| self.leg(*side).is_settled())

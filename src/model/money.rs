@@ -389,6 +389,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_is_never_nearer_than_asked() {
+        assert_eq!(Price::from_ticks(100_001).beyond(Side::Buy, 50), Price::from_ticks(100_502));
+        assert_eq!(Price::from_ticks(100_001).beyond(Side::Sell, 50), Price::from_ticks(99_500));
+        assert_eq!(Price::from_ticks(10_000).beyond(Side::Sell, 50), Price::from_ticks(9_950));
+        assert_eq!(Price::from_ticks(1).beyond(Side::Sell, 20_000), Price::MIN);
+    }
+
+    #[test]
     fn notional_is_exact() {
         let market = Market::example();
         let notional = Usdc::notional(Size::from_lots(2_500), Price::from_ticks(100_950), &market);

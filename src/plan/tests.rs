@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Usdc, snapshot_markets};
+use crate::model::{Price, Side, Usdc, snapshot_markets};
 
 const PLAN: &str = include_str!("../../plans/sol-pair.yaml");
 
@@ -52,6 +52,36 @@ fn what_is_wrong_is_reported_once_and_together() {
         assert_eq!(found.iter().filter(|f| *f == line).count(), 1, "{line} in {found:?}");
     }
     assert_eq!(found.len(), wanted.len(), "{found:?}");
+}
+
+/// Half a stop is none, a pair overrides key by key, and without the block there is no stop.
+#[test]
+fn stops_have_both_distances() {
+    let with = |stops: &str| load_text(&PLAN.replace("place:", &format!("protect: {stops}\nplace:")));
+    assert_eq!(load_text(PLAN).plan.unwrap().pairs[0].protect, None);
+    let both = with("{ stop_bps: 200, limit_bps: 100 }").plan.unwrap();
+    let protect = both.pairs[0].protect.unwrap();
+    assert_eq!(protect, ProtectPlan { stop_bps: 200, limit_bps: 100 });
+    assert_eq!(codes(&with("{ stop_bps: 200 }")), ["LP103 /protect/limit_bps"]);
+    assert_eq!(codes(&with("{ limit_bps: 200 }")), ["LP103 /protect/stop_bps"]);
+    assert_eq!(
+        codes(&with("{ stop_bps: 0, limit_bps: 501 }")),
+        ["LP106 /protect/stop_bps", "LP106 /protect/limit_bps"]
+    );
+    let own =
+        PLAN.replace("  - id: alpha\n", "  - id: alpha\n    protect: { stop_bps: 90, limit_bps: 30 }\n");
+    let own = load_text(&own).plan.unwrap();
+    assert_eq!(own.pairs[0].protect, Some(ProtectPlan { stop_bps: 90, limit_bps: 30 }));
+    // A stored plan reads back, with and without.
+    for plan in [both, load_text(PLAN).plan.unwrap()] {
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(text.contains("protect"), plan.pairs[0].protect.is_some());
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+    }
+    let (trigger, limit) = protect.prices(Side::Buy, Price::from_ticks(99_999));
+    assert_eq!((trigger.ticks(), limit.ticks()), (97_999, 97_020));
+    let (trigger, limit) = protect.prices(Side::Sell, Price::from_ticks(99_999));
+    assert_eq!((trigger.ticks(), limit.ticks()), (101_999, 103_018));
 }
 
 #[test]

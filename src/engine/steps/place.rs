@@ -318,6 +318,36 @@ mod tests {
         assert!(!over(&work, 1_500) && over(&work, 1_501), "250 USDC are in doubt");
     }
 
+    /// With `protect`, an entry and its stop go out as one transaction that passes the venue's static checks.
+    #[test]
+    fn an_entry_takes_its_stop_along() {
+        let (mut spec, view) = (spec(10_000, 10_000, 10_000), View::default());
+        spec.plan.protect = Some(crate::plan::ProtectPlan { stop_bps: 200, limit_bps: 100 });
+        let mut work = work(pair(0), &spec, &view);
+        let terms = OrderTerms {
+            side: Side::Sell,
+            price: PRICE,
+            size: Size::from_lots(2_500),
+            time_in_force: TimeInForce::PostOnly,
+            reduce_only: false,
+            expiry: NOW,
+            trigger: None,
+        };
+        work.propose_order(LegSide::Short, Purpose::Entry, terms);
+        let proposal = work.out.proposals.pop().unwrap();
+        let stop = proposal.child.unwrap();
+        assert_eq!((stop.order.side, stop.order.reduce_only), (Side::Buy, true));
+        assert_eq!(stop.order.trigger, Some(Price::from_ticks(PRICE.ticks() * 102 / 100)));
+        assert_eq!((stop.order.size, stop.order.expiry), (Size::ZERO, NOW));
+        let envelope = crate::tx::Envelope {
+            tx: proposal.tx,
+            expired_at: NOW.as_millis(),
+            nonce: 9,
+            attributes: proposal.attributes,
+        };
+        assert_eq!((envelope.tx_type(), envelope.check()), (28, Ok(())));
+    }
+
     fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {
         let order = OwnOrder::new(proposal.purpose, proposal.order?, NOW, None);
         Some((proposal.client_order_index?, order))
