@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::board::Board;
 use super::codes;
 use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
-use super::entry::{LegSide, PairEnd, StopMode};
+use super::entry::{PairEnd, StopMode};
 use super::market::MarketState;
 use super::sender::Signer;
 use super::spec::PairSpec;
