@@ -124,7 +124,7 @@ fn f_23_what_the_run_is_about_cannot_change() {
 
 /// Stops take risk away, and nearer ones more of it; they decide the entries that they go out with, and the watch.
 #[test]
-fn f_23_stops_take_risk_away() {
+fn stops_take_risk_away() {
     use RiskChange::{Looser, Tighter};
     let with = |stops: &str| PLAN.replace("place:", &format!("protect: {{ {stops} }}\nplace:"));
     let told = |old: &str, new: &str| {

@@ -181,18 +181,19 @@ pub(super) fn stop(spec: &PairSpec, leg: LegSide, terms: &OrderTerms, (lots, pai
     })
 }
 
-/// 20. What is wrong with the stops that wait for the mark price over `held` lots; `None` when one covers just that.
-pub(super) fn stops(venue: &Exchange, account: AccountIndex, market: MarketId, held: i64) -> Option<String> {
+/// 20. The sizes of the stops that wait for the mark price to close `held` lots; zero is whatever is held.
+pub(super) fn stops(venue: &Exchange, account: AccountIndex, market: MarketId, held: i64) -> Vec<i64> {
     let closes = if held > 0 { Side::Sell } else { Side::Buy };
     let orders = venue.active_orders(account, Some(market));
     let waits = orders
         .iter()
         .filter(|order| order.trigger_price.is_some() && order.details.parent.is_none() && order.reduce_only);
-    let sizes: Vec<i64> =
-        waits.filter(|order| order.side == closes).map(|order| order.remaining.lots()).collect();
-    // Zero is whatever is held.
-    let covered = matches!(sizes.as_slice(), [size] if *size == 0 || *size == held.abs());
-    (!covered).then(|| format!("stops of {sizes:?} lots"))
+    waits.filter(|order| order.side == closes).map(|order| order.remaining.lots()).collect()
+}
+
+/// 20. Whether such stops close all of `held` lots: one of them does, or it is just the size.
+pub(super) fn covers(stops: &[i64], held: i64) -> bool {
+    stops.iter().any(|size| *size == 0 || *size == held.abs())
 }
 
 /// 5. What `side` of a leg could still add, with every order that was not seen to end counted as filled.

@@ -35,8 +35,11 @@ const NOTICE: Duration = Duration::from_secs(15);
 /// From outside one does not see that the venue lets a process ask nothing for a minute, after too many requests.
 const NOTICE_OUTSIDE: Duration = Duration::from_secs(75);
 
-/// How long a leg in sync may be without its stop while the pair is held: a few refusals and lost answers.
-const UNPROTECTED: Duration = Duration::from_secs(45);
+/// How long a leg in sync may be without its stop while the pair is held: two that are never heard of again, each until it
+/// is proved dead, and the third.
+const UNPROTECTED: Duration = Duration::from_secs(75);
+/// How long it may be under more than one. They only reduce, and what cancels one may be lost time and again.
+const TWICE_PROTECTED: Duration = Duration::from_secs(180);
 
 /// Watches one run from outside: what the engine writes, what the venue does.
 pub struct Watch {
@@ -81,6 +84,8 @@ pub struct Watch {
     wrong: [Duration; 2],
     /// For how long what a leg holds is not under one stop, with a process that sees it and told nobody.
     unprotected: [Duration; 2],
+    /// For how long it is under more than one.
+    twice_protected: [Duration; 2],
     /// When somebody was told that something is stuck.
     stuck_told: Option<Timestamp>,
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
@@ -129,6 +134,7 @@ impl Watch {
             told_unseen: false,
             wrong: [Duration::ZERO; 2],
             unprotected: [Duration::ZERO; 2],
+            twice_protected: [Duration::ZERO; 2],
             stuck_told: None,
             worst_naked: Duration::ZERO,
             looked_at: None,
@@ -684,12 +690,15 @@ impl Watch {
         let up = self.market_silent.is_none() && !told;
         for (index, side) in LegSide::BOTH.into_iter().enumerate() {
             let seen = life.outlook.view.leg(side).synced && holds && up;
-            let stops = opinion::stops(venue, self.spec.leg(side).account, self.market, self.held[index]);
-            let bare = seen && self.held[index] != 0 && stops.is_some();
-            self.unprotected[index] = if bare { self.unprotected[index] + passed } else { Duration::ZERO };
-            self.must(Invariant::Protected, self.unprotected[index] <= UNPROTECTED, || {
-                let (name, held) = (side.name(), self.held[index]);
-                format!("the {name} leg holds {held} lots under {}", stops.unwrap_or_default())
+            let held = self.held[index];
+            let stops = opinion::stops(venue, self.spec.leg(side).account, self.market, held);
+            let sees = seen && held != 0;
+            let lasts = |before: Duration, wrong: bool| if wrong { before + passed } else { Duration::ZERO };
+            self.unprotected[index] = lasts(self.unprotected[index], sees && !opinion::covers(&stops, held));
+            self.twice_protected[index] = lasts(self.twice_protected[index], sees && stops.len() > 1);
+            let (bare, twice) = (self.unprotected[index], self.twice_protected[index]);
+            self.must(Invariant::Protected, bare <= UNPROTECTED && twice <= TWICE_PROTECTED, || {
+                format!("the {} leg holds {held} lots under stops of {stops:?} lots", side.name())
             });
         }
     }
