@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lighter_plan::engine::{ExitReason, LegSide, Purpose};
-use lighter_plan::model::Size;
+use lighter_plan::engine::{ExitReason, LegSide, OrderState, Purpose};
+use lighter_plan::model::{OrderStatus, Size};
 use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::plan::ProtectPlan;
 use lighter_plan::rt::in_parallel;
@@ -88,9 +88,11 @@ fn after_a_hedge_each_leg_has_a_stop_for_its_whole_position() {
     let pair = run.outcome.expect("it ended");
     for side in LegSide::BOTH {
         let stops = pair.leg(side).orders.values().filter(|order| order.purpose == Purpose::Protect);
-        let whole: Vec<Size> =
-            stops.filter(|order| order.parent.is_none()).map(|order| order.terms.size).collect();
-        assert_eq!(whole, [Size::from_lots(2_500)], "{} leg", side.name());
+        let whole: Vec<_> = stops.filter(|order| order.parent.is_none()).collect();
+        let [stop] = whole[..] else { panic!("{} leg: {whole:?}", side.name()) };
+        assert_eq!(stop.terms.size, Size::from_lots(2_500), "{} leg", side.name());
+        // It stood at the venue until the exit took it away.
+        assert_eq!(stop.state, OrderState::Ended(Some(OrderStatus::Canceled)), "{} leg", side.name());
     }
     assert!(pair.is_flat() && !pair.has_live_orders(), "{:?}", pair.end());
 }

@@ -68,26 +68,28 @@ pub(crate) fn keep(work: &mut Work<'_>) -> bool {
         if leg.position.is_flat() || stop_of.is_some_and(|(_, order)| order.state == OrderState::Waiting) {
             continue;
         }
-        // A venue that refuses stops, time and again, is told of by the refusals; it must not hold up a stop.
-        kept &= leg.refusals >= REFUSALS_MAX;
-        if stop_of.is_none() && leg.refusals < REFUSALS_MAX {
-            place(work, plan, side);
+        // A venue that refuses stops, time and again, is told of by the refusals; neither it nor a price that has no room
+        // for a stop may hold up an operator's stop.
+        let Some(terms) = whole_stop(work, plan, side).filter(|_| leg.refusals < REFUSALS_MAX) else {
+            continue;
+        };
+        kept = false;
+        if stop_of.is_none() && work.can_send(side, &Purpose::Protect) {
+            work.propose_order(side, Purpose::Protect, terms);
         }
     }
     kept
 }
 
-fn place(work: &mut Work<'_>, plan: ProtectPlan, side: LegSide) {
-    let (leg, Some(checked)) = (work.pair.leg(side), &work.pair.checked) else { return };
+/// Returns the terms of a stop for all that a leg holds.
+fn whole_stop(work: &Work<'_>, plan: ProtectPlan, side: LegSide) -> Option<OrderTerms> {
+    let (leg, checked) = (work.pair.leg(side), work.pair.checked.as_ref()?);
     let held = leg.position.size();
     // What the position cost on average is where its loss begins.
     let per_lot = i128::from(held.lots()) * i128::from(checked.market.quote_multiplier);
     let average = i128::from(leg.cash.micros()).abs() / per_lot.max(1);
-    let entry = Price::from_ticks(i64::try_from(average).unwrap_or(i64::MAX).max(1));
-    let terms = stop(plan, side, entry, held, work.now().after(LIVES));
-    if let Some(terms) = terms.filter(|_| work.can_send(side, &Purpose::Protect)) {
-        work.propose_order(side, Purpose::Protect, terms);
-    }
+    let entry = Price::from_ticks(i64::try_from(average).ok()?.max(1));
+    stop(plan, side, entry, held, work.now().after(LIVES))
 }
 
 /// Takes every stop away; returns whether none is left, with all its fills counted.
