@@ -74,7 +74,7 @@ pub(crate) const UNBOUNDED_WATCH: RuleId = RuleId::new("LP417", "unbounded-watch
 pub(crate) const UNBOUNDED_HEDGE: RuleId = RuleId::new("LP418", "unbounded-hedge");
 pub(crate) const SHORT_VERIFICATION: RuleId = RuleId::new("LP419", "short-verification");
 pub(crate) const STOP_WITHIN_NOISE: RuleId = RuleId::new("LP420", "stop-within-noise");
-pub(crate) const STOP_BEYOND_LIQUIDATION: RuleId = RuleId::new("LP421", "stop-beyond-liquidation");
+pub(crate) const STOP_BEYOND_BAND: RuleId = RuleId::new("LP421", "stop-beyond-band");
 pub(crate) const STOPS_IN_SHARED_MARKET: RuleId = RuleId::new("LP422", "stops-in-shared-market");
 
 // Wallets and secrets

@@ -402,10 +402,10 @@ struct RawHedge {
 #[schemars(deny_unknown_fields, rename = "Protect")]
 struct RawProtect {
     /// How far the mark may go against a leg's entry before its stop fires, in basis points.
-    #[schemars(extend("minimum" = 1, "maximum" = 9000))]
+    #[schemars(extend("minimum" = 1, "maximum" = 449))]
     stop_bps: Option<Number>,
     /// How far beyond its trigger a stop may trade, in basis points. Default: 100.
-    #[schemars(extend("default" = 100, "minimum" = 1, "maximum" = 500))]
+    #[schemars(extend("default" = 100, "minimum" = 1, "maximum" = 449))]
     limit_bps: Option<Number>,
 }
 

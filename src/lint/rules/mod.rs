@@ -57,7 +57,7 @@ mod short_verification;
 mod size_twice;
 mod slippage_beyond_collar;
 mod stale_entry;
-mod stop_beyond_liquidation;
+mod stop_beyond_band;
 mod stop_leaves_orders;
 mod stop_within_noise;
 mod stops_in_shared_market;
@@ -144,7 +144,7 @@ pub(super) static ALL: &[&Rule] = &[
     &unbounded_hedge::RULE,
     &short_verification::RULE,
     &stop_within_noise::RULE,
-    &stop_beyond_liquidation::RULE,
+    &stop_beyond_band::RULE,
     &stops_in_shared_market::RULE,
     &key_material::RULE,
     &bad_key_source::RULE,

@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     summary: "A stop at the venue is nearer than the price ordinarily moves while the pair is held.",
     reason: "A held pair is neutral: what one leg loses the other earns. A stop that is nearer than one standard deviation of the price over `max_hold`, at the yearly volatility that `risk.volatility_pct` states, closes one leg in an ordinary market, and the pair leaves at the cost of both spreads.",
     bad: Example::Fragment("protect: { stop_bps: 100 }\nwatch: { max_hold: 24h }"),
-    good: Example::Fragment("protect: { stop_bps: 1000 }\nwatch: { max_hold: 24h }"),
+    good: Example::Fragment("protect: { stop_bps: 300 }\nwatch: { max_hold: 1h }"),
     check: Check::Plan(check),
 };
 

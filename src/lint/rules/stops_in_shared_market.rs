@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
     summary: "A pair with stops at the venue shares its market with another pair.",
     reason: "A stop fires by itself and takes what rests, the other pair's quote included: two own orders would trade with each other, and no gate of this program stands in between.",
     bad: Example::Fragment(
-        "protect: { stop_bps: 1000 }
+        "protect: { stop_bps: 300 }
+watch: { max_hold: 1h }
 pairs:
   - id: a
     long:  { account: 1001, api_key_index: 4, key: env:A }
@@ -23,7 +24,8 @@ pairs:
     short: { account: 1004, api_key_index: 4, key: env:D }",
     ),
     good: Example::Fragment(
-        "protect: { stop_bps: 1000 }
+        "protect: { stop_bps: 300 }
+watch: { max_hold: 1h }
 pairs:
   - id: a
     long:  { account: 1001, api_key_index: 4, key: env:A }
