@@ -23,6 +23,7 @@ mod network;
 mod operator;
 mod process;
 mod proof;
+mod protect;
 mod proxy;
 mod record;
 mod rules;

@@ -115,8 +115,12 @@ fn unwound_late(journal: &Journaled) -> bool {
 
 /// The exchange saw every client order index once, and only those of intents in the journal.
 fn orders_are_unique(journal: &Journaled, account: &Account) -> Result<(), Failure> {
-    let known: BTreeSet<u64> =
-        journal.intents().values().filter_map(|intent| intent.client_order_index).map(|i| i.get()).collect();
+    let known: BTreeSet<u64> = journal
+        .intents()
+        .values()
+        .flat_map(|intent| intent.order_indices())
+        .map(|index| index.get())
+        .collect();
     let mut seen = BTreeSet::new();
     for order in &account.orders {
         ensure!(seen.insert(order.client), "order {} was placed twice", order.client);
