@@ -1,6 +1,7 @@
 //! What a rule is, what it sees and how it reports.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use super::across::{AcrossReport, Footprint};
 use crate::model::{Market, Price, Size, find_market};
@@ -117,6 +118,15 @@ impl<'a> Input<'a> {
     /// Returns the pairs with their index in the file.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, &PairPlan)> {
         self.plan.pairs.iter().enumerate()
+    }
+
+    /// Returns the places of the pairs of each market, by its symbol.
+    pub(crate) fn by_market(&self) -> BTreeMap<&str, Vec<usize>> {
+        let mut markets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, pair) in self.pairs() {
+            markets.entry(&pair.market).or_default().push(index);
+        }
+        markets
     }
 
     /// Returns where a value of a pair comes from.

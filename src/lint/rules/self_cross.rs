@@ -1,6 +1,6 @@
 //! A buy price of the plan reaches a sell price of the plan in the same market.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::model::Side;
@@ -19,11 +19,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {
-    let mut markets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, pair) in input.pairs() {
-        markets.entry(&pair.market).or_default().push(index);
-    }
-    for indices in markets.values() {
+    for indices in input.by_market().values() {
         fixed(input, report, indices);
         pegged(input, report, indices);
     }

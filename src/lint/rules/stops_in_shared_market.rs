@@ -1,7 +1,5 @@
 //! Pairs with stops at the venue share a market.
 
-use std::collections::BTreeMap;
-
 use crate::lint::rule::{Check, Example, Input, Report, Rule, Silence};
 use crate::plan::{Related, Severity, codes};
 
@@ -35,11 +33,7 @@ pairs:
 };
 
 fn check(input: &Input<'_>, report: &mut Report) {
-    let mut markets: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, pair) in input.pairs() {
-        markets.entry(&pair.market).or_default().push(index);
-    }
-    for indices in markets.values() {
+    for indices in input.by_market().values() {
         let stops = |index: &&usize| input.plan.pairs[**index].protect.is_some();
         let Some(first) = indices.iter().find(stops).filter(|_| indices.len() > 1) else { continue };
         let Some(other) = indices.iter().find(|index| *index != first) else { continue };
