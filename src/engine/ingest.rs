@@ -185,7 +185,10 @@ fn own_order(work: &mut Work<'_>, side: LegSide, index: ClientOrderIndex, row: &
     let known = &work.pair.leg(side).orders[&index];
     let news = match known.state {
         OrderState::Ended(Some(_)) => row.filled > known.reported,
-        OrderState::Waiting => row.status != OrderStatus::Pending || row.filled > known.reported,
+        OrderState::Waiting => {
+            let waits = matches!(row.status, OrderStatus::Pending | OrderStatus::InProgress);
+            !waits || row.filled > known.reported
+        }
         OrderState::Open => row.status.is_terminal() || row.filled > known.reported,
         OrderState::InDoubt | OrderState::Executed | OrderState::Ended(None) => true,
     };

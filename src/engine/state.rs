@@ -691,7 +691,10 @@ impl Pair {
         order.reported = order.reported.max(filled);
         order.state = match status {
             status if status.is_terminal() => OrderState::Ended(Some(status)),
-            OrderStatus::Pending if order.purpose == Purpose::Protect => OrderState::Waiting,
+            // One that the venue has only just taken in has not fired.
+            OrderStatus::Pending | OrderStatus::InProgress if order.purpose == Purpose::Protect => {
+                OrderState::Waiting
+            }
             _ => OrderState::Open,
         };
         order.changed_at = at;

@@ -136,3 +136,59 @@ pub(crate) fn may_be_met(work: &mut Work<'_>, taker: Side, price: Price) -> bool
     }
     met
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OrderStatus;
+
+    const PLAN: ProtectPlan = ProtectPlan { stop_bps: 300, limit_bps: 100 };
+
+    #[test]
+    fn a_stop_closes_its_leg_behind_its_entry_and_is_bounded() {
+        let at = |side| {
+            let entry = Price::from_ticks(100_000);
+            stop(PLAN, side, entry, Size::LOT, Timestamp::default()).expect("there is room")
+        };
+        let (long, short) = (at(LegSide::Long), at(LegSide::Short));
+        assert_eq!(
+            (long.side, long.trigger, long.price),
+            (Side::Sell, Some(Price::from_ticks(97_000)), Price::from_ticks(96_030))
+        );
+        assert_eq!(
+            (short.side, short.trigger, short.price),
+            (Side::Buy, Some(Price::from_ticks(103_000)), Price::from_ticks(104_030))
+        );
+        assert!(long.reduce_only && short.reduce_only);
+    }
+
+    #[test]
+    fn where_the_grid_has_no_room_there_is_no_stop() {
+        let coarse = stop(PLAN, LegSide::Long, Price::from_ticks(20), Size::LOT, Timestamp::default());
+        assert_eq!(coarse, None);
+    }
+
+    #[test]
+    fn only_what_is_on_the_book_or_filled_has_fired() {
+        let terms = stop(PLAN, LegSide::Long, Price::from_ticks(100_000), Size::LOT, Timestamp::default());
+        let order = |state| OwnOrder {
+            purpose: Purpose::Protect,
+            terms: terms.expect("there is room"),
+            parent: None,
+            state,
+            reported: Size::ZERO,
+            traded: Size::ZERO,
+            placed_at: Timestamp::default(),
+            changed_at: Timestamp::default(),
+            cancel: None,
+            cancelled_at: None,
+        };
+        for state in [OrderState::InDoubt, OrderState::Executed, OrderState::Waiting] {
+            assert!(!has_fired(&order(state)) && order(state).waits_as_stop(), "{state:?}");
+        }
+        assert!(has_fired(&order(OrderState::Open)) && !order(OrderState::Open).waits_as_stop());
+        assert!(!has_fired(&order(OrderState::Ended(Some(OrderStatus::Canceled)))));
+        let filled = OwnOrder { traded: Size::LOT, ..order(OrderState::Ended(Some(OrderStatus::Filled))) };
+        assert!(has_fired(&filled));
+    }
+}
