@@ -42,7 +42,7 @@ fn secret(account: i64) -> String {
 
 fn program(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.current_dir(directory).args(arguments);
+    command.current_dir(directory).env_remove("LIGHTER_PLAN_STATE").args(arguments);
     command.env("BENCH_LONG", secret(1_001)).env("BENCH_SHORT", secret(1_002));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -74,6 +74,16 @@ pairs:
   - id: alpha
     long:  {{ account: 1001, api_key_index: 4, key: env:BENCH_LONG }}
     short: {{ account: 1002, api_key_index: 4, key: env:BENCH_SHORT }}
+watch: {{ max_hold: 1h }}
+risk:
+  max_order_usdc: 2000
+  max_position_usdc: 2000
+  max_exposure_usdc: 4000
+  max_price_deviation_bps: 200
+  max_drawdown_usdc: 150
+  min_liquidation_distance_pct: 10
+  max_messages_per_minute: 40
+  max_loss_if_venue_down_usdc: 300
 "
     )
 }
