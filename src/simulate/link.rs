@@ -291,7 +291,7 @@ impl Link {
 
     /// The exchange takes bytes in, or refuses them.
     pub(crate) fn arrive(&mut self, now: Timestamp, mut bytes: Bytes, exchange: &mut Exchange) {
-        let result = exchange.submit(bytes.tx_type, &bytes.tx_info, false);
+        let result = exchange.submit(bytes.tx_type, &bytes.tx_info, true);
         if let Some(wait) = bytes.answer_after.take() {
             let answer = match &result {
                 Ok(_) => SendResult::Accepted,
