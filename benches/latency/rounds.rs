@@ -113,6 +113,7 @@ pub(crate) async fn round(rig: &Rig, number: usize) -> Times {
         }),
         states: BTreeMap::new(),
         resumed: false,
+        until: None,
         look_only: false,
         news: Some(news),
     });

@@ -14,7 +14,9 @@ use super::plan::report;
 use super::policy::{Policies, PolicyArgs};
 use super::session::{self, PaperFiles, SessionError};
 use super::signals::Signals;
+use super::until::{self, UntilError};
 use super::{Context, Exit, Variables, out};
+use crate::engine::Until;
 use crate::graph;
 use crate::journal::{
     Act, Journal, JournalError, Lock, LockError, NewRun, StateDir, lock_key, lock_market, lock_run,
@@ -31,6 +33,7 @@ Examples:
   lighter-plan apply plans/sol-pair.yaml
   lighter-plan apply plan.yaml --auto-approve --set size=1.5 --events run.jsonl
   lighter-plan apply plan.yaml --dry-run
+  lighter-plan apply plan.yaml --until hedge           # to flat; nothing is withdrawn before `resume`
   lighter-plan plan plan.yaml --out plan.lplan && lighter-plan apply plan.lplan --auto-approve
 
 A plan saved by `plan --out` runs as it was saved; it is refused with 26 when its plan file was changed since.
@@ -60,6 +63,12 @@ pub(super) struct ApplyArgs {
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Stop when this step is finished, as `stop` does, and keep what is held; `resume` goes on
+    ///
+    /// `check`, `place`, `watch`, `hedge`, `withdraw`, one leg's as `place.long`, or one pair's as `alpha/hedge`: then the
+    /// other pairs stop with it. Orders are left or cancelled as `on_stop` says; nothing is closed for `on_stop: flatten`.
+    #[arg(long, value_name = "STEP")]
+    until: Option<String>,
     /// How cancels and hedges reach the venue
     #[arg(long, value_enum, default_value_t, value_name = "WAY", env = "LIGHTER_PLAN_ORDER_ENTRY")]
     order_entry: OrderEntry,
@@ -80,6 +89,9 @@ pub(crate) enum ApplyError {
     /// The policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// The step to stop after does not exist.
+    #[error(transparent)]
+    Until(#[from] UntilError),
     /// The state directory or the journal cannot be used.
     #[error("the state directory cannot be used")]
     Journal(#[from] JournalError),
@@ -116,6 +128,7 @@ impl ApplyError {
             Self::Execute(error) => error.exit(),
             Self::Graph(_) | Self::Webhook(_) => Exit::FAILED,
             Self::Artifact(error) => error.exit(),
+            Self::Until(error) => error.exit(),
             Self::SavedValues | Self::Policy(PolicyError::Invalid { .. }) => Exit::USAGE,
             Self::Policy(PolicyError::Read { .. }) => Exit::FAULT,
             Self::Read(_) | Self::Journal(_) | Self::Lock(_) | Self::Io(_) | Self::Encode(_) => Exit::FAULT,
@@ -140,11 +153,13 @@ impl ApplyArgs {
             Ok(given) => given,
             Err(exit) => return Ok(exit),
         };
+        let until = self.until.as_deref().map(|step| until::read(step, &plan)).transpose()?;
         if self.dry_run {
             if !plan.notify.is_empty() {
                 out::note("dry run: no alert is sent to any webhook; they are printed");
             }
-            return dry_run(plan, &source, self.events, self.order_entry, context.passphrases()).await;
+            let wanted = Rehearsal { until, events: self.events, order_entry: self.order_entry };
+            return dry_run(plan, &source, wanted, context.passphrases()).await;
         }
         let webhooks = alerts::webhooks(&plan)?;
         // With real money nothing answers for the operator but a plan that was saved to be looked at (DESIGN §7).
@@ -179,6 +194,7 @@ impl ApplyArgs {
             live: io::stdout().is_terminal(),
             act: Act::here("apply", self.plan.display().to_string()),
             task: Task::GoOn,
+            until,
             webhooks,
             signals,
         };
@@ -221,14 +237,22 @@ impl ApplyArgs {
     }
 }
 
+/// How a dry run is made.
+struct Rehearsal {
+    until: Option<Until>,
+    /// Where `--events` goes.
+    events: Option<PathBuf>,
+    order_entry: OrderEntry,
+}
+
 /// Runs the same engine on a fresh paper exchange and a journal in memory.
 async fn dry_run(
     mut plan: Plan,
     source: &SourceFile,
-    events: Option<PathBuf>,
-    order_entry: OrderEntry,
+    wanted: Rehearsal,
     passphrases: &Passphrases,
 ) -> Result<Exit, ApplyError> {
+    let Rehearsal { until, events, order_entry } = wanted;
     out::line(
         "dry run: an exchange in this process stands in for the venue; nothing is sent and nothing is kept",
     );
@@ -254,6 +278,7 @@ async fn dry_run(
         live: io::stdout().is_terminal(),
         act: Act::here("apply", "--dry-run"),
         task: Task::Rehearse,
+        until,
         webhooks: Vec::new(),
         signals,
     };

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::session::Session;
 use super::signals::Signals;
 use super::{Exit, alerts, out};
-use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode};
+use crate::engine::{News, Pair, PairOutcome, Run, RunInput, StartError, StopHandle, StopMode, Until};
 use crate::journal::{Act, Journal, JournalError, NewEvent, Operator, Priority};
 use crate::model::{AccountIndex, Market, PairId, RunId, Usdc};
 use crate::notify::{Notifier, Outbox, Receiver};
@@ -60,6 +60,8 @@ pub(crate) struct Execution {
     /// What the operator called for; it is recorded.
     pub(crate) act: Act,
     pub(crate) task: Task,
+    /// After which step it stops.
+    pub(crate) until: Option<Until>,
     /// Who is told of alerts; nobody in a dry run.
     pub(crate) webhooks: Vec<Receiver>,
     /// Heard since before the run was taken up.
@@ -93,6 +95,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         live,
         act,
         task,
+        until,
         webhooks,
         mut signals,
     } = execution;
@@ -113,6 +116,7 @@ pub(crate) async fn execute(execution: Execution) -> Result<Exit, ExecuteError> 
         markets: session.markets.clone(),
         states,
         resumed,
+        until,
         look_only: task == Task::Look,
         news: Some(news),
     })?;

@@ -49,6 +49,7 @@ mod stop;
 mod stored;
 mod takeover;
 mod terminal;
+mod until;
 mod validate;
 
 use std::path::PathBuf;

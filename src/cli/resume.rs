@@ -13,6 +13,7 @@ use super::session::{self, PaperFiles};
 use super::signals::Signals;
 use super::stored::{StoredError, fold_pairs};
 use super::takeover::{TakeOverError, take_over};
+use super::until;
 use super::{Context, Exit, alerts, out};
 use crate::engine::{Pair, codes};
 use crate::journal::{Act, Journal, JournalError, Lock, Priority, RunRow, StateDir, Store, verified_events};
@@ -55,6 +56,12 @@ pub(super) struct ResumeArgs {
     /// Append every journaled entry to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Stop when this step is finished, as `stop` does, and keep what is held; the next `resume` goes on
+    ///
+    /// `check`, `place`, `watch`, `hedge`, `withdraw`, one leg's as `place.long`, or one pair's as `alpha/hedge`: then the
+    /// other pairs stop with it. Orders are left or cancelled as `on_stop` says; nothing is closed for `on_stop: flatten`.
+    #[arg(long, value_name = "STEP", conflicts_with = "reconcile_only")]
+    until: Option<String>,
     /// How cancels and hedges reach the venue
     #[arg(long, value_enum, default_value_t, value_name = "WAY", env = "LIGHTER_PLAN_ORDER_ENTRY")]
     order_entry: OrderEntry,
@@ -134,6 +141,7 @@ impl ResumeArgs {
             order_entry: self.order_entry,
             act: Act::here("resume", detail),
             task,
+            until: self.until,
             take_over: self.take_over,
         };
         finish(context.block_on(Box::pin(resume(context, wanted))))
@@ -151,6 +159,8 @@ pub(super) struct Wanted {
     pub(super) order_entry: OrderEntry,
     pub(super) act: Act,
     pub(super) task: Task,
+    /// The step to stop after, as it was given.
+    pub(super) until: Option<String>,
     /// Whether its nonces are burnt first.
     pub(super) take_over: bool,
 }
@@ -208,6 +218,8 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
     let refused = |source| ResumeError::Accept { run: run.clone(), source };
     let change = wanted.plan.against(&plan, &states, context).map_err(refused)?;
     let plan = change.as_ref().map_or(plan, |change| change.plan.clone());
+    let until = wanted.until.as_deref().map(|step| until::read(step, &plan)).transpose();
+    let until = until.map_err(ApplyError::from)?;
     let files = PaperFiles::of(&state.paper(), &run);
     let opened = session::open(&plan, Some(&files), wanted.order_entry, context.passphrases());
     let Some(session) = signals.unless_asked(opened).await else { return Ok(stopped_early()) };
@@ -240,6 +252,7 @@ pub(super) async fn resume(context: &Context, wanted: Wanted) -> Result<Exit, Re
         live: io::stdout().is_terminal(),
         act: wanted.act,
         task: wanted.task,
+        until,
         webhooks,
         signals,
     };

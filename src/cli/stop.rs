@@ -79,6 +79,7 @@ fn tell(context: &Context, run: Option<&RunId>, op: ControlOp, mode: StopMode) -
         order_entry: OrderEntry::default(),
         act: Act::here(command, ""),
         task: Task::Stop(mode),
+        until: None,
         take_over: false,
     };
     let taken = resume(context, wanted);

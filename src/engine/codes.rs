@@ -16,6 +16,8 @@ pub const EXPOSED: u8 = 23;
 pub const UNKNOWN: u8 = 24;
 /// The key's nonces moved without this journal.
 pub const FOREIGN_SIGNER: u8 = 25;
+/// Plan or market are not those of the run any more.
+pub const CHANGED: u8 = 26;
 /// A check or risk rule stopped it while flat.
 pub const RULE_STOPPED: u8 = 28;
 
@@ -26,7 +28,7 @@ pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
         FOREIGN_SIGNER,
         UNKNOWN,
         EXPOSED,
-        26,
+        CHANGED,
         RULE_STOPPED,
         FAILED_FLAT,
         STOPPED,

@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::board::Board;
 use super::decide::decide;
-use super::entry::{Entry, ExitReason, Intent, IntentId, LegSide, Purpose, RiskState, Step, StopMode};
+use super::entry::{
+    Checked, Entry, ExitReason, Intent, IntentId, LegSide, Purpose, RiskState, Step, StopMode,
+};
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
 use super::market::MarketState;
 use super::memory::Memory;
@@ -42,6 +44,17 @@ pub enum DriverError {
     /// A look at the venue that found out too little.
     #[error("the venue did not answer about the {} leg", .0.name())]
     Unanswered(LegSide),
+    /// The run's amounts are in lots and ticks that the market no longer has (F-24).
+    #[error(
+        "{market} changed its grid while this run was on its way ({changes}): what the journal holds in lots and ticks \
+         means something else now, so nothing more is sent"
+    )]
+    GridChanged {
+        /// The symbol.
+        market: String,
+        /// What changed.
+        changes: String,
+    },
 }
 
 /// What reaches a pair's task.
@@ -286,8 +299,14 @@ impl<V: Venue> Driver<V> {
 
     async fn take(&mut self, input: Input) -> Result<(), DriverError> {
         match input {
+            Input::Event(Event::CheckPassed(checked)) if self.was_checked_by_other_rules(&checked) => {
+                self.check_again("the market's rules changed while it was checked".to_owned()).await
+            }
             Input::Event(event) => {
                 self.outlook.heard(&event, self.parts.clock.now());
+                if let Event::Rules(market) = &event {
+                    self.take_rules(market)?;
+                }
                 if let Event::Sent(id, side, result) = &event {
                     self.sent(*id, *side, result);
                 }
@@ -308,11 +327,7 @@ impl<V: Venue> Driver<V> {
                 self.outlook.read_failed(read, self.parts.clock.now());
                 self.step(Event::Tick).await
             }
-            Input::CheckAgain(reason) => {
-                self.note = reason;
-                self.outlook.read_ended(Read::Check);
-                self.step(Event::Tick).await
-            }
+            Input::CheckAgain(reason) => self.check_again(reason).await,
             Input::Resend(id, side) => self.resend(id, side).await,
         }
     }
@@ -328,6 +343,26 @@ impl<V: Venue> Driver<V> {
             self.resend(id, side).await?;
         }
         self.step(Event::Tick).await
+    }
+
+    async fn check_again(&mut self, reason: String) -> Result<(), DriverError> {
+        self.note = reason;
+        self.outlook.read_ended(Read::Check);
+        self.step(Event::Tick).await
+    }
+
+    fn was_checked_by_other_rules(&self, checked: &Checked) -> bool {
+        !self.parts.market.changes_since(&checked.market).is_empty()
+    }
+
+    /// Takes over the market's rules of the day.
+    fn take_rules(&mut self, market: &Market) -> Result<(), DriverError> {
+        if !market.has_grid_of(&self.parts.market) {
+            let changes = market.changes_since(&self.parts.market).join("; ");
+            return Err(DriverError::GridChanged { market: market.symbol.clone(), changes });
+        }
+        self.parts.market = market.clone();
+        Ok(())
     }
 
     fn sent(&mut self, id: IntentId, side: LegSide, result: &SendResult) {

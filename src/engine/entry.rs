@@ -335,6 +335,8 @@ impl RiskState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopMode {
+    /// After a step that was named beforehand: orders as the plan's `on_stop` says, and what is held stays.
+    Hold,
     /// As the plan's `on_stop` says.
     Policy,
     /// Cancel all and close all, whatever the plan says.

@@ -62,7 +62,7 @@ pub enum Event {
     Tick,
     /// The check's reads are in and every rule holds.
     CheckPassed(Box<Checked>),
-    /// What the venue says of the market as the process takes the run up.
+    /// What the venue says of the market: as the process takes the run up, and when it changed since.
     Rules(Box<Market>),
     /// The check cannot pass: exit code and reason.
     CheckFailed(u8, String),

@@ -47,7 +47,7 @@ pub(crate) fn ingest(work: &mut Work<'_>, event: &Event) {
     }
 }
 
-/// What is checked anew anyway needs no word: the check reads the rules of the day.
+/// What was checked is held against the rules of the day; what is not placed is checked anew.
 fn rules(work: &mut Work<'_>, market: &Market) {
     let Some(checked) = &work.pair.checked else { return };
     let changes = market.changes_since(&checked.market);
@@ -55,7 +55,9 @@ fn rules(work: &mut Work<'_>, market: &Market) {
         return;
     }
     let at = work.now();
-    work.alert("stuck", format!("{} changed its rules: {}", market.symbol, changes.join("; ")));
+    if work.pair.placed_at.is_some() {
+        work.alert("stuck", format!("{} changed its rules: {}", market.symbol, changes.join("; ")));
+    }
     work.record(Entry::Rules { market: Box::new(market.clone()), changes, at });
 }
 

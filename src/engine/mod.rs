@@ -17,12 +17,14 @@ pub mod outlook;
 pub mod reads;
 pub(crate) mod record;
 mod risk;
+mod rules;
 mod run;
 mod sender;
 mod spec;
 #[doc(hidden)]
 mod state;
 mod steps;
+mod until;
 mod watchdog;
 mod work;
 
@@ -38,3 +40,4 @@ pub use run::{PairOutcome, Run, RunInput, StartError, StopHandle};
 pub use sender::Signer;
 pub use spec::{PairSpec, client_order_index};
 pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};
+pub use until::Until;

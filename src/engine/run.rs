@@ -10,9 +10,11 @@ use super::codes;
 use super::driver::{Driver, DriverError, Input, News, PairStatus, Parts, ask_to_stop};
 use super::entry::{LegSide, PairEnd, StopMode};
 use super::market::MarketState;
+use super::rules;
 use super::sender::Signer;
 use super::spec::PairSpec;
 use super::state::Pair;
+use super::until::Until;
 use super::watchdog::Watchdog;
 use crate::journal::Journal;
 use crate::model::{AccountIndex, Market, MarketId, PairId, RunId};
@@ -44,6 +46,8 @@ pub struct RunInput<V> {
     pub states: BTreeMap<PairId, Pair>,
     /// Whether it goes on after a crash or a stop.
     pub resumed: bool,
+    /// After which step it stops; `None`: it runs to its end.
+    pub until: Option<Until>,
     /// Only asks the venue and writes down what it says; nothing is sent.
     pub look_only: bool,
     /// Who hears of every entry.
@@ -158,6 +162,10 @@ impl<V: Venue> Run<V> {
             states.iter().map(|(id, sender)| (*id, sender.subscribe())).collect();
         let mut tasks = Tasks::default();
         tasks.spawn("router", route(self.subscribe(&ids), states, self.accounts()));
+        if !self.input.look_only {
+            let (venue, known) = (Arc::clone(&self.input.venue), self.input.markets.clone());
+            tasks.spawn("rules", rules::follow(venue, self.input.clock.clone(), known, self.concerned()));
+        }
         let (news, clock) = (self.input.news.clone(), self.input.clock.clone());
         let mut pulses = Vec::new();
         let (done, mut outcomes) = mpsc::channel(self.pairs.len().max(1));
@@ -178,7 +186,12 @@ impl<V: Venue> Run<V> {
         drop(done);
         let _watchdog = clock.is_real().then(|| Watchdog::start(&mut tasks, clock, pulses, news));
         let mut ended = Vec::new();
+        let (handle, until) = (self.stop_handle(), self.input.until.take());
+        let waited_for = until.and_then(|until| until.pair);
         while let Some(outcome) = outcomes.recv().await {
+            if waited_for.as_ref() == Some(&outcome.id) {
+                handle.stop(StopMode::Hold).await;
+            }
             ended.push(outcome);
         }
         ended.extend(broken_off(&all, &ended));
@@ -209,6 +222,7 @@ impl<V: Venue> Run<V> {
                 shares_market: pairs_of(&input.plan).filter(|pair| pair.market == plan.market).count() > 1,
                 legs: pairs.saturating_mul(2),
                 streams_within: plan.watch.entry_deadline + start_up(pairs).streams,
+                until: input.until.as_ref().map_or_else(Vec::new, |until| until.of_pair(&plan.id)),
                 restart_missed_entry: input.plan.on_missed.place == MissedPlace::Continue,
                 continue_missed_withdrawal: input.plan.on_missed.withdraw == MissedWithdraw::Continue,
             },
@@ -237,6 +251,12 @@ impl<V: Venue> Run<V> {
         self.input
             .venue
             .subscribe(Subscription { markets: markets.iter().copied().collect(), accounts: legs.collect() })
+    }
+
+    /// Who trades what.
+    fn concerned(&self) -> Vec<(String, mpsc::Sender<Input>)> {
+        let inbox = |plan: &PairPlan| Some((plan.market.clone(), self.inboxes.get(&plan.id)?.clone()));
+        self.pairs.iter().filter_map(|(plan, _)| inbox(plan)).collect()
     }
 
     fn accounts(&self) -> BTreeMap<AccountIndex, mpsc::Sender<Input>> {
@@ -339,6 +359,7 @@ fn failed(pair: &Pair, error: &DriverError) -> PairEnd {
         DriverError::Journal(error) if error.is_corruption() => 27,
         DriverError::Unanswered(_) => codes::UNKNOWN,
         _ if exposed => codes::EXPOSED,
+        DriverError::GridChanged { .. } => codes::CHANGED,
         _ => 3,
     };
     let mut summary = error.to_string();

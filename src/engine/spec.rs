@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::entry::{LegSide, Purpose};
+use crate::graph::StepKind;
 use crate::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, PairId, RunId};
 use crate::plan::{LegPlan, OnStop, PairPlan};
 use crate::rt::Mutant;
@@ -30,6 +31,8 @@ pub struct PairSpec {
     pub restart_missed_entry: bool,
     /// Whether a withdrawal whose deadline passed while the process was down goes on.
     pub continue_missed_withdrawal: bool,
+    /// The steps after all of which it stops; none: it runs to its end.
+    pub until: Vec<StepKind>,
 }
 
 impl PairSpec {

@@ -347,6 +347,14 @@ impl Pair {
         self.long.position.plus(self.short.position)
     }
 
+    /// Back to the check, when it has not gone beyond placing.
+    fn check_anew(&mut self) {
+        if matches!(self.step, Step::Check | Step::Place) {
+            self.step = Step::Check;
+            self.checked = None;
+        }
+    }
+
     /// Returns whether |Δ| is beyond the tolerance.
     pub fn is_naked(&self) -> bool {
         self.checked.as_ref().is_some_and(|checked| self.delta().size() > checked.tolerance)
@@ -470,6 +478,8 @@ impl Pair {
             }
             Entry::VenueDown { since, .. } => self.venue_down = Some(*since),
             Entry::VenueUp { .. } => self.venue_down = None,
+            // What was checked by other rules may hold no more.
+            Entry::Rules { .. } if self.placed_at.is_none() => self.check_anew(),
             Entry::Rules { market, .. } => {
                 if let Some(checked) = &mut self.checked {
                     Arc::make_mut(checked).market = (**market).clone();
@@ -478,10 +488,9 @@ impl Pair {
             Entry::Resumed { at, restart_entry } => {
                 self.stop = None;
                 self.stopped = false;
-                // What was checked before a crash may hold no more; nothing was placed, so it is checked again.
-                if self.placed_at.is_none() && matches!(self.step, Step::Check | Step::Place) {
-                    self.step = Step::Check;
-                    self.checked = None;
+                if self.placed_at.is_none() {
+                    // What was checked before a crash may hold no more.
+                    self.check_anew();
                 }
                 if *restart_entry && self.placed_at.is_some() && self.entry_live() {
                     self.placed_at = Some(*at);

@@ -61,6 +61,9 @@ pub fn describe(entry: &Entry, market: &Market) -> Option<String> {
             format!("{status:?}").to_lowercase()
         )),
         Entry::Alert { topic, text, .. } => Some(format!("ALERT {topic}: {text}")),
+        Entry::Stop { mode: StopMode::Hold, .. } => {
+            Some("stops here: the step to stop after is finished".to_owned())
+        }
         Entry::Stop { mode: StopMode::Policy, .. } => Some("stop asked for".to_owned()),
         Entry::Stop { mode: StopMode::Flatten, .. } => Some("flatten asked for".to_owned()),
         Entry::Stopped { .. } => Some("stopped; `resume` goes on".to_owned()),

@@ -43,6 +43,7 @@ impl Scenario {
             streams_within: pair.watch.entry_deadline + start_up(1).streams,
             restart_missed_entry: plan.on_missed.place == MissedPlace::Continue,
             continue_missed_withdrawal: plan.on_missed.withdraw == MissedWithdraw::Continue,
+            until: Vec::new(),
             ..scenario.spec
         };
         scenario.world = own_part(world, &scenario);

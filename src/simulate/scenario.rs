@@ -207,6 +207,7 @@ impl Scenario {
             streams_within: Duration::from_secs(600),
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
+            until: Vec::new(),
         };
         let open = |account: AccountIndex, owner: &str| {
             (account, owner.to_owned(), vec![ApiKeyIndex::new(4), ApiKeyIndex::new(5)], Usdc::whole(2_000))

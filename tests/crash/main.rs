@@ -30,6 +30,7 @@ mod rules;
 mod stage;
 mod stops;
 mod suspend;
+mod until;
 mod venue;
 
 /// Why a case failed, in words and with the tails of what the processes said.

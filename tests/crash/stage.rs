@@ -42,6 +42,8 @@ pub(crate) enum Scene {
     BothFill,
     /// Only the long leg fills; the short one is completed by a hedge.
     LongFills,
+    /// Nobody takes anything.
+    Still,
 }
 
 impl Scene {
@@ -50,6 +52,7 @@ impl Scene {
         let name = match self {
             Self::BothFill => "quick",
             Self::LongFills => "quick_long_only",
+            Self::Still => "quick_still",
         };
         format!("{}/tests/fixtures/worlds/{name}.yaml", env!("CARGO_MANIFEST_DIR"))
     }
@@ -57,7 +60,7 @@ impl Scene {
     /// How long the legs may differ before the hedge: never due, or due at once.
     const fn hedge_wait(self) -> &'static str {
         match self {
-            Self::BothFill => "120s",
+            Self::BothFill | Self::Still => "120s",
             Self::LongFills => "2s",
         }
     }

@@ -99,7 +99,7 @@ fn one_signal(stage: &Stage, place: Place, signal: Signal) -> Result<(), Failure
 }
 
 /// Goes on until the run ends with one of `codes`, and proves the end.
-fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
+pub(crate) fn finish(stage: &Stage, codes: &[i32]) -> Result<(), Failure> {
     let Some(run) = stage.run_id() else { return Err("the run is not in the journal".to_owned()) };
     match stage.resume(Some(&run), &[])?.wait(LIMIT)? {
         Ended::Code(code) if codes.contains(&code) => proof::finished(stage, code).map(drop),

@@ -7,6 +7,7 @@ use crate::engine::entry::{Entry, ExitReason, Fill, HedgeReason, LegSide, Step, 
 use crate::engine::event::Effect;
 use crate::engine::spec::PairSpec;
 use crate::engine::state::OrderState;
+use crate::engine::until;
 use crate::engine::work::{ALERT_AGAIN, Work};
 use crate::model::Timestamp;
 use crate::plan::OnStop;
@@ -127,6 +128,10 @@ pub(crate) fn interrupt(work: &mut Work<'_>) -> Option<Flow> {
     if trading && let Some(flow) = protect::leave_when_fired(work) {
         return Some(flow);
     }
+    if work.pair.stop.is_none() && until::is_reached(&work.pair, &work.spec.until) {
+        let at = work.now();
+        work.record(Entry::Stop { mode: StopMode::Hold, at });
+    }
     let stop = work.pair.stop?;
     stopping(work, stop)
 }
@@ -145,7 +150,12 @@ fn stopping(work: &mut Work<'_>, mode: StopMode) -> Option<Flow> {
 
 fn stop_trading(work: &mut Work<'_>, mode: StopMode) -> Flow {
     let anything = !work.pair.is_flat() || work.pair.has_live_orders();
-    if mode == StopMode::Flatten || work.spec.on_stop == OnStop::Flatten {
+    let flatten = match mode {
+        StopMode::Hold => false,
+        StopMode::Policy => work.spec.on_stop == OnStop::Flatten,
+        StopMode::Flatten => true,
+    };
+    if flatten {
         return if anything { work.go(Step::Exit(ExitReason::Stop)) } else { finish_stop(work) };
     }
     if work.pair.is_naked() {

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
     use crate::engine::decide;
     use crate::engine::entry::{Checked, CheckedLeg, Entry, Fill};
-    use crate::engine::event::{Decision, Event, Proposal, View};
+    use crate::engine::event::{Decision, Effect, Event, Proposal, View};
     use crate::engine::spec::PairSpec;
     use crate::engine::state::{OwnOrder, Pair};
     use crate::lint::check;
@@ -240,6 +240,7 @@ mod tests {
             streams_within: Duration::from_secs(600),
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
+            until: Vec::new(),
         }
     }
 
@@ -328,6 +329,7 @@ mod tests {
     fn f_24_the_rules_of_the_day_say_what_may_still_rest() {
         let (spec, view) = (spec(1_000, 1_000, 10_000), View::default());
         let mut pair = pair(1_000);
+        pair.placed_at = Some(NOW);
         let at_the_check = pair.checked.clone().unwrap().market.clone();
         let rest = Size::from_lots(1_500);
         assert!(can_rest(&at_the_check, rest, PRICE));
@@ -350,6 +352,24 @@ mod tests {
             let again = decide(&pair, &spec, &view, &event);
             assert!(!again.entries.iter().any(|entry| matches!(entry, Entry::Rules { .. })), "told once");
         }
+    }
+
+    #[test]
+    fn f_24_what_is_not_placed_is_checked_anew() {
+        let (spec, view) = (spec(1_000, 1_000, 10_000), View::default());
+        let mut pair = Pair { step: Step::Place, ..pair(0) };
+        let at_the_check = pair.checked.clone().unwrap().market.clone();
+        let same = decide(&pair, &spec, &view, &Event::Rules(Box::new(at_the_check.clone())));
+        assert!(!same.effects.contains(&Effect::Check), "nothing changed");
+        let larger = Market { min_base: Size::from_lots(2_000), ..at_the_check };
+        let decision = decide(&pair, &spec, &view, &Event::Rules(Box::new(larger)));
+        assert!(decision.effects.contains(&Effect::Check), "{decision:?}");
+        assert!(
+            !decision.entries.iter().any(|entry| matches!(entry, Entry::Alert { .. })),
+            "nothing is at stake"
+        );
+        decision.entries.iter().for_each(|entry| pair.evolve(entry).unwrap());
+        assert_eq!((&pair.step, &pair.checked), (&Step::Check, &None));
     }
 
     fn in_doubt(proposal: Proposal) -> Option<(ClientOrderIndex, OwnOrder)> {

@@ -248,6 +248,7 @@ mod tests {
             streams_within: Duration::from_secs(600),
             restart_missed_entry: false,
             continue_missed_withdrawal: false,
+            until: Vec::new(),
         }
     }
 

@@ -62,7 +62,8 @@ impl World {
             Action::Liquidate { account, over } => self.liquidate(exchange, &rules, *account, over.0),
             Action::Halt {} => exchange.set_market_status(rules.id, MarketStatus::Inactive),
             Action::Unhalt {} => exchange.set_market_status(rules.id, MarketStatus::Active),
-            Action::Rules { min_base, min_quote, reduce_only } => {
+            Action::Rules { min_base, min_quote, reduce_only, size_decimals } => {
+                let rules = Market { size_decimals: size_decimals.unwrap_or(rules.size_decimals), ..rules };
                 let size = min_base.and_then(|size| Size::rounded(size, &rules, Rounding::Up).ok());
                 exchange.set_market_rules(Market {
                     min_base: size.unwrap_or(rules.min_base),

@@ -228,6 +228,9 @@ pub enum Action {
         /// Whether only reduce-only orders pass.
         #[serde(default)]
         reduce_only: Option<bool>,
+        /// Decimal places of a size: orders and positions keep their number of lots, whatever those mean then.
+        #[serde(default)]
+        size_decimals: Option<u32>,
     },
     /// How withdrawals end from now on.
     Withdrawals {

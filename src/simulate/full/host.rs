@@ -331,6 +331,7 @@ impl<'a> Host<'a> {
             markets,
             states: if fresh { BTreeMap::new() } else { states },
             resumed: known,
+            until: None,
             look_only: false,
             news: None,
         };

@@ -290,14 +290,21 @@ impl<T: Transport, C: Connect> Shared<T, C> {
         Err(last.expect("the loop ends here only after a refusal"))
     }
 
-    /// Reads all markets and keeps them for later conversions.
+    /// Reads all markets and keeps them for later conversions: on the grid that they had first, because amounts that are
+    /// held in ticks and lots would mean something else on another. What does not fit that grid is not taken in.
     pub(super) async fn fetch_markets(&self, class: Class) -> Result<Arc<Markets>, VenueError> {
         let endpoint = endpoints::ORDER_BOOK_DETAILS;
         let answer: wire::OrderBookDetails = self.read(endpoint, class, &[("filter", "all")]).await?;
         let markets = parse::markets(&answer, &self.oddities).map_err(|error| malformed(endpoint, &error))?;
-        let markets = Arc::new(markets);
-        *self.markets.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&markets));
-        Ok(markets)
+        let mut kept = self.markets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut converting = markets.clone();
+        for (id, first) in kept.iter().flat_map(|kept| kept.iter()) {
+            if converting.get(id).is_some_and(|market| !market.has_grid_of(first)) {
+                converting.insert(*id, first.clone());
+            }
+        }
+        *kept = Some(Arc::new(converting));
+        Ok(Arc::new(markets))
     }
 
     /// Returns the markets read last, or reads them.
