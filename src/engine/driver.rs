@@ -12,6 +12,7 @@ use super::entry::{
     Checked, Entry, ExitReason, Intent, IntentId, LegSide, Purpose, RiskState, Step, StopMode,
 };
 use super::event::{Decision, Effect, Event, Proposal, SendResult};
+use super::intents;
 use super::market::MarketState;
 use super::memory::Memory;
 use super::outlook::{self, Heard, Outlook, Read};
@@ -131,11 +132,11 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_millis(10);
 
 /// How long an answer or a frame may be on its way, in real time.
-const ANSWER_LAG: Duration = Duration::from_millis(500);
+pub(crate) const ANSWER_LAG: Duration = Duration::from_millis(500);
 /// How long a look asks at most, in real time, beyond the deadline of what is in doubt.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// Decisions that one input may cause; more is a loop, and a loop is a bug.
-const DECISIONS_MAX: usize = 64;
+pub(crate) const DECISIONS_MAX: usize = 64;
 
 pub(crate) struct Driver<V> {
     parts: Parts<V>,
@@ -519,7 +520,9 @@ impl<V: Venue> Driver<V> {
         for entry in &decision.entries {
             next.evolve(entry)?;
         }
-        let intents = self.sign(&next, &decision.proposals);
+        let (spec, at) = (&self.parts.spec, self.outlook.view.now);
+        let sign = |envelope: &Envelope| self.parts.signer.sign(envelope);
+        let intents = intents::intents(spec, &next, &decision.proposals, at, sign);
         let facts = decision.entries.len();
         decision.entries.extend(intents.iter().map(|intent| Entry::Intent(Box::new(intent.clone()))));
         if decision.entries.is_empty() {
@@ -555,41 +558,6 @@ impl<V: Venue> Driver<V> {
         let events = record::events(pair, self.outlook.view.now, entries);
         let rows = record::intents(pair, &self.parts.pair, entries);
         self.parts.journal.append(&self.parts.spec.run, priority, events, rows).await
-    }
-
-    /// Gives each proposal its nonce and its signature.
-    fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
-        let at = self.outlook.view.now;
-        let mut intents = Vec::with_capacity(proposals.len());
-        for proposal in proposals {
-            let account = self.parts.spec.leg(proposal.leg).account;
-            let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
-            let deadline = at.after(proposal.ttl);
-            let envelope = Envelope {
-                tx: proposal.tx.clone(),
-                expired_at: deadline.as_millis(),
-                nonce: nonce.get(),
-                attributes: proposal.attributes,
-            };
-            let Some(signed) = self.parts.signer.sign(&envelope) else { continue };
-            intents.push(Intent {
-                id: IntentId(pair.intents + 1 + u32::try_from(intents.len()).unwrap_or(u32::MAX)),
-                leg: proposal.leg,
-                purpose: proposal.purpose,
-                account,
-                key: proposal.key,
-                nonce,
-                client_order_index: proposal.client_order_index,
-                order: proposal.order,
-                child: proposal.child,
-                deadline,
-                at,
-                tx_type: signed.tx_type,
-                tx_info: signed.tx_info,
-                hash: signed.hash,
-            });
-        }
-        intents
     }
 
     async fn effect(&mut self, effect: &Effect) {

@@ -9,6 +9,7 @@ mod driver;
 mod entry;
 mod event;
 mod ingest;
+pub(crate) mod intents;
 mod market;
 mod memory;
 #[doc(hidden)]
@@ -29,6 +30,7 @@ mod watchdog;
 mod work;
 
 pub use decide::decide;
+pub(crate) use driver::{ANSWER_LAG, DECISIONS_MAX};
 pub use driver::{DriverError, News, PairStatus};
 pub use entry::{
     Checked, CheckedLeg, Entry, ExitReason, Fill, HedgeReason, Intent, IntentId, LegSide, OrderTerms,
@@ -41,3 +43,4 @@ pub use sender::Signer;
 pub use spec::{PairSpec, client_order_index};
 pub use state::{IllegalEntry, Leg, LegWithdrawal, OrderState, OwnOrder, Pair, fold};
 pub use until::Until;
+pub(crate) use watchdog::STILL_MAX;

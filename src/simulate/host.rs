@@ -10,18 +10,16 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::engine::Memory;
+use crate::engine::intents;
 use crate::engine::outlook::{self, Heard, Outlook, Read};
 use crate::engine::reads::{self, CheckError, CheckInput, Tiers};
 use crate::engine::{
-    Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Pair, Proposal, Purpose,
-    SendResult, Step, decide,
+    ANSWER_LAG, DECISIONS_MAX, Decision, Effect, Entry, Event, ExitReason, Intent, IntentId, LegSide, Memory,
+    Pair, Proposal, Purpose, STILL_MAX, SendResult, Step, decide,
 };
 use crate::model::{ApiKeyIndex, BookTop, Market, Timestamp, WithdrawStatus};
 use crate::paper::world::Pace;
 use crate::rt::Mutant;
-use crate::signing::Signature;
-use crate::tx::Envelope;
 use crate::venue::{Feed, MarketData, Retry, Venue as _, VenueError, VenueEvent};
 
 use super::disk::{Disk, Written};
@@ -32,10 +30,6 @@ use super::venue::{Direct, PUBLIC_KEY, public_hex};
 use super::violation::{Invariant, Violation};
 use super::watch::Watch;
 
-/// As in the driver.
-const ANSWER_LAG: Duration = Duration::from_millis(500);
-const DECISIONS_MAX: usize = 64;
-const STILL_MAX: Duration = Duration::from_secs(15);
 /// What is held for longer is held for long.
 const LONG_HOLD: Duration = Duration::from_secs(600);
 /// What a process needs of a disk that is full comes from the reserve; what adds risk waits.
@@ -766,7 +760,7 @@ impl Run {
         for entry in entries {
             next.evolve(entry).expect("a decision fits its state");
         }
-        self.sign(&next, proposals)
+        intents::intents(&self.scenario.spec, &next, proposals, self.clock(), sabotage::sign)
     }
 
     /// What is durable is state.
@@ -789,38 +783,6 @@ impl Run {
             let from = self.start.after(at);
             from <= self.now && self.now < from.after(lasts)
         })
-    }
-
-    fn sign(&self, pair: &Pair, proposals: &[Proposal]) -> Vec<Intent> {
-        let (at, mut intents) = (self.clock(), Vec::new());
-        let signature = sabotage::signature();
-        for proposal in proposals {
-            let Some(nonce) = pair.leg(proposal.leg).nonces.get(&proposal.key).copied() else { continue };
-            let deadline = at.after(proposal.ttl);
-            let envelope = Envelope {
-                tx: proposal.tx.clone(),
-                expired_at: deadline.as_millis(),
-                nonce: nonce.get(),
-                attributes: proposal.attributes,
-            };
-            intents.push(Intent {
-                id: IntentId(pair.intents + 1 + u32::try_from(intents.len()).expect("a few")),
-                leg: proposal.leg,
-                purpose: proposal.purpose,
-                account: self.scenario.spec.leg(proposal.leg).account,
-                key: proposal.key,
-                nonce,
-                client_order_index: proposal.client_order_index,
-                order: proposal.order,
-                child: proposal.child,
-                deadline,
-                at,
-                tx_type: envelope.tx_type(),
-                tx_info: envelope.to_json(&Signature::from_bytes(&signature), None),
-                hash: envelope.tx_hash(304),
-            });
-        }
-        intents
     }
 
     fn effect(&mut self, effect: &Effect) {
