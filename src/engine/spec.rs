@@ -92,6 +92,29 @@ fn index_of(name: &str) -> ClientOrderIndex {
 }
 
 #[cfg(test)]
+impl PairSpec {
+    /// The pair of `plans/fast-withdrawal.yaml`, which nothing stops before its end.
+    pub(crate) fn example() -> Self {
+        use crate::plan::{LoadOptions, SourceFile};
+        let source = SourceFile::from_text("plan.yaml", include_str!("../../plans/fast-withdrawal.yaml"));
+        let markets = crate::model::snapshot_markets();
+        let plan = crate::lint::check(&source, &LoadOptions::default(), markets).plan.expect("a sound plan");
+        Self {
+            run: "r1".parse().expect("a name"),
+            plan: plan.pairs[0].clone(),
+            on_stop: OnStop::Flatten,
+            own_accounts: std::collections::BTreeSet::new(),
+            shares_market: false,
+            legs: 2,
+            streams_within: Duration::from_secs(600),
+            restart_missed_entry: false,
+            continue_missed_withdrawal: false,
+            until: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -28,6 +28,25 @@ fn told(stage: &Stage) -> Result<Vec<String>, Failure> {
     Ok(told.collect())
 }
 
+/// The run ended because its size is too small now, and nothing was sent.
+fn does_not_fit(stage: &Stage, ended: &Ended) -> Result<(), Failure> {
+    ensure!(*ended == Ended::Code(28), "the run ended with {ended:?}");
+    let said = std::fs::read_to_string(stage.output()).unwrap_or_default();
+    let reason = "size 2.500 is under the market's smallest order of 5.000";
+    ensure!(said.contains(reason), "it does not say why");
+    ensure!(orders(stage)? == 0, "an order reached the exchange");
+    Ok(())
+}
+
+/// The run came to its end under the larger smallest size, of which its journal tells once.
+fn went_on(stage: &Stage, ended: &Ended) -> Result<(), Failure> {
+    ensure!(*ended == Ended::Code(0), "the run ended with {ended:?}");
+    proof::finished(stage, 0)?;
+    let told = told(stage)?;
+    ensure!(told == ["smallest size was 0.055, is 5.000"], "the journal has {told:?}");
+    Ok(())
+}
+
 fn orders(stage: &Stage) -> Result<usize, Failure> {
     Ok(stage.accounts()?.iter().map(|account| account.orders.len()).sum())
 }
@@ -42,12 +61,7 @@ fn f_24_an_entry_that_no_longer_fits_is_not_sent() {
         waiting.kill();
         stage.act("SOL", LARGER)?;
         let ended = stage.resume(None, &[])?.wait(LIMIT)?;
-        ensure!(ended == Ended::Code(28), "the run ended with {ended:?}");
-        let said = std::fs::read_to_string(stage.output()).unwrap_or_default();
-        let reason = "size 2.500 is under the market's smallest order of 5.000";
-        ensure!(said.contains(reason), "it does not say why");
-        ensure!(orders(stage)? == 0, "an order reached the exchange");
-        Ok(())
+        does_not_fit(stage, &ended)
     });
 }
 
@@ -59,11 +73,7 @@ fn f_24_what_is_held_goes_on_under_the_rules_of_the_day() {
         holding.kill();
         stage.act("SOL", LARGER)?;
         let ended = stage.resume(None, &[])?.wait(LIMIT)?;
-        ensure!(ended == Ended::Code(0), "the run ended with {ended:?}");
-        proof::finished(stage, 0)?;
-        let told = told(stage)?;
-        ensure!(told == ["smallest size was 0.055, is 5.000"], "the journal has {told:?}");
-        Ok(())
+        went_on(stage, &ended)
     });
 }
 
@@ -75,11 +85,7 @@ fn f_24_a_run_that_waits_checks_anew_when_the_rules_change() {
         let mut waiting = started(stage, "→ place")?;
         stage.act("SOL", LARGER)?;
         let ended = waiting.wait(LIMIT)?;
-        ensure!(ended == Ended::Code(28), "the run ended with {ended:?}");
-        let reason = "size 2.500 is under the market's smallest order of 5.000";
-        ensure!(waiting.says(reason, std::time::Duration::ZERO), "it does not say why");
-        ensure!(orders(stage)? == 0, "an order reached the exchange");
-        Ok(())
+        does_not_fit(stage, &ended)
     });
 }
 
@@ -91,11 +97,7 @@ fn f_24_a_run_that_holds_goes_on_when_the_rules_change() {
         let mut holding = started(stage, "order open")?;
         stage.act("SOL", LARGER)?;
         let ended = holding.wait(LIMIT)?;
-        ensure!(ended == Ended::Code(0), "the run ended with {ended:?}");
-        proof::finished(stage, 0)?;
-        let told = told(stage)?;
-        ensure!(told == ["smallest size was 0.055, is 5.000"], "the journal has {told:?}");
-        Ok(())
+        went_on(stage, &ended)
     });
 }
 

@@ -211,12 +211,9 @@ mod tests {
     use crate::engine::event::{Decision, Effect, Event, Proposal, View};
     use crate::engine::spec::PairSpec;
     use crate::engine::state::{OwnOrder, Pair};
-    use crate::lint::check;
     use crate::model::{
         AccountIndex, ApiKeyIndex, ClientOrderIndex, MarginView, Nonce, Timestamp, TradeId, TradeKind,
-        snapshot_markets,
     };
-    use crate::plan::{LoadOptions, OnStop, SourceFile};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
     /// 100 USDC.
@@ -224,24 +221,11 @@ mod tests {
 
     /// A pair's spec with limits in whole USDC: of an order, of a position, of all exposure.
     fn spec(order: i64, position: i64, exposure: i64) -> PairSpec {
-        let source = SourceFile::from_text("plan.yaml", include_str!("../../../plans/fast-withdrawal.yaml"));
-        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
-        let mut pair = plan.pairs[0].clone();
-        pair.risk.max_order = Usdc::whole(order);
-        pair.risk.max_position = Usdc::whole(position);
-        pair.risk.max_exposure = Usdc::whole(exposure);
-        PairSpec {
-            run: "r1".parse().unwrap(),
-            plan: pair,
-            on_stop: OnStop::Flatten,
-            own_accounts: std::collections::BTreeSet::new(),
-            shares_market: false,
-            legs: 2,
-            streams_within: Duration::from_secs(600),
-            restart_missed_entry: false,
-            continue_missed_withdrawal: false,
-            until: Vec::new(),
-        }
+        let mut spec = PairSpec::example();
+        spec.plan.risk.max_order = Usdc::whole(order);
+        spec.plan.risk.max_position = Usdc::whole(position);
+        spec.plan.risk.max_exposure = Usdc::whole(exposure);
+        spec
     }
 
     /// A checked pair whose long leg has bought `lots` at 100 USDC.

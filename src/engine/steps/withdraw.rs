@@ -225,32 +225,14 @@ mod tests {
     use crate::engine::event::{Decision, Event, LegView, View};
     use crate::engine::spec::PairSpec;
     use crate::engine::state::Pair;
-    use crate::lint::check;
-    use crate::model::{AccountIndex, ApiKeyIndex, MarginView, Market, Nonce, Price, Size, Withdrawal};
-    use crate::model::{WithdrawStatus, snapshot_markets};
-    use crate::plan::{LoadOptions, OnStop, SourceFile};
+    use crate::model::{
+        AccountIndex, ApiKeyIndex, MarginView, Market, Nonce, Price, Size, WithdrawStatus, Withdrawal,
+    };
     use crate::tx::{Transfer, Tx};
     use crate::venue::FastTerms;
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
     const OWNER: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
-
-    fn spec() -> PairSpec {
-        let source = SourceFile::from_text("plan.yaml", include_str!("../../../plans/fast-withdrawal.yaml"));
-        let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
-        PairSpec {
-            run: "r1".parse().unwrap(),
-            plan: plan.pairs[0].clone(),
-            on_stop: OnStop::Flatten,
-            own_accounts: std::collections::BTreeSet::new(),
-            shares_market: false,
-            legs: 2,
-            streams_within: Duration::from_secs(600),
-            restart_missed_entry: false,
-            continue_missed_withdrawal: false,
-            until: Vec::new(),
-        }
-    }
 
     /// A flat pair that has come to its withdrawal.
     fn pair() -> Pair {
@@ -306,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_terms_are_asked_for_first() {
-        let decision = decide(&pair(), &spec(), &view("100", None), &Event::Tick);
+        let decision = decide(&pair(), &PairSpec::example(), &view("100", None), &Event::Tick);
         assert!(decision.proposals.is_empty());
         for side in LegSide::BOTH {
             assert!(decision.effects.contains(&Effect::AskFastTerms(side)), "{:?}", decision.effects);
@@ -315,7 +297,7 @@ mod tests {
 
     #[test]
     fn fee_and_amount_make_what_is_available() {
-        let decision = decide(&pair(), &spec(), &view("100", terms(1_000)), &Event::Tick);
+        let decision = decide(&pair(), &PairSpec::example(), &view("100", terms(1_000)), &Event::Tick);
         assert_eq!(decision.proposals.len(), 2);
         for proposal in &decision.proposals {
             let (amount, fee) = (Usdc::whole(99), Usdc::whole(1));
@@ -330,16 +312,19 @@ mod tests {
 
     #[test]
     fn under_the_minimum_nothing_is_sent() {
-        let decision = decide(&pair(), &spec(), &view("4.999999", terms(1_000)), &Event::Tick);
+        let decision = decide(&pair(), &PairSpec::example(), &view("4.999999", terms(1_000)), &Event::Tick);
         assert!(decision.proposals.is_empty());
         assert!(end(&decision).unwrap().summary.contains("under the venue's minimum of 4 USDC"));
-        assert_eq!(decide(&pair(), &spec(), &view("5", terms(1_000)), &Event::Tick).proposals.len(), 2);
+        assert_eq!(
+            decide(&pair(), &PairSpec::example(), &view("5", terms(1_000)), &Event::Tick).proposals.len(),
+            2
+        );
     }
 
     /// Less than what the plan hands back is the operator's decision; a remainder that nothing could carry is none.
     #[test]
     fn a_bridge_that_takes_less_is_handed_over() {
-        let decision = decide(&pair(), &spec(), &view("100", terms(50)), &Event::Tick);
+        let decision = decide(&pair(), &PairSpec::example(), &view("100", terms(50)), &Event::Tick);
         assert!(decision.proposals.is_empty());
         let end = end(&decision).unwrap();
         assert_eq!(end.code, codes::FAILED_FLAT);
@@ -348,7 +333,7 @@ mod tests {
             "{}",
             end.summary
         );
-        let decision = decide(&pair(), &spec(), &view("99.9", terms(98)), &Event::Tick);
+        let decision = decide(&pair(), &PairSpec::example(), &view("99.9", terms(98)), &Event::Tick);
         let purpose = decision.proposals[0].purpose;
         assert_eq!(purpose, Purpose::FastWithdraw { amount: Usdc::whole(98), fee: Usdc::whole(1) });
     }
@@ -360,7 +345,7 @@ mod tests {
         let long = Arc::make_mut(&mut pair.long);
         long.withdrawal_refusals = REFUSALS_MAX;
         long.last_refusal = Some((Some(21_504), "invalid L1 signature".to_owned()));
-        let decision = decide(&pair, &spec(), &view("100", terms(1_000)), &Event::Tick);
+        let decision = decide(&pair, &PairSpec::example(), &view("100", terms(1_000)), &Event::Tick);
         assert!(decision.proposals.is_empty());
         let end = end(&decision).unwrap();
         assert_eq!(end.code, codes::FAILED_FLAT);
@@ -383,7 +368,7 @@ mod tests {
         };
         let seen = |secure| {
             let event = Event::Withdrawals(LegSide::Long, vec![row(secure)], Usdc::ZERO);
-            let decision = decide(&pair, &spec(), &view("0", terms(1_000)), &event);
+            let decision = decide(&pair, &PairSpec::example(), &view("0", terms(1_000)), &event);
             decision.entries.iter().any(|entry| matches!(entry, Entry::Withdrawal { .. }))
         };
         assert_eq!((seen(true), seen(false)), (false, true));
