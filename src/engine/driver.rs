@@ -567,7 +567,8 @@ impl<V: Venue> Driver<V> {
             Effect::PollWithdrawals(side) => self.poll_withdrawals(*side),
             Effect::AskFastTerms(side) => self.ask_fast_terms(*side),
             Effect::Pull(quote) => {
-                if let Some(inbox) = self.parts.inboxes.get(&quote.pair) {
+                let may = self.outlook.may_pull(quote.order, self.parts.clock.now());
+                if let Some(inbox) = self.parts.inboxes.get(&quote.pair).filter(|_| may) {
                     // A full inbox means that pair is busy; the quote is asked for again.
                     let _ = inbox.try_send(Input::Event(Event::Pull(quote.order)));
                 }

@@ -10,7 +10,7 @@ use super::ingest::INVALID_NONCE;
 use super::reads::SnapshotInput;
 use super::spec::PairSpec;
 use super::state::{OrderState, Pair};
-use crate::model::{MarginView, MarketId, PositionView, Timestamp};
+use crate::model::{ClientOrderIndex, MarginView, MarketId, PositionView, Timestamp};
 use crate::rt::Mutant;
 use crate::venue::{Feed, VenueEvent};
 
@@ -26,6 +26,9 @@ const BLIND_SPACING: Duration = Duration::from_secs(12);
 const RESUME_LOOK: Duration = Duration::from_secs(10);
 /// How long a quote stays away after it was pulled for another pair's taker.
 const KEEP_CLEAR: Duration = Duration::from_secs(5);
+/// How often another pair is asked to take the same quote away. Two pairs that are in each other's way would else answer
+/// each question with one of their own, without end.
+const PULL_SPACING: Duration = Duration::from_secs(1);
 /// Clocks may differ by this; trades that are not of this run are sorted out by their order.
 const CLOCKS_APART: Duration = Duration::from_secs(10);
 /// Streams per account: orders, fills, positions, margin, transactions, notifications.
@@ -60,6 +63,8 @@ pub struct Outlook {
     up_since: BTreeMap<LegSide, Timestamp>,
     reading: BTreeSet<Read>,
     read_at: BTreeMap<Read, Timestamp>,
+    /// When other pairs were asked to take these quotes away.
+    pulled_at: BTreeMap<ClientOrderIndex, Timestamp>,
 }
 
 /// What the news of a stream is to a pair.
@@ -86,6 +91,7 @@ impl Outlook {
             up_since: BTreeMap::new(),
             reading: BTreeSet::new(),
             read_at: BTreeMap::new(),
+            pulled_at: BTreeMap::new(),
         }
     }
 
@@ -279,6 +285,15 @@ impl Outlook {
         }
         self.read_at.insert(read, now);
         true
+    }
+
+    /// Returns whether another pair may be asked to take a quote away; it counts as asked then.
+    pub fn may_pull(&mut self, quote: ClientOrderIndex, now: Timestamp) -> bool {
+        let spacing = PULL_SPACING + self.view.lag;
+        self.pulled_at.retain(|_, at| now.since(*at) < spacing);
+        let asked = self.pulled_at.contains_key(&quote);
+        self.pulled_at.entry(quote).or_insert(now);
+        !asked
     }
 
     /// Notes that a read was not answered; it may be asked again.

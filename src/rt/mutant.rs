@@ -84,11 +84,15 @@ pub enum Mutant {
     WithdrawsExposed,
     /// An emergency that goes on is told again with every decision.
     AlertsEndless,
+    /// No pair asks for the orders of the others before its own go out.
+    GateOpen,
+    /// What the other pairs of the run hold is no exposure.
+    OthersForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::CommitSkipped,
         Self::SignedAnew,
         Self::CommitNotSynced,
@@ -128,6 +132,8 @@ impl Mutant {
         Self::StaleKept,
         Self::WithdrawsExposed,
         Self::AlertsEndless,
+        Self::GateOpen,
+        Self::OthersForgotten,
     ];
 
     /// Returns whether this bug is planted on this thread. Without the feature `mutants`, which release builds never have,

@@ -25,7 +25,7 @@ pub use full::{FullRun, play_full};
 pub use host::{KillPoint, Run};
 pub use link::Fate;
 pub use played::{Host, Played};
-pub use scenario::{Hand, LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};
+pub use scenario::{Beside, Hand, LONG, Rates, SHORT, SYMBOL, Scenario, Streams, TRACE, near};
 pub use shrink::{shrink, shrink_on};
 pub use sweep::{Points, SECONDS_EACH, SECONDS_EVERY, STILL_EVERY, Sweep, play};
 pub use tally::{Case, Cell, CrashAt, Outcome, Tally};

@@ -65,6 +65,35 @@ pub(super) fn meets_own(pair: &Pair, intent: &Intent, terms: &OrderTerms) -> Fin
     Some((Invariant::NotOurselves, what))
 }
 
+/// 3. Nothing that trades at once is there beside an order of another pair that it could reach, whichever came first.
+pub(super) fn meets_other(other: &Pair, intent: &Intent, terms: &OrderTerms) -> Finding {
+    let at_once = |terms: &OrderTerms| terms.time_in_force == TimeInForce::ImmediateOrCancel;
+    let orders = LegSide::BOTH.iter().flat_map(|side| other.leg(*side).orders.values());
+    let live = orders.filter(|order| !matches!(order.state, OrderState::Ended(_)) && !order.waits_as_stop());
+    let met =
+        live.filter(|order| at_once(terms) != at_once(&order.terms)).find(|order| match terms.side {
+            Side::Buy => order.terms.side == Side::Sell && terms.price >= order.terms.price,
+            Side::Sell => order.terms.side == Side::Buy && terms.price <= order.terms.price,
+        })?;
+    let what = format!(
+        "intent {} at {:?} could meet another pair's order at {:?}",
+        intent.id.0, terms.price, met.terms.price
+    );
+    Some((Invariant::NotOurselves, what))
+}
+
+/// 5. What a pair may come to hold at `mark`, both legs together: orders that may be live count as filled.
+pub(super) fn exposure(pair: &Pair, mark: Price) -> Usdc {
+    let Some(checked) = &pair.checked else { return Usdc::ZERO };
+    let worst = LegSide::BOTH.iter().map(|side| {
+        let leg = pair.leg(*side);
+        let [bought, sold] = [Side::Buy, Side::Sell].map(|side| pending(leg, side).lots());
+        let held = leg.position.lots();
+        Usdc::notional(Size::from_lots((held + bought).abs().max((held - sold).abs())), mark, &checked.market)
+    });
+    worst.fold(Usdc::ZERO, Usdc::plus)
+}
+
 /// What the bytes of every order say.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -1,12 +1,13 @@
 //! A pair of an operator's plan as a scenario.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::draw::seeded;
 use super::fault::{Fault, Faults};
-use super::scenario::{Scenario, secs};
+use super::scenario::{Beside, Scenario, secs};
 use crate::engine::PairSpec;
-use crate::model::Market;
+use crate::model::{AccountIndex, Market};
 use crate::paper::world::{Action, Pace, WorldSpec};
 use crate::plan::{MissedPlace, MissedWithdraw, PairPlan, Plan, WithdrawRoute, start_up};
 
@@ -46,9 +47,42 @@ impl Scenario {
             until: Vec::new(),
             ..scenario.spec
         };
-        scenario.world = own_part(world, &scenario);
+        let symbols = [scenario.market.symbol.clone()];
+        scenario.world = own_part(world, &symbols, &scenario.spec.own_accounts);
         scenario.pace = Pace::Brisk;
         scenario.trace = 0;
+        scenario
+    }
+
+    /// Returns the undisturbed run of several pairs of `plan` together, in one process and one `world`; each with its market.
+    ///
+    /// As [`Scenario::of_pair`] otherwise; the first pair is the one whose legs faults concern.
+    ///
+    /// # Panics
+    ///
+    /// Without a pair.
+    pub fn of_pairs(plan: &Plan, pairs: &[(&PairPlan, &Market)], world: &WorldSpec) -> Self {
+        let mut all = pairs.iter().map(|(pair, market)| Self::of_pair(plan, pair, market, world));
+        let mut scenario = all.next().expect("a pair");
+        scenario.beside = all
+            .map(|other| {
+                scenario.end_by = scenario.end_by.max(other.end_by);
+                Beside { market: other.market, spec: other.spec, accounts: other.accounts }
+            })
+            .collect();
+        let accounts: BTreeSet<_> = scenario.all_accounts().map(|opening| opening.0).collect();
+        let symbols: Vec<_> = scenario.pairs().map(|(_, market)| market.symbol.clone()).collect();
+        let count = u32::try_from(symbols.len()).unwrap_or(u32::MAX);
+        let specs = std::iter::once(&mut scenario.spec);
+        for spec in specs.chain(scenario.beside.iter_mut().map(|beside| &mut beside.spec)) {
+            spec.own_accounts.clone_from(&accounts);
+            spec.shares_market = symbols.iter().filter(|symbol| **symbol == spec.plan.market).count() > 1;
+            spec.legs = count.saturating_mul(2);
+            spec.streams_within = spec.plan.watch.entry_deadline + start_up(count).streams;
+        }
+        scenario.world = own_part(world, &symbols, &accounts);
+        let names: Vec<_> = pairs.iter().map(|(pair, _)| pair.id.as_str()).collect();
+        scenario.name = format!("pairs {} together", names.join(", "));
         scenario
     }
 
@@ -67,16 +101,15 @@ impl Scenario {
     }
 }
 
-/// Of a world for several pairs, what concerns this one.
-fn own_part(world: &WorldSpec, scenario: &Scenario) -> WorldSpec {
-    let symbol = &scenario.market.symbol;
-    let own = &scenario.spec.own_accounts;
+/// Of a world for several pairs, what concerns these markets and accounts.
+fn own_part(world: &WorldSpec, symbols: &[String], accounts: &BTreeSet<AccountIndex>) -> WorldSpec {
     let mut world = world.clone();
     world.faults.clear();
-    world.markets.retain(|row| row.market == *symbol);
+    world.markets.retain(|row| symbols.contains(&row.market));
     world.script.retain(|entry| {
-        let elsewhere = entry.market.as_ref().is_some_and(|market| market != symbol);
-        let others = matches!(&entry.action, Action::Liquidate { account, .. } if !own.contains(account));
+        let elsewhere = entry.market.as_ref().is_some_and(|market| !symbols.contains(market));
+        let others =
+            matches!(&entry.action, Action::Liquidate { account, .. } if !accounts.contains(account));
         !elsewhere && !others
     });
     world

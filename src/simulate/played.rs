@@ -9,7 +9,7 @@ use super::sweep;
 use super::tally::Outcome;
 use super::violation::Violation;
 use super::watch::Watch;
-use crate::engine::Pair;
+use crate::engine::{Pair, PairSpec, codes};
 
 /// What plays a scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,21 +54,29 @@ pub struct Played {
 
 impl Played {
     pub(crate) fn of(run: &Run) -> Self {
-        Self::new(&run.scenario, run.outcome.as_ref(), (run.lives, run.kill_points), &run.watch)
+        Self::new(&run.scenario.spec, run.outcome.as_ref(), (run.lives, run.kill_points), &run.watch)
     }
 
+    /// Of several pairs, what was worst of any; their results together.
     fn of_full(scenario: &Scenario, run: &FullRun) -> Self {
-        Self::new(scenario, Some(&run.outcome), (run.lives, run.kill_points), &run.watch)
+        let counts = (run.lives, run.kill_points);
+        let first = Self::new(&scenario.spec, Some(&run.outcome), counts, &run.watch);
+        let others = scenario.beside.iter().zip(&run.beside);
+        others.fold(first, |whole, (beside, (pair, watch))| {
+            let part = Self::new(&beside.spec, Some(pair), counts, watch);
+            Self {
+                outcome: whole.outcome.max(part.outcome),
+                code: codes::worst([whole.code, part.code]),
+                worst_naked: whole.worst_naked.max(part.worst_naked),
+                result: whole.result + part.result,
+                ..whole
+            }
+        })
     }
 
-    fn new(
-        scenario: &Scenario,
-        pair: Option<&Pair>,
-        (lives, kill_points): (u32, u32),
-        watch: &Watch,
-    ) -> Self {
+    fn new(spec: &PairSpec, pair: Option<&Pair>, (lives, kill_points): (u32, u32), watch: &Watch) -> Self {
         Self {
-            outcome: Outcome::of(scenario, pair),
+            outcome: Outcome::of(spec, pair),
             code: pair.and_then(Pair::end).map_or(21, |end| end.code),
             lives,
             kill_points,

@@ -121,6 +121,17 @@ pub struct Hand {
     pub rests: bool,
 }
 
+/// A pair that trades beside the first one, in the same run.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// The market's rules.
+    pub market: Market,
+    /// The pair.
+    pub spec: PairSpec,
+    /// The accounts of both legs, long leg first.
+    pub accounts: Vec<Opening>,
+}
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -138,6 +149,8 @@ pub struct Scenario {
     pub world: WorldSpec,
     /// The accounts of both legs, long leg first.
     pub accounts: Vec<Opening>,
+    /// The other pairs of the run; the direct host plays none of them.
+    pub beside: Vec<Beside>,
     /// How often something goes wrong.
     pub rates: Rates,
     /// No faults from here on, counted from the start.
@@ -223,6 +236,7 @@ impl Scenario {
                 open(LONG, "0x00000000000000000000000000000000000000b1"),
                 open(SHORT, "0x00000000000000000000000000000000000000b2"),
             ],
+            beside: Vec::new(),
             rates: Rates::default(),
             faults_until: Duration::ZERO,
             tx_lag_ms: 0,
@@ -245,6 +259,19 @@ impl Scenario {
             pace: Pace::Fine,
             trace: TRACE,
         }
+    }
+}
+
+impl Scenario {
+    /// Returns every pair with its market, the first one first.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&PairSpec, &Market)> {
+        let others = self.beside.iter().map(|beside| (&beside.spec, &beside.market));
+        std::iter::once((&self.spec, &self.market)).chain(others)
+    }
+
+    /// Returns every account.
+    pub(super) fn all_accounts(&self) -> impl Iterator<Item = &Opening> {
+        self.accounts.iter().chain(self.beside.iter().flat_map(|beside| &beside.accounts))
     }
 }
 

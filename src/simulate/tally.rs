@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::link::Fate;
 use super::played::Played;
-use super::scenario::Scenario;
 use super::violation::Violation;
-use crate::engine::Pair;
+use crate::engine::{Pair, PairSpec};
 use crate::plan::WithdrawWhen;
 
 /// Broken runs that are kept whole; of the others only the number is known.
@@ -39,15 +38,13 @@ impl Outcome {
         }
     }
 
-    pub(super) fn of(scenario: &Scenario, pair: Option<&Pair>) -> Self {
+    pub(super) fn of(spec: &PairSpec, pair: Option<&Pair>) -> Self {
         let Some(pair) = pair else { return Self::HandedOver };
         let bare = pair.is_flat() && !pair.has_live_orders();
         match pair.end() {
             None if bare => Self::Flat,
             None => Self::Held,
-            Some(end) if end.code == 0 && scenario.spec.plan.withdraw.when == WithdrawWhen::OnExit => {
-                Self::Withdrawn
-            }
+            Some(end) if end.code == 0 && spec.plan.withdraw.when == WithdrawWhen::OnExit => Self::Withdrawn,
             // Somebody else's hand, an order still open, money on its way: listed in the summary.
             Some(end) if [23, 24, 25, 27].contains(&end.code) || !bare => Self::HandedOver,
             Some(_) => Self::Flat,

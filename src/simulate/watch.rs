@@ -95,8 +95,13 @@ pub struct Watch {
 
 impl Watch {
     pub(crate) fn new(scenario: &Scenario) -> Self {
+        Self::of_pair(scenario, &scenario.spec, scenario.market.id)
+    }
+
+    /// Watches one of the pairs of a run.
+    pub(crate) fn of_pair(scenario: &Scenario, spec: &PairSpec, market: MarketId) -> Self {
         Self {
-            spec: scenario.spec.clone(),
+            spec: spec.clone(),
             breach: OnceCell::new(),
             name: scenario.name.clone(),
             seed: scenario.seed,
@@ -112,7 +117,7 @@ impl Watch {
             minute: VecDeque::new(),
             foreign: false,
             last_state: None,
-            market: scenario.market.id,
+            market,
             held: [0; 2],
             moved: true,
             tolerance: None,
@@ -255,7 +260,8 @@ impl Watch {
                 }
                 ExchangeEvent::Trade(row) => {
                     let trade = &row.trade;
-                    let [ask, bid] = [trade.ask_account, trade.bid_account].map(|a| self.is_ours(a));
+                    let sides = [trade.ask_account, trade.bid_account];
+                    let [ask, bid] = sides.map(|account| self.is_ours(account));
                     self.moved |= ask || bid;
                     if ask || bid {
                         let text = self.text(|| {
@@ -269,11 +275,9 @@ impl Watch {
                         });
                         self.note(trade.timestamp, format_args!("{text}"));
                     }
-                    self.must(
-                        Invariant::NotOurselves,
-                        !(ask && bid && trade.kind == TradeKind::Trade),
-                        || "own accounts traded".to_owned(),
-                    );
+                    let family = sides.iter().all(|account| self.spec.own_accounts.contains(account));
+                    let apart = !family || trade.kind != TradeKind::Trade;
+                    self.must(Invariant::NotOurselves, apart, || "own accounts traded".to_owned());
                 }
                 ExchangeEvent::Account(account) => self.moved |= self.is_ours(*account),
                 _ => {}
@@ -525,6 +529,17 @@ impl Watch {
         let both = position.plus(worth(other.position.size()));
         self.must(Invariant::ExposureCapped, both <= risk.max_exposure, || {
             format!("intent {} makes {both} USDC in all", intent.id.0)
+        });
+    }
+
+    /// 5. An entry within the plan's exposure with all pairs of the run counted, at mark.
+    pub(crate) fn run_exposure(&self, intent: &Intent, exposure: Usdc) {
+        let risk = &self.spec.plan.risk;
+        // Its mark may be a moment older than the exchange's.
+        let bps = 10_000 + i64::from(risk.max_price_deviation_bps);
+        let limit = i128::from(risk.max_exposure.micros()) * i128::from(bps) / 10_000;
+        self.must(Invariant::ExposureCapped, i128::from(exposure.micros()) <= limit, || {
+            format!("intent {} makes {exposure} USDC in all pairs", intent.id.0)
         });
     }
 

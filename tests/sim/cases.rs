@@ -6,12 +6,21 @@ use lighter_plan::engine::StopMode;
 use lighter_plan::model::Usdc;
 use lighter_plan::paper::world::{Action, Duration as Span, MarketSpec, ScriptEntry, TakerSide};
 use lighter_plan::plan::{OnStop, PegReference, PriceSpec};
-use lighter_plan::simulate::{SYMBOL, Scenario};
+use lighter_plan::simulate::{Faults, SYMBOL, Scenario};
 use rust_decimal::Decimal;
 
+use super::sweeps::together;
+
 /// What the made ones are called.
-pub(crate) const CASES: [&str; 5] =
-    ["tight caps", "narrow collar", "few messages", "foreign hand", "stopped while naked"];
+pub(crate) const CASES: [&str; 7] = [
+    "tight caps",
+    "narrow collar",
+    "few messages",
+    "foreign hand",
+    "stopped while naked",
+    "two pairs",
+    "room for one",
+];
 
 /// Returns the scenario called `NAME SEED`.
 ///
@@ -28,10 +37,26 @@ pub(crate) fn case(name: &str) -> Scenario {
         "few messages" => few_messages(seed),
         "foreign hand" => foreign_hand(seed),
         "stopped while naked" => stopped_while_naked(seed),
+        "two pairs" => two_pairs(seed),
+        "room for one" => room_for_one(seed),
         other => panic!("no case is called `{other}`"),
     };
     scenario.trace = 0;
     scenario
+}
+
+/// Two pairs of one run in one market, one around the other.
+pub(crate) fn two_pairs(seed: u64) -> Scenario {
+    together("shared-market.yaml").with_seed(seed, &Faults::all())
+}
+
+/// The exposure that the plan allows is enough for one of its two pairs.
+fn room_for_one(seed: u64) -> Scenario {
+    let mut run = together("shared-market.yaml");
+    run.seed = seed;
+    run.spec.plan.risk.max_exposure = Usdc::whole(700);
+    run.beside.iter_mut().for_each(|beside| beside.spec.plan.risk.max_exposure = Usdc::whole(700));
+    run
 }
 
 /// A plan whose order is larger than what it allows itself.

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lighter_plan::paper::server::Fault;
+use lighter_plan::rt::in_parallel;
 use lighter_plan::simulate::{FullRun, Scenario, TRACE, play_full};
 
+use crate::cases::two_pairs;
 use crate::number;
 
 /// Runs of the default test run.
 const RUNS: u64 = 24;
+/// Runs of two pairs together.
+const TOGETHER: u64 = 8;
 
 fn sound(scenario: &Scenario) -> FullRun {
     play_full(scenario).unwrap_or_else(|violation| panic!("{violation}"))
@@ -58,6 +62,19 @@ fn a_full_run_repeats() {
         assert_eq!(first.struck, second.struck, "seed {seed}");
         assert_eq!(first.digest, second.digest, "seed {seed}");
     }
+}
+
+/// Two pairs of one run, whose quotes and takers could meet, with everything going wrong.
+#[test]
+fn pairs_of_one_run_do_not_meet() {
+    let runs = number("LIGHTER_PLAN_TOGETHER_RUNS").unwrap_or(TOGETHER);
+    let ends = in_parallel(usize::try_from(runs).expect("a few"), |index| {
+        let run = sound(&two_pairs(index as u64 + 1));
+        let ends = run.beside.iter().map(|(pair, _)| pair).chain([&run.outcome]);
+        ends.map(|pair| pair.end().map_or(21, |end| end.code)).collect::<Vec<_>>()
+    });
+    let withdrawn = ends.iter().flatten().filter(|code| **code == 0).count();
+    assert!(withdrawn > 0, "no pair of {runs} runs came to its end: {ends:?}");
 }
 
 /// `LIGHTER_PLAN_FULL_RUNS=N` plays N seeds from `LIGHTER_PLAN_FULL_FROM` on; `LIGHTER_PLAN_FULL_SEED=S` the one seed S,

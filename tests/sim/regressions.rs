@@ -2,6 +2,7 @@
 
 use lighter_plan::simulate::{Faults, Scenario, play_full};
 
+use super::cases::two_pairs;
 use super::sound;
 use super::sweeps::base;
 
@@ -24,6 +25,11 @@ fn seeds_that_found_a_bug() {
             "random" => drop(sound(Scenario::random(seed))),
             "full" => {
                 if let Err(violation) = play_full(&Scenario::random(seed)) {
+                    panic!("{violation}");
+                }
+            }
+            "two" => {
+                if let Err(violation) = play_full(&two_pairs(seed)) {
                     panic!("{violation}");
                 }
             }

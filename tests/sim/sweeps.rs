@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use lighter_plan::lint::check;
-use lighter_plan::model::{find_market, snapshot_markets};
+use lighter_plan::model::{Market, find_market, snapshot_markets};
 use lighter_plan::paper::world::{Pace, WorldSpec};
-use lighter_plan::plan::{LoadOptions, SourceFile};
+use lighter_plan::plan::{LoadOptions, PairPlan, Plan, SourceFile};
 use lighter_plan::rt::processors;
 use lighter_plan::simulate::{
     DiskFault, Fault, Faults, Invariant, Outcome, Run, Scenario, Sweep, Tally, play, shrink,
@@ -15,15 +15,30 @@ use lighter_plan::simulate::{
 
 use super::{number, sound};
 
-/// The first pair of a plan of `plans/`.
-pub(crate) fn base(name: &str) -> Scenario {
+/// A plan of `plans/` and its world.
+fn plan(name: &str) -> (Plan, WorldSpec) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
     let source = SourceFile::read(&path).expect("a plan");
     let plan = check(&source, &LoadOptions::default(), snapshot_markets()).plan.expect("a sound plan");
     let world = WorldSpec::load(&plan.paper.as_ref().expect("on paper").world).expect("a world");
-    let pair = &plan.pairs[0];
-    let market = find_market(snapshot_markets(), &pair.market).expect("a listed market");
-    Scenario::of_pair(&plan, pair, market, &world)
+    (plan, world)
+}
+
+fn market(pair: &PairPlan) -> &'static Market {
+    find_market(snapshot_markets(), &pair.market).expect("a listed market")
+}
+
+/// The first pair of a plan of `plans/`.
+pub(crate) fn base(name: &str) -> Scenario {
+    let (plan, world) = plan(name);
+    Scenario::of_pair(&plan, &plan.pairs[0], market(&plan.pairs[0]), &world)
+}
+
+/// All pairs of a plan of `plans/` in one run.
+pub(crate) fn together(name: &str) -> Scenario {
+    let (plan, world) = plan(name);
+    let pairs: Vec<_> = plan.pairs.iter().map(|pair| (pair, market(pair))).collect();
+    Scenario::of_pairs(&plan, &pairs, &world)
 }
 
 fn sweep<T>(base: &Scenario, faults: &Faults, jobs: usize, work: impl Fn(&Sweep<'_>) -> T) -> T {

@@ -36,6 +36,7 @@ Examples:
   lighter-plan simulate plans/sol-pair.yaml --seed 4711        # one run, with its event log
   lighter-plan simulate plans/sol-pair.yaml --seed 1 --at 57:late+63
   lighter-plan simulate plans/sol-pair.yaml --host full --seeds 200
+  lighter-plan simulate plans/three-pairs.yaml --together --seeds 50
 
 Faults: all, none, the groups network, process, disk, clock, market, or any names of docs/simulate.md.
 
@@ -66,6 +67,9 @@ pub(super) struct SimulateArgs {
     /// What plays: `full` takes client, server and signatures in, and is some hundred times slower
     #[arg(long, value_enum, value_name = "HOST", default_value_t = HostArg::Direct, conflicts_with_all = ["all_crashes", "at"])]
     host: HostArg,
+    /// Play all pairs in one run, on the full host, and watch what they do to each other
+    #[arg(long, conflicts_with_all = ["pair", "all_crashes", "at"])]
+    together: bool,
     /// Only this pair
     #[arg(long, value_name = "PAIR")]
     pair: Option<PairId>,
@@ -114,17 +118,16 @@ impl SimulateArgs {
         };
         let world = world(plan)?;
         let pairs = self.pairs(plan)?;
-        tell_limits(plan, pairs.len());
+        tell_limits(plan, pairs.len() > 1 && !self.together);
         // What panics is told as a broken invariant, and needs no second report.
         std::panic::set_hook(Box::new(|_| {}));
         if let Some(seed) = self.seed {
-            return self.one(plan, &pairs, &world, seed);
+            return self.one(&self.bases(plan, &pairs, &world)?, seed);
         }
         let mut told = Report::new(plan);
-        for pair in pairs {
-            let base = Scenario::of_pair(plan, pair, market(pair)?, &world);
-            let tally = self.sweep(&base, pair);
-            told.add(pair, &tally, self.shrunk(&base, pair, &tally));
+        for base in self.bases(plan, &pairs, &world)? {
+            let tally = self.sweep(&base);
+            told.add(&names(&base), &tally, self.shrunk(&base, &tally));
         }
         let text = match self.format {
             Format::Human => told.human(),
@@ -132,6 +135,20 @@ impl SimulateArgs {
         };
         out::text(&text)?;
         Ok(if told.is_sound() { Exit::OK } else { Exit::FAILED })
+    }
+
+    /// Returns what is played: each pair by itself, or all in one run.
+    fn bases(&self, plan: &Plan, pairs: &[&PairPlan], world: &WorldSpec) -> Result<Vec<Scenario>, Fault> {
+        let pairs: Vec<_> =
+            pairs.iter().map(|pair| Ok((*pair, market(pair)?))).collect::<Result<_, Fault>>()?;
+        if self.together {
+            return Ok(vec![Scenario::of_pairs(plan, &pairs, world)]);
+        }
+        Ok(pairs.iter().map(|(pair, market)| Scenario::of_pair(plan, pair, market, world)).collect())
+    }
+
+    const fn host(&self) -> Host {
+        if self.together { Host::Full } else { self.host.host() }
     }
 
     fn faults(&self) -> Faults {
@@ -150,10 +167,11 @@ impl SimulateArgs {
         Ok(pairs)
     }
 
-    fn sweep(&self, base: &Scenario, pair: &PairPlan) -> Tally {
+    fn sweep(&self, base: &Scenario) -> Tally {
         let faults = self.faults();
         let total = (!self.all_crashes).then(|| self.seeds.unwrap_or(SEEDS));
-        let progress = Progress::new(pair.id.as_str(), total);
+        let names = names(base);
+        let progress = Progress::new(&names, total);
         let sweep = Sweep {
             base,
             faults: &faults,
@@ -161,7 +179,7 @@ impl SimulateArgs {
             done: &|done| progress.tell(done),
         };
         let tally = match total {
-            Some(count) => sweep.seeds_on(self.host.host(), self.from, count),
+            Some(count) => sweep.seeds_on(self.host(), self.from, count),
             None => {
                 let seeds = self.from..self.from.saturating_add(self.seeds.unwrap_or(1));
                 seeds.fold(Tally::default(), |mut tally, seed| {
@@ -175,32 +193,33 @@ impl SimulateArgs {
     }
 
     /// Returns the first broken run in its smallest form, and the command that plays it.
-    fn shrunk(&self, base: &Scenario, pair: &PairPlan, tally: &Tally) -> Option<Shown> {
+    fn shrunk(&self, base: &Scenario, tally: &Tally) -> Option<Shown> {
         let (case, violation) = tally.violations.first()?;
         let faults = self.faults();
         let scenario = match case.crash {
             None => base.with_seed(case.seed, &faults),
             Some(_) => Points::of(base, case.seed, &faults).ok()?.scenario(*case),
         };
-        let mut command = format!("lighter-plan simulate {} --pair {} {case}", self.file.display(), pair.id);
+        let which =
+            if self.together { "--together".to_owned() } else { format!("--pair {}", base.spec.plan.id) };
+        let mut command = format!("lighter-plan simulate {} {which} {case}", self.file.display());
         if let Some(faults) = &self.faults {
             command.push_str(&format!(" --faults {faults}"));
         }
         if self.host == HostArg::Full {
             command.push_str(" --host full");
         }
-        let (smallest, shown) = shrink_on(self.host.host(), &scenario, violation.clone());
+        let (smallest, shown) = shrink_on(self.host(), &scenario, violation.clone());
         Some(Shown { command, schedule: smallest.schedule(), violation: shown })
     }
 
-    /// Plays one run and prints all that happened in it.
-    fn one(&self, plan: &Plan, pairs: &[&PairPlan], world: &WorldSpec, seed: u64) -> Result<Exit, Fault> {
+    /// Plays one run of each base and prints all that happened in it.
+    fn one(&self, bases: &[Scenario], seed: u64) -> Result<Exit, Fault> {
         let mut exit = Exit::OK;
-        for pair in pairs {
-            let base = Scenario::of_pair(plan, pair, market(pair)?, world);
-            let played = match self.host {
-                HostArg::Direct => self.played(&base, seed).map(|run| show::log(pair, &(&run).into())),
-                HostArg::Full => self.played_full(&base, seed).map(|run| show::log(pair, &(&run).into())),
+        for base in bases {
+            let played = match self.host() {
+                Host::Direct => self.played(base, seed).map(|run| show::log(base, &run)),
+                Host::Full => self.played_full(base, seed).map(|run| show::full_log(base, &run)),
             };
             match played {
                 Ok(log) => out::text(&log)?,
@@ -223,15 +242,21 @@ impl SimulateArgs {
             }
         };
         scenario.trace = usize::MAX;
-        out::text(&format!("pair {}, seed {seed}\n{}", base.spec.plan.id, scenario.schedule())).ok();
+        out::text(&format!("pair {}, seed {seed}\n{}", names(base), scenario.schedule())).ok();
         play(&scenario)
     }
 
     fn played_full(&self, base: &Scenario, seed: u64) -> Result<FullRun, Box<Violation>> {
         let scenario = Scenario { trace: usize::MAX, ..base.with_seed(seed, &self.faults()) };
-        out::text(&format!("pair {}, seed {seed}\n{}", base.spec.plan.id, scenario.schedule())).ok();
+        out::text(&format!("pair {}, seed {seed}\n{}", names(base), scenario.schedule())).ok();
         play_full(&scenario)
     }
+}
+
+/// Returns the names of the pairs that are played.
+fn names(base: &Scenario) -> String {
+    let others = base.beside.iter().map(|beside| beside.spec.plan.id.as_str());
+    std::iter::once(base.spec.plan.id.as_str()).chain(others).collect::<Vec<_>>().join(", ")
 }
 
 fn market(pair: &PairPlan) -> Result<&'static Market, Fault> {
@@ -247,12 +272,12 @@ fn world(plan: &Plan) -> Result<WorldSpec, Fault> {
 }
 
 /// Says where the simulation differs from the plan.
-fn tell_limits(plan: &Plan, pairs: usize) {
+fn tell_limits(plan: &Plan, alone: bool) {
     if plan.network != Network::Paper {
         out::note("note: nothing is sent; the plan is played on a paper market of the same name and rules");
     }
-    if pairs > 1 {
-        out::note("note: each pair is played by itself: orders of several pairs that meet are not simulated");
+    if alone {
+        out::note("note: each pair is played by itself; `--together` plays them in one run");
     }
     if plan.pairs.iter().any(PairPlan::withdraws_fast) {
         out::note("note: the fast withdrawal route is played as the secure one");

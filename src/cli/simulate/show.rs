@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::engine::PairEnd;
+use crate::engine::{Pair, PairSpec};
 use crate::model::Usdc;
-use crate::plan::{PairPlan, Plan, format_usdc};
-use crate::simulate::{Case, Cell, FullRun, Outcome, Run, Tally, Violation, Watch};
+use crate::plan::{Plan, format_usdc};
+use crate::simulate::{Case, Cell, FullRun, Outcome, Run, Scenario, Tally, Violation, Watch};
 
 /// A broken run in its smallest form.
 pub(super) struct Shown {
@@ -34,8 +34,8 @@ impl Report {
         Self { plan: plan.name.clone(), rows: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, pair: &PairPlan, tally: &Tally, shown: Option<Shown>) {
-        self.rows.push(Row { pair: pair.id.to_string(), tally: tally.clone(), shown });
+    pub(super) fn add(&mut self, pair: &str, tally: &Tally, shown: Option<Shown>) {
+        self.rows.push(Row { pair: pair.to_owned(), tally: tally.clone(), shown });
     }
 
     /// Returns whether every invariant held in every run.
@@ -48,7 +48,8 @@ impl Report {
         for row in &self.rows {
             let Row { pair, tally, shown } = row;
             let (runs, lives) = (tally.runs(), tally.lives);
-            text.push_str(&format!("Plan {}, pair {pair}: {runs} runs, {lives} processes\n\n", self.plan));
+            let word = if pair.contains(',') { "pairs" } else { "pair" };
+            let _ = writeln!(text, "Plan {}, {word} {pair}: {runs} runs, {lives} processes\n", self.plan);
             text.push_str(&table(tally));
             text.push_str(&broken(tally, shown.as_ref()));
         }
@@ -166,50 +167,33 @@ fn pair_json(row: &Row) -> Value {
     })
 }
 
-/// One run, whatever host played it.
-pub(super) struct Told<'a> {
-    watch: &'a Watch,
-    end: Option<&'a PairEnd>,
-    lives: u32,
-    kill_points: u32,
-    digest: [u8; 32],
-}
-
-impl<'a> From<&'a Run> for Told<'a> {
-    fn from(run: &'a Run) -> Self {
-        Self {
-            watch: &run.watch,
-            end: run.outcome.as_ref().and_then(|pair| pair.end()),
-            lives: run.lives,
-            kill_points: run.kill_points,
-            digest: run.digest(),
-        }
-    }
-}
-
-impl<'a> From<&'a FullRun> for Told<'a> {
-    fn from(run: &'a FullRun) -> Self {
-        Self {
-            watch: &run.watch,
-            end: run.outcome.end(),
-            lives: run.lives,
-            kill_points: run.kill_points,
-            digest: run.digest,
-        }
-    }
-}
-
 /// Returns all that happened in one run, and how it ended.
-pub(super) fn log(pair: &PairPlan, run: &Told<'_>) -> String {
-    let (code, summary) = run.end.map_or((21, "stopped"), |end| (end.code, end.summary.as_str()));
-    let digest = run.digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+pub(super) fn log(base: &Scenario, run: &Run) -> String {
+    let pair = part(&base.spec, run.outcome.as_ref(), &run.watch);
+    pair + &last_lines(run.lives, run.kill_points, run.digest())
+}
+
+/// As [`log`], pair by pair.
+pub(super) fn full_log(base: &Scenario, run: &FullRun) -> String {
+    let mut text = part(&base.spec, Some(&run.outcome), &run.watch);
+    for (beside, (pair, watch)) in base.beside.iter().zip(&run.beside) {
+        text.push_str(&part(&beside.spec, Some(pair), watch));
+    }
+    text + &last_lines(run.lives, run.kill_points, run.digest)
+}
+
+fn part(spec: &PairSpec, pair: Option<&Pair>, watch: &Watch) -> String {
+    let end = pair.and_then(Pair::end);
+    let (code, summary) = end.map_or((21, "stopped"), |end| (end.code, end.summary.as_str()));
     format!(
-        "{}\n\npair {} ends with {code}: {summary}\n{} processes, {} kill points, legs apart for {} at most, loss {} USDC\nrun {digest}\n",
-        run.watch.trace(),
-        pair.id,
-        run.lives,
-        run.kill_points,
-        seconds(run.watch.worst_naked),
-        usdc(-run.watch.result),
+        "{}\n\npair {} ends with {code}: {summary}\nlegs apart for {} at most, loss {} USDC\n\n",
+        watch.trace(),
+        spec.plan.id,
+        seconds(watch.worst_naked),
+        usdc(-watch.result),
     )
+}
+
+fn last_lines(lives: u32, kill_points: u32, digest: [u8; 32]) -> String {
+    format!("{lives} processes, {kill_points} kill points\nrun {}\n", hex::encode(digest))
 }

@@ -12,9 +12,9 @@ use super::network::{ADDRESS, Network};
 use super::stage::Stage;
 use super::store::Machine;
 use super::weather::Weather;
-use crate::engine::{self, LegSide, Pair, RunInput, Signer, StopHandle, StopMode};
+use crate::engine::{self, LegSide, Pair, RunInput, Signer, StopHandle, StopMode, codes};
 use crate::journal::{Journal, NewRun, Store as _, verify};
-use crate::model::{AccountIndex, ApiKeyIndex, Market, Timestamp};
+use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp};
 use crate::paper::exchange::{ExchangeConfig, Tier};
 use crate::paper::server::{Front, Running, key, serve};
 use crate::paper::sim::{Sim, SimAccount, SimConfig};
@@ -46,15 +46,17 @@ type Exchange = LighterVenue<PipeTransport, Dialer>;
 
 /// What a run came to.
 pub struct FullRun {
-    /// The state of the pair at its end or after its stop.
+    /// The state of the first pair at its end or after its stop.
     pub outcome: Pair,
+    /// The other pairs' states, and what was seen of them.
+    pub beside: Vec<(Pair, Watch)>,
     /// How many processes it took.
     pub lives: u32,
     /// Points passed at which a process may die.
     pub kill_points: u32,
     /// What the server did wrong, with its place, in order.
     pub struck: Vec<(String, crate::paper::server::Fault)>,
-    /// What was seen.
+    /// What was seen of the first pair, and of the run.
     pub watch: Watch,
     /// A hash over journal, log and exchange: equal for equal runs.
     pub digest: [u8; 32],
@@ -115,8 +117,8 @@ async fn play(scenario: &Scenario) -> Result<Result<FullRun, Box<Violation>>, Ho
 
 /// How a process ended.
 enum Ended {
-    /// The pair came to its end, or a stop was carried out.
-    Done(Box<Pair>),
+    /// All pairs came to their ends, or a stop was carried out.
+    Done(Vec<Pair>),
     /// It died, or gave up; somebody starts another one.
     Again(Duration),
     /// An invariant broke, or time is up.
@@ -142,7 +144,7 @@ struct Host<'a> {
 impl<'a> Host<'a> {
     fn open(scenario: &'a Scenario) -> Result<Self, HostError> {
         let clock = Clock::starting_at(START);
-        let stage = Stage::new(Watch::new(scenario));
+        let stage = Stage::new(scenario);
         let keys = keys(scenario);
         let weather = Weather::of(scenario);
         let (network, doorway) = Network::new(scenario.seed ^ 0x4e7, clock.clone());
@@ -249,7 +251,7 @@ impl<'a> Host<'a> {
     }
 
     /// Starts processes until one comes to an end; `None` when an invariant broke or time is up.
-    async fn live(&mut self) -> Result<Option<Pair>, HostError> {
+    async fn live(&mut self) -> Result<Option<Vec<Pair>>, HostError> {
         let mut resume_after = self.scenario.resume_after;
         loop {
             let life = Life::new(&self.crashes);
@@ -257,10 +259,12 @@ impl<'a> Host<'a> {
             self.stage.is_up(false);
             let down = match ended {
                 Ended::Over => return Ok(None),
-                Ended::Done(pair) if pair.end().is_some() => return Ok(Some(*pair)),
-                Ended::Done(pair) => match resume_after.take() {
+                Ended::Done(pairs) if pairs.iter().all(|pair| pair.end().is_some()) => {
+                    return Ok(Some(pairs));
+                }
+                Ended::Done(pairs) => match resume_after.take() {
                     Some(wait) => wait,
-                    None => return Ok(Some(*pair)),
+                    None => return Ok(Some(pairs)),
                 },
                 Ended::Again(down) => down,
             };
@@ -292,9 +296,9 @@ impl<'a> Host<'a> {
         // What its tasks still want to do reaches nobody.
         life.end(life.down());
         self.stage.note(self.clock.now(), format_args!("process {} is gone", self.lives));
-        let step = self.stage.pair().step;
         if self.clock.now() >= end_by {
-            self.stage.fail(Invariant::ComesToRest, format!("the run does not end; step {step:?}"));
+            let steps: Vec<_> = self.stage.pairs().into_iter().map(|(_, pair)| pair.step).collect();
+            self.stage.fail(Invariant::ComesToRest, format!("the run does not end; steps {steps:?}"));
         }
         Ok(ended)
     }
@@ -318,9 +322,7 @@ impl<'a> Host<'a> {
         if !known && journal.create_run(self.definition(clock.now())?).await.is_err() {
             return Ok(Ended::Again(SUPERVISOR));
         }
-        let started = self.stage.pair();
-        let states = BTreeMap::from([(self.scenario.spec.plan.id.clone(), started.clone())]);
-        let fresh = started == Pair::default();
+        let states = self.stage.pairs().into_iter().filter(|(_, pair)| *pair != Pair::default()).collect();
         let input = RunInput {
             run: run.clone(),
             plan: self.plan.clone(),
@@ -329,7 +331,7 @@ impl<'a> Host<'a> {
             clock: clock.clone(),
             signer: Arc::new(Signer { chain_id: CHAIN_ID, keys: self.keys.clone(), owners: BTreeMap::new() }),
             markets,
-            states: if fresh { BTreeMap::new() } else { states },
+            states,
             resumed: known,
             until: None,
             look_only: false,
@@ -342,17 +344,22 @@ impl<'a> Host<'a> {
         self.stage.is_up(true);
         // The handle is asked for once a process.
         let _ = handle.set(started.stop_handle());
-        let Some(outcome) = started.go().await.pop() else { return Ok(Ended::Over) };
+        let mut outcomes = started.go().await;
         self.stage.is_up(false);
-        if outcome.pair.end().is_none() && !outcome.pair.stopped {
-            self.stage.note(clock.now(), format_args!("{}", outcome.end.summary));
+        let failed = outcomes.iter().find(|outcome| outcome.pair.end().is_none() && !outcome.pair.stopped);
+        if let Some(failed) = failed {
+            self.stage.note(clock.now(), format_args!("{}", failed.end.summary));
             return Ok(Ended::Again(SUPERVISOR));
         }
-        let status = if outcome.pair.end().is_some() { "ended" } else { "stopped" };
-        if journal.set_status(&run, status, Some(outcome.end.code), clock.now()).await.is_err() {
+        let ended = outcomes.iter().all(|outcome| outcome.pair.end().is_some());
+        let status = if ended { "ended" } else { "stopped" };
+        let code = codes::worst(outcomes.iter().map(|outcome| outcome.end.code));
+        if journal.set_status(&run, status, Some(code), clock.now()).await.is_err() {
             return Ok(Ended::Again(SUPERVISOR));
         }
-        Ok(Ended::Done(Box::new(outcome.pair)))
+        let place = |id: &PairId| self.plan.pairs.iter().position(|pair| pair.id == *id);
+        outcomes.sort_by_key(|outcome| place(&outcome.id));
+        Ok(Ended::Done(outcomes.into_iter().map(|outcome| outcome.pair).collect()))
     }
 
     fn definition(&self, created_at: Timestamp) -> Result<NewRun, HostError> {
@@ -369,44 +376,42 @@ impl<'a> Host<'a> {
     }
 
     /// Waits until nothing is under way any more, and holds the journal against the exchange.
-    async fn finish(self, outcome: Option<Pair>) -> Result<Result<FullRun, Box<Violation>>, HostError> {
-        if let Some(pair) = &outcome {
+    async fn finish(self, outcome: Option<Vec<Pair>>) -> Result<Result<FullRun, Box<Violation>>, HostError> {
+        if let Some(pairs) = &outcome {
             // What a stop left by policy may be liquidated the next moment; what ended must stay as it is.
-            if pair.end().is_some() {
+            if pairs.iter().any(|pair| pair.end().is_some()) {
                 self.clock.sleep(AFTERMATH).await;
             }
-            self.check_journal(pair).await?;
+            self.check_journal(pairs).await?;
         }
         for (place, fault) in self.server.faults.happened() {
             self.stage.note(self.clock.now(), format_args!("server: {fault:?} at {place}"));
         }
         let state = self.server.look(Sim::state_hash).await.ok_or(HostError::Gone)?;
         let violation = self.stage.violation();
-        let Some((outcome, None)) = outcome.map(|pair| (pair, violation.clone())) else {
+        let Some((outcome, None)) = outcome.map(|pairs| (pairs, violation.clone())) else {
             return violation.map(|violation| Err(Box::new(violation))).ok_or(HostError::Gone);
         };
         let run = self.scenario.spec.run.clone();
         let head = self.machine.read(|store| store.run(&run))?.head_hash;
-        let digest = Sha256::new()
-            .chain_update(head.to_string())
-            .chain_update(self.stage.watch(|watch| watch.trace()))
+        let mut seen = outcome.into_iter().zip(self.stage.watches());
+        let (outcome, watch) = seen.next().ok_or(HostError::Gone)?;
+        let beside: Vec<_> = seen.collect();
+        let mut digest = Sha256::new().chain_update(head.to_string()).chain_update(watch.trace());
+        for (_, watch) in &beside {
+            digest.update(watch.trace());
+        }
+        let digest = digest
             .chain_update(state)
             .chain_update(self.clock.now().as_millis().to_le_bytes())
             .finalize()
             .into();
-        let watch = self.stage.watch(|watch| std::mem::replace(watch, Watch::new(self.scenario)));
         let struck = self.server.faults.happened();
-        Ok(Ok(FullRun {
-            outcome,
-            lives: self.lives,
-            kill_points: self.crashes.passed(),
-            struck,
-            watch,
-            digest,
-        }))
+        let (lives, kill_points) = (self.lives, self.crashes.passed());
+        Ok(Ok(FullRun { outcome, beside, lives, kill_points, struck, watch, digest }))
     }
 
-    async fn check_journal(&self, pair: &Pair) -> Result<(), HostError> {
+    async fn check_journal(&self, pairs: &[Pair]) -> Result<(), HostError> {
         let run = self.scenario.spec.run.clone();
         if let Err(error) = self.machine.read(|store| verify(store, &run)) {
             self.stage.fail(Invariant::OneFold, error.to_string());
@@ -415,17 +420,20 @@ impl<'a> Host<'a> {
         for row in &events {
             self.no_secret(&row.body);
         }
-        let bodies =
-            events.iter().filter(|row| row.pair.is_some()).map(|row| serde_json::from_str(&row.body));
-        let entries: Vec<_> = bodies.collect::<Result<_, _>>()?;
-        let (stage, pair) = (self.stage.clone(), pair.clone());
-        let look = move |sim: &Sim| {
-            stage.watch(|watch| {
-                watch.left_behind(&pair);
-                watch.finish(&pair, &entries, sim.exchange());
-            });
-        };
-        self.server.look(look).await.ok_or(HostError::Gone)
+        for (plan, pair) in self.plan.pairs.iter().zip(pairs) {
+            let rows = events.iter().filter(|row| row.pair.as_ref() == Some(&plan.id));
+            let entries: Vec<_> =
+                rows.map(|row| serde_json::from_str(&row.body)).collect::<Result<_, _>>()?;
+            let (stage, id, pair) = (self.stage.clone(), plan.id.clone(), pair.clone());
+            let look = move |sim: &Sim| {
+                stage.watch_of(&id, |watch| {
+                    watch.left_behind(&pair);
+                    watch.finish(&pair, &entries, sim.exchange());
+                });
+            };
+            self.server.look(look).await.ok_or(HostError::Gone)?;
+        }
+        Ok(())
     }
 
     /// 13. No secret in the journal.
@@ -467,10 +475,8 @@ async fn ask_to_stop(
 }
 
 fn keys(scenario: &Scenario) -> BTreeMap<(AccountIndex, ApiKeyIndex), PrivateKey> {
-    let slots = scenario
-        .accounts
-        .iter()
-        .flat_map(|(account, _, slots, _)| slots.iter().map(|slot| (*account, *slot)));
+    let slots =
+        scenario.all_accounts().flat_map(|(account, _, slots, _)| slots.iter().map(|slot| (*account, *slot)));
     slots.map(|(account, slot)| ((account, slot), key(KEY_SEED, account, slot))).collect()
 }
 
@@ -485,10 +491,16 @@ fn exchange(scenario: &Scenario, keys: &BTreeMap<(AccountIndex, ApiKeyIndex), Pr
         }
     };
     let world_delays = Duration::from_secs(5);
+    let mut markets: Vec<Market> = Vec::new();
+    for (_, market) in scenario.pairs() {
+        if markets.iter().all(|known| known.id != market.id) {
+            markets.push(market.clone());
+        }
+    }
     SimConfig {
         exchange: ExchangeConfig {
             chain_id: CHAIN_ID,
-            markets: vec![scenario.market.clone()],
+            markets,
             tier: Tier::Standard,
             withdrawal_delay: world_delays,
             claim_delay: world_delays,
@@ -497,18 +509,18 @@ fn exchange(scenario: &Scenario, keys: &BTreeMap<(AccountIndex, ApiKeyIndex), Pr
         world: scenario.world.clone(),
         prices: Prices::Seeded,
         seed: scenario.seed,
-        accounts: scenario.accounts.iter().map(account).collect(),
+        accounts: scenario.all_accounts().map(account).collect(),
     }
 }
 
-/// The plan that the scenario's pair is the only one of.
+/// The plan of the scenario's pairs.
 fn plan(scenario: &Scenario) -> Plan {
     let spec = &scenario.spec;
     Plan {
         name: scenario.name.clone(),
         network: Venues::Paper,
         paper: None,
-        pairs: vec![spec.plan.clone()],
+        pairs: scenario.pairs().map(|(spec, _)| spec.plan.clone()).collect(),
         retry: scenario.retry,
         on_stop: spec.on_stop,
         on_missed: OnMissed {
