@@ -101,7 +101,7 @@ pub(super) struct Walk<'a> {
     hash: EventHash,
     status: (String, Option<u8>),
     /// Digest by intent, as last vouched for.
-    attested: BTreeMap<String, String>,
+    attested: BTreeMap<String, EventHash>,
     intents: usize,
 }
 
@@ -132,9 +132,13 @@ impl<'a> Walk<'a> {
             }
         }
         for line in event.attest.lines() {
-            match line.split_once(' ') {
-                Some((id, digest)) => drop(self.attested.insert(id.to_owned(), digest.to_owned())),
-                None => return self.broken(expected, format!("`{line}` vouches for nothing")),
+            let Some((id, Ok(digest))) = line.split_once(' ').map(|(id, digest)| (id, digest.parse())) else {
+                return self.broken(expected, format!("`{line}` vouches for nothing"));
+            };
+            // An intent is vouched for when it is signed and when it is settled: the name is there already.
+            match self.attested.get_mut(id) {
+                Some(last) => *last = digest,
+                None => drop(self.attested.insert(id.to_owned(), digest)),
             }
         }
         Ok(())
@@ -152,7 +156,7 @@ impl<'a> Walk<'a> {
     }
     pub(super) fn intent(&mut self, intent: &IntentRow) -> Result<(), JournalError> {
         let id = &intent.intent_id;
-        if self.attested.remove(id) != Some(chain::digest(intent).to_string()) {
+        if self.attested.remove(id) != Some(chain::digest(intent)) {
             return self.broken(self.seq, format!("intent `{id}` is not what its event vouches for"));
         }
         self.intents += 1;

@@ -169,11 +169,17 @@ fn event_row(row: &Row<'_>) -> Result<EventRow, JournalError> {
     Ok(EventRow {
         seq: unsigned("seq", nth(row, 0)?)?,
         at: Timestamp::from_millis(nth(row, 1)?),
-        pair: pair.map(|text| parse("pair", &text)).transpose()?,
+        pair: pair.map(pair_id).transpose()?,
         kind: nth(row, 3)?,
         body: nth(row, 4)?,
         attest: nth(row, 5)?,
         hash: hash("hash", &nth::<[u8; 32]>(row, 6)?)?,
+    })
+}
+
+fn pair_id(text: String) -> Result<PairId, JournalError> {
+    PairId::try_from(text).map_err(|error| JournalError::Corrupt {
+        detail: format!("`pair`: {}", error.to_string().escape_debug()),
     })
 }
 
