@@ -7,7 +7,9 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use crate::journal::chain::EventHash;
 use crate::journal::error::JournalError;
 use crate::journal::store::{EventRow, IntentRow, NewRun, RunRow};
-use crate::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, PairId, RunId, Timestamp, TxHash};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, IdError, Nonce, PairId, RunId, Timestamp, TxHash,
+};
 
 pub(super) const INSERT_EVENT: &str = "INSERT INTO events (run, seq, at, pair, kind, body, attest, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
@@ -33,8 +35,11 @@ pub(super) fn hash(column: &str, bytes: &[u8]) -> Result<EventHash, JournalError
 }
 
 fn parse<T: FromStr>(column: &str, text: &str) -> Result<T, JournalError> {
-    text.parse()
-        .map_err(|_| JournalError::Corrupt { detail: format!("`{column}` is `{}`", text.escape_debug()) })
+    text.parse().map_err(|_| not_a(column, text))
+}
+
+fn not_a(column: &str, text: &str) -> JournalError {
+    JournalError::Corrupt { detail: format!("`{column}` is `{}`", text.escape_debug()) }
 }
 
 /// Reads one column; a value of another type means a damaged row, not a failed query.
@@ -235,9 +240,7 @@ impl Columns<'_, '_> {
 }
 
 fn pair_id(text: String) -> Result<PairId, JournalError> {
-    PairId::try_from(text).map_err(|error| JournalError::Corrupt {
-        detail: format!("`pair`: {}", error.to_string().escape_debug()),
-    })
+    PairId::try_from(text).map_err(|(IdError::Name(text) | IdError::TxHash(text))| not_a("pair", &text))
 }
 
 pub(super) fn events(
