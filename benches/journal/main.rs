@@ -8,11 +8,14 @@
 //!
 //! `--only-effects` writes nothing but the effects of the journal, for a count of syncs from outside:
 //! `strace -f -c -e trace=fsync,fdatasync target/release/deps/journal-… --bench --only-effects --effects 1000`
+//!
+//! `--growth` measures nothing but how much an hour of a pair writes, which takes two and a half minutes.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod commits;
+mod growth;
 mod reading;
 mod resume;
 
@@ -23,6 +26,10 @@ fn main() {
     let effects = number(&arguments, "--effects").unwrap_or(usual.0);
     if arguments.iter().any(|argument| argument == "--only-effects") {
         commits::ours_alone(effects);
+        return;
+    }
+    if arguments.iter().any(|argument| argument == "--growth") {
+        growth::measure();
         return;
     }
     commits::compare(effects);

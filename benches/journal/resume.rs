@@ -25,7 +25,7 @@ const ROUNDS: usize = 9;
 const COMMIT: usize = 1_000;
 
 /// A child that ends with the bench.
-struct Kept(Child);
+pub(crate) struct Kept(pub(crate) Child);
 
 impl Drop for Kept {
     fn drop(&mut self) {

@@ -27,13 +27,14 @@ pub(crate) async fn round_trips(rig: &Rig, count: usize) -> Vec<Duration> {
 }
 
 /// A transaction there and back, each way to the venue in turn: an order that meets nobody, from one account and key.
-pub(crate) async fn sends(rig: &Rig, count: usize, entry: OrderEntry) -> Vec<Duration> {
-    let pair = accounts(count.max(1));
+pub(crate) async fn sends(rig: &Rig, spare: usize, count: usize, entry: OrderEntry) -> Vec<Duration> {
+    let pair = accounts(spare);
     let account = if entry == OrderEntry::Rest { pair[0] } else { pair[1] };
     let (client, recorder) = rig.client_by(pair, entry);
     let _events = client.subscribe(Subscription::default());
     let mut times = Vec::with_capacity(count);
-    let mut nonce = 0;
+    let first = client.next_nonce(account, SLOT).await.expect("a nonce").get();
+    let mut nonce = first;
     while times.len() < count {
         let signed = sign(rig, account, nonce);
         let start = rig.exchange.clock.elapsed();
@@ -42,7 +43,7 @@ pub(crate) async fn sends(rig: &Rig, count: usize, entry: OrderEntry) -> Vec<Dur
         let over_rest = recorder.sent(signed.tx_type, start).is_some();
         nonce += 1;
         // The first request connects, and the socket may take a moment longer than the first order.
-        if nonce > 1 && over_rest == (entry == OrderEntry::Rest) {
+        if nonce > first + 1 && over_rest == (entry == OrderEntry::Rest) {
             times.push(took);
         }
     }
@@ -50,8 +51,8 @@ pub(crate) async fn sends(rig: &Rig, count: usize, entry: OrderEntry) -> Vec<Dur
 }
 
 /// What no transaction can leave without: one signature and one durable commit of what was signed.
-pub(crate) async fn sign_and_commit(rig: &Rig, count: usize) -> Vec<Duration> {
-    let run: RunId = "control".parse().expect("a run id");
+pub(crate) async fn sign_and_commit(rig: &Rig, run: &str, count: usize) -> Vec<Duration> {
+    let run: RunId = run.parse().expect("a run id");
     rig.journal.create_run(new_run(&run)).await.expect("a run");
     let mut times = Vec::with_capacity(count);
     for number in (0_i64..).take(count) {

@@ -10,7 +10,8 @@ use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
 use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::venue::lighter::{
-    HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, Timeouts, Transport as _,
+    HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, TcpConnect, Timeouts,
+    Transport as _,
 };
 use lighter_plan::venue::{self, Credential};
 
@@ -22,8 +23,11 @@ pub(crate) const SEED: u64 = 7;
 pub(crate) const SLOT: ApiKeyIndex = ApiKeyIndex::new(4);
 
 /// A price that stands still, makers 1.5 bps away, and nobody else: what fills is what the bench takes.
+/// Beside it a market that swings, for the pairs that are only to be busy.
 const WORLD: &str = "name: still
-markets: [{ market: SOL, price: '100', volatility_bps: 0, takers: false }]
+markets:
+  - { market: SOL, price: '100', volatility_bps: 0, takers: false }
+  - { market: ETH, price: '2340', volatility_bps: 4, takers: false }
 ";
 
 /// The client as it is, but for the watches on its seams.
@@ -44,15 +48,18 @@ pub(crate) fn accounts(round: usize) -> [AccountIndex; 2] {
 }
 
 impl Rig {
-    pub(crate) async fn start(rounds: usize) -> Self {
-        // One pair more, for the controls that send.
-        let accounts = (0..=rounds.max(1)).flat_map(accounts);
+    /// Starts an exchange with the accounts of `pairs` pairs.
+    pub(crate) async fn start(pairs: usize) -> Self {
+        let accounts = (0..pairs).flat_map(accounts);
         let exchange = PaperServer::start(PaperConfig {
             listen: "127.0.0.1:0".parse().expect("an address"),
             seed: SEED,
             accounts: accounts.map(|account| PaperSlots { account, slots: vec![SLOT] }).collect(),
             usdc: Usdc::whole(10_000),
-            markets: find_market(snapshot_markets(), "SOL").cloned().into_iter().collect(),
+            markets: ["SOL", "ETH"]
+                .into_iter()
+                .filter_map(|symbol| find_market(snapshot_markets(), symbol).cloned())
+                .collect(),
             world: WorldSpec::parse(WORLD).expect("a world"),
             prices: PriceSource::Seeded,
             prices_end: AtEnd::Hold,
@@ -82,24 +89,35 @@ impl Rig {
         accounts: [AccountIndex; 2],
         order_entry: OrderEntry,
     ) -> (Client, Recorder) {
-        let Running { http_url, ws_url, chain_id, clock, .. } = &self.exchange;
-        let endpoints = NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id };
+        let clock = &self.exchange.clock;
         let recorder = Recorder::new(clock.clone());
-        let transport = WatchedTransport { inner: http_client(http_url), recorder: recorder.clone() };
-        let credentials = accounts.map(|account| Credential {
-            account,
-            api_key_index: SLOT,
-            key: key(SEED, account, SLOT),
-        });
+        let inner = http_client(&self.exchange.http_url);
         let client = LighterVenue::over(
-            endpoints,
-            transport,
+            self.endpoints(),
+            WatchedTransport { inner, recorder: recorder.clone() },
             WatchedConnect(recorder.clone()),
-            credentials.to_vec(),
+            credentials(&accounts),
             clock.clone(),
             LighterOptions { tier: venue::Tier::Premium, order_entry, ..LighterOptions::default() },
         );
         (client, recorder)
+    }
+
+    /// Returns a client that nobody watches.
+    pub(crate) fn plain_client(&self, accounts: &[AccountIndex]) -> LighterVenue<HttpTransport, TcpConnect> {
+        LighterVenue::over(
+            self.endpoints(),
+            http_client(&self.exchange.http_url),
+            TcpConnect::default(),
+            credentials(accounts),
+            self.exchange.clock.clone(),
+            LighterOptions { tier: venue::Tier::Premium, ..LighterOptions::default() },
+        )
+    }
+
+    fn endpoints(&self) -> NetworkEndpoints {
+        let Running { http_url, ws_url, chain_id, .. } = &self.exchange;
+        NetworkEndpoints { http: http_url.clone(), ws: ws_url.clone(), chain_id: *chain_id }
     }
 
     /// Sells `size` to whoever bids at least `limit`.
@@ -112,6 +130,11 @@ impl Rig {
         let answer = self.control.send(request.expect("a request")).await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
     }
+}
+
+fn credentials(accounts: &[AccountIndex]) -> Vec<Credential> {
+    let credential = |&account| Credential { account, api_key_index: SLOT, key: key(SEED, account, SLOT) };
+    accounts.iter().map(credential).collect()
 }
 
 fn http_client(url: &str) -> HttpTransport {

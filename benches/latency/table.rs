@@ -41,11 +41,15 @@ impl fmt::Display for Millis {
 }
 
 /// Prints the table, with what else kept the machine busy.
-pub(crate) fn print(load_before: &str, measures: &[Measure]) -> io::Result<()> {
+pub(crate) fn print(title: &str, load_before: &str, measures: &[Measure]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let profile = if cfg!(debug_assertions) { "debug" } else { "optimized" };
-    writeln!(out, "{profile} build, {cores} cores, load average before {load_before}, after {}", load())?;
+    writeln!(
+        out,
+        "{title}: {profile} build, {cores} cores, load average before {load_before}, after {}",
+        load()
+    )?;
     writeln!(out, "{:<58} {:>5} {:>9} {:>9} {:>9}", "ms", "n", "p50", "p99", "max")?;
     for measure in measures {
         writeln!(out, "{measure}")?;

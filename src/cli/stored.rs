@@ -39,8 +39,7 @@ pub(crate) fn fold_pairs(events: &[EventRow]) -> Result<BTreeMap<PairId, Pair>, 
 /// Folds one more event; one of the run as a whole changes no pair.
 pub(crate) fn fold(pairs: &mut BTreeMap<PairId, Pair>, row: &EventRow) -> Result<(), StoredError> {
     let Some(id) = &row.pair else { return Ok(()) };
-    let entry: Entry =
-        serde_json::from_str(&row.body).map_err(|source| StoredError::Unreadable { seq: row.seq, source })?;
+    let entry = Entry::read(&row.body).map_err(|source| StoredError::Unreadable { seq: row.seq, source })?;
     if !pairs.contains_key(id) {
         pairs.insert(id.clone(), Pair::default());
     }

@@ -23,6 +23,13 @@ impl EventHash {
         &self.0
     }
 
+    /// Returns the digits that it is shown as.
+    pub(super) fn digits(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        hex::encode_to_slice(self.0, &mut digits).expect("two digits a byte");
+        digits
+    }
+
     pub(super) fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }

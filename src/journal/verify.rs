@@ -1,6 +1,6 @@
 //! Proves that a run reads as it was written.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::chain::{self, EventHash};
 use super::error::JournalError;
@@ -100,15 +100,15 @@ pub(super) struct Walk<'a> {
     seq: u64,
     hash: EventHash,
     status: (String, Option<u8>),
-    /// Digest by intent, as last vouched for.
-    attested: BTreeMap<String, String>,
+    /// Digest by intent, as last vouched for: its digits, most of which are never looked at.
+    attested: HashMap<String, [u8; 64]>,
     intents: usize,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(run: &'a RunId, genesis: EventHash) -> Self {
         let status = (STATUS_CREATED.to_owned(), None);
-        Self { run, seq: 0, hash: genesis, status, attested: BTreeMap::new(), intents: 0 }
+        Self { run, seq: 0, hash: genesis, status, attested: HashMap::new(), intents: 0 }
     }
 
     fn broken<T>(&self, seq: u64, detail: String) -> Result<T, JournalError> {
@@ -132,9 +132,14 @@ impl<'a> Walk<'a> {
             }
         }
         for line in event.attest.lines() {
-            match line.split_once(' ') {
-                Some((id, digest)) => drop(self.attested.insert(id.to_owned(), digest.to_owned())),
-                None => return self.broken(expected, format!("`{line}` vouches for nothing")),
+            let parts = line.split_once(' ').map(|(id, digest)| (id, digest.as_bytes().try_into()));
+            let Some((id, Ok(digest))) = parts else {
+                return self.broken(expected, format!("`{line}` vouches for nothing"));
+            };
+            // An intent is vouched for when it is signed and when it is settled: the name is there already.
+            match self.attested.get_mut(id) {
+                Some(last) => *last = digest,
+                None => drop(self.attested.insert(id.to_owned(), digest)),
             }
         }
         Ok(())
@@ -152,7 +157,7 @@ impl<'a> Walk<'a> {
     }
     pub(super) fn intent(&mut self, intent: &IntentRow) -> Result<(), JournalError> {
         let id = &intent.intent_id;
-        if self.attested.remove(id) != Some(chain::digest(intent).to_string()) {
+        if self.attested.remove(id) != Some(chain::digest(intent).digits()) {
             return self.broken(self.seq, format!("intent `{id}` is not what its event vouches for"));
         }
         self.intents += 1;
@@ -160,8 +165,8 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn finish(self) -> Result<Verified, JournalError> {
-        match self.attested.first_key_value() {
-            Some((id, _)) => self.broken(self.seq, format!("intent `{id}` is missing")),
+        match self.attested.keys().min() {
+            Some(id) => self.broken(self.seq, format!("intent `{id}` is missing")),
             None => Ok(Verified {
                 run: self.run.clone(),
                 events: self.seq,

@@ -144,7 +144,21 @@ impl Serialize for TxHash {
 
 impl<'de> Deserialize<'de> for TxHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        struct Digits;
+
+        impl serde::de::Visitor<'_> for Digits {
+            type Value = TxHash;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("80 hexadecimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TxHash, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        // Read in place: a journal holds as many as transactions.
+        deserializer.deserialize_str(Digits)
     }
 }
 

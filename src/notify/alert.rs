@@ -73,7 +73,7 @@ impl Alert {
         if !matches!(row.kind.as_str(), "alert" | "step" | "stopped") {
             return None;
         }
-        let entry: Entry = serde_json::from_str(&row.body).ok()?;
+        let entry = Entry::read(&row.body).ok()?;
         Self::of(row.seq, row.pair.as_ref()?, row.at, &entry)
     }
 

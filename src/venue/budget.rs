@@ -76,22 +76,31 @@ struct TierLimits {
     transactions: u32,
 }
 
-/// What a read leaves to transactions of its own class, in percent of a limit. A look weighs what a hundred transactions
-/// do: the looks of some pairs in doubt would else keep others from hedging.
+/// What a read leaves to transactions of its own class, in percent of a limit.
 const READS_LEAVE_PERCENT: u32 = 5;
 
+/// The same where weight is counted. A look at a leg weighs what hundreds of transactions do: what is left must do for
+/// the cancels, the hedges and the dead man's switches of a hundred pairs that lose a leg at once, while looks at other
+/// legs take all that looks may.
+const WEIGHED_READS_LEAVE_PERCENT: u32 = 15;
+
+/// What is left by a read that nothing waits for.
+const ROUTINE_LEAVES_PERCENT: u32 = 40;
+
 /// Returns which part of a limit, in percent, must be left to what goes before.
-const fn reserved_percent(class: Class, kind: Kind) -> u32 {
+fn reserved_percent(class: Class, kind: Kind, weighted: bool) -> u32 {
     let transactions = match class {
         Class::Emergency => return 0,
         // 9 of 60 requests are the emergency's own: a cancel and an order for both legs, twice, and a look.
         Class::Cancel => 15,
         Class::Hedge => 20,
         Class::Place => 30,
-        Class::Read => return 40,
+        Class::Read => return ROUTINE_LEAVES_PERCENT,
     };
     match kind {
         Kind::Transaction => transactions,
+        // A read that something waits for never has less than one of routine.
+        Kind::Read if weighted => (transactions + WEIGHED_READS_LEAVE_PERCENT).min(ROUTINE_LEAVES_PERCENT),
         Kind::Read => transactions + READS_LEAVE_PERCENT,
     }
 }
@@ -216,7 +225,8 @@ impl State {
 
     fn waits(&mut self, now: Duration, class: Class, cost: Cost) -> (Duration, Duration) {
         let limits = self.tier.limits();
-        let share = |limit: u32| limit - limit * reserved_percent(class, cost.kind()) / 100;
+        let reserved = reserved_percent(class, cost.kind(), limits.weighted);
+        let share = |limit: u32| limit - limit * reserved / 100;
         let (shared, transactions) = self.cost(cost);
         self.shared.forget(now);
         let own = cost.transactions.map_or(Duration::ZERO, |(account, _)| {
@@ -486,7 +496,7 @@ mod tests {
     /// R-23, F-27: the looks of pairs in doubt never keep another pair from hedging.
     #[tokio::test(start_paused = true)]
     async fn r_23_reads_leave_room_for_transactions_of_their_class() {
-        for (tier, rest) in [(Tier::Standard, 3), (Tier::Premium, 200)] {
+        for (tier, rest) in [(Tier::Standard, 3), (Tier::Premium, 600)] {
             let budget = budget(tier);
             spend_all(&budget, Class::Hedge, READ).await;
             assert_eq!(spend_all(&budget, Class::Hedge, send(1)).await, rest, "{tier:?}");
@@ -505,6 +515,25 @@ mod tests {
         }
         tasks.join().await;
         assert_eq!(*served.lock().unwrap(), [Kind::Transaction, Kind::Read]);
+    }
+
+    /// R-23, F-27: a hundred pairs that lose a leg at once cancel, hedge and clear both switches without waiting, while
+    /// looks take all that looks may.
+    #[tokio::test(start_paused = true)]
+    async fn r_23_a_hundred_pairs_hedge_at_once_whatever_looks_take() {
+        for look in [Class::Read, Class::Place, Class::Hedge] {
+            let budget = budget(Tier::Premium);
+            spend_all(&budget, look, READ).await;
+            for account in 0..200 {
+                let class = if account % 2 == 0 { Class::Cancel } else { Class::Hedge };
+                let order = budget.acquire(class, send(account), NOW).await;
+                let switch = budget.acquire(Class::Hedge, send(account), NOW).await;
+                assert!(
+                    order.is_ok() && switch.is_ok(),
+                    "account {account} after {look:?}: {order:?}, {switch:?}"
+                );
+            }
+        }
     }
 
     /// whoever has the higher class is served first, however late it came.

@@ -7,7 +7,9 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use crate::journal::chain::EventHash;
 use crate::journal::error::JournalError;
 use crate::journal::store::{EventRow, IntentRow, NewRun, RunRow};
-use crate::model::{AccountIndex, ApiKeyIndex, ClientOrderIndex, Nonce, PairId, RunId, Timestamp, TxHash};
+use crate::model::{
+    AccountIndex, ApiKeyIndex, ClientOrderIndex, IdError, Nonce, PairId, RunId, Timestamp, TxHash,
+};
 
 pub(super) const INSERT_EVENT: &str = "INSERT INTO events (run, seq, at, pair, kind, body, attest, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
@@ -33,8 +35,11 @@ pub(super) fn hash(column: &str, bytes: &[u8]) -> Result<EventHash, JournalError
 }
 
 fn parse<T: FromStr>(column: &str, text: &str) -> Result<T, JournalError> {
-    text.parse()
-        .map_err(|_| JournalError::Corrupt { detail: format!("`{column}` is `{}`", text.escape_debug()) })
+    text.parse().map_err(|_| not_a(column, text))
+}
+
+fn not_a(column: &str, text: &str) -> JournalError {
+    JournalError::Corrupt { detail: format!("`{column}` is `{}`", text.escape_debug()) }
 }
 
 /// Reads one column; a value of another type means a damaged row, not a failed query.
@@ -163,23 +168,79 @@ pub(super) fn definition(connection: &Connection, run: &RunId) -> Result<Option<
 /// Columns of an event, in the order of [`event_row`].
 const EVENT_COLUMNS: [&str; 7] = ["seq", "at", "pair", "kind", "body", "attest", "hash"];
 
+/// Columns of an intent, in the order of [`intent_row`].
+const INTENT_COLUMNS: [&str; 10] = [
+    "intent_id",
+    "account",
+    "key",
+    "nonce",
+    "client_order_index",
+    "hash",
+    "tx_type",
+    "tx_info",
+    "deadline",
+    "state",
+];
+
 /// Columns go by number here, not by name: a journal may have millions of these rows, and `resume` reads them all.
 fn event_row(row: &Row<'_>) -> Result<EventRow, JournalError> {
-    let pair: Option<String> = nth(row, 2)?;
+    let columns = Columns(row, &EVENT_COLUMNS);
+    let pair: Option<String> = columns.get(2)?;
     Ok(EventRow {
-        seq: unsigned("seq", nth(row, 0)?)?,
-        at: Timestamp::from_millis(nth(row, 1)?),
-        pair: pair.map(|text| parse("pair", &text)).transpose()?,
-        kind: nth(row, 3)?,
-        body: nth(row, 4)?,
-        attest: nth(row, 5)?,
-        hash: hash("hash", &nth::<[u8; 32]>(row, 6)?)?,
+        seq: columns.number(0)?,
+        at: Timestamp::from_millis(columns.get(1)?),
+        pair: pair.map(pair_id).transpose()?,
+        kind: columns.get(3)?,
+        body: columns.get(4)?,
+        attest: columns.get(5)?,
+        hash: hash("hash", &columns.get::<[u8; 32]>(6)?)?,
     })
 }
 
-fn nth<T: rusqlite::types::FromSql>(row: &Row<'_>, column: usize) -> Result<T, JournalError> {
-    let named = |error| JournalError::Corrupt { detail: format!("`{}`: {error}", EVENT_COLUMNS[column]) };
-    row.get(column).map_err(named)
+fn intent_row(row: &Row<'_>) -> Result<IntentRow, JournalError> {
+    let columns = Columns(row, &INTENT_COLUMNS);
+    let order: Option<i64> = columns.get(4)?;
+    Ok(IntentRow {
+        intent_id: columns.get(0)?,
+        account: AccountIndex::new(columns.get(1)?),
+        key: ApiKeyIndex::new(columns.number(2)?),
+        nonce: Nonce::new(columns.get(3)?),
+        client_order_index: order
+            .map(|index| unsigned("client_order_index", index).map(ClientOrderIndex::new))
+            .transpose()?,
+        hash: parse::<TxHash>("hash", columns.text(5)?)?,
+        tx_type: columns.number(6)?,
+        tx_info: columns.get(7)?,
+        deadline: Timestamp::from_millis(columns.get(8)?),
+        state: columns.get(9)?,
+    })
+}
+
+/// A row whose columns go by number, and their names, for what is wrong with them.
+struct Columns<'a, 'stmt>(&'a Row<'stmt>, &'a [&'static str]);
+
+impl Columns<'_, '_> {
+    fn corrupt(&self, column: usize, error: &dyn std::fmt::Display) -> JournalError {
+        JournalError::Corrupt { detail: format!("`{}`: {error}", self.1[column]) }
+    }
+
+    fn get<T: rusqlite::types::FromSql>(&self, column: usize) -> Result<T, JournalError> {
+        self.0.get(column).map_err(|error| self.corrupt(column, &error))
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: usize) -> Result<T, JournalError> {
+        unsigned(self.1[column], self.get(column)?)
+    }
+
+    /// Returns a text where SQLite has it.
+    fn text(&self, column: usize) -> Result<&str, JournalError> {
+        let value = self.0.get_ref(column).map_err(|error| self.corrupt(column, &error))?;
+        value.as_str().map_err(|error| self.corrupt(column, &error))
+    }
+}
+
+fn pair_id(text: String) -> Result<PairId, JournalError> {
+    PairId::try_from(text).map_err(|(IdError::Name(text) | IdError::TxHash(text))| not_a("pair", &text))
 }
 
 pub(super) fn events(
@@ -201,21 +262,5 @@ pub(super) fn intents(connection: &Connection, run: &RunId) -> Result<Vec<Intent
     let sql =
         "SELECT intent_id, account, key, nonce, client_order_index, hash, tx_type, tx_info, deadline, state
         FROM intents WHERE run = ?1 ORDER BY intent_id";
-    collect(connection, sql, [run.as_str()], |row| {
-        let order: Option<i64> = get(row, "client_order_index")?;
-        Ok(IntentRow {
-            intent_id: get(row, "intent_id")?,
-            account: AccountIndex::new(get(row, "account")?),
-            key: ApiKeyIndex::new(unsigned("key", get(row, "key")?)?),
-            nonce: Nonce::new(get(row, "nonce")?),
-            client_order_index: order
-                .map(|index| unsigned("client_order_index", index).map(ClientOrderIndex::new))
-                .transpose()?,
-            hash: parse::<TxHash>("hash", &get::<String>(row, "hash")?)?,
-            tx_type: unsigned("tx_type", get(row, "tx_type")?)?,
-            tx_info: get(row, "tx_info")?,
-            deadline: Timestamp::from_millis(get(row, "deadline")?),
-            state: get(row, "state")?,
-        })
-    })
+    collect(connection, sql, [run.as_str()], intent_row)
 }
