@@ -69,6 +69,7 @@ impl Crowd {
             }),
             states: BTreeMap::new(),
             resumed: false,
+            until: None,
             look_only: false,
             news: None,
         });

@@ -86,7 +86,7 @@ impl Disk {
 
     /// Reads the entries back.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, serde_json::Error> {
-        self.rows().map(serde_json::from_str).collect()
+        self.rows().map(Entry::read).collect()
     }
 }
 

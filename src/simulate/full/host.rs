@@ -12,7 +12,7 @@ use super::network::{ADDRESS, Network};
 use super::stage::Stage;
 use super::store::Machine;
 use super::weather::Weather;
-use crate::engine::{self, LegSide, Pair, RunInput, Signer, StopHandle, StopMode, codes};
+use crate::engine::{self, Entry, LegSide, Pair, RunInput, Signer, StopHandle, StopMode, codes};
 use crate::journal::{Journal, NewRun, Store as _, verify};
 use crate::model::{AccountIndex, ApiKeyIndex, Market, PairId, Timestamp};
 use crate::paper::exchange::{ExchangeConfig, Tier};
@@ -422,8 +422,7 @@ impl<'a> Host<'a> {
         }
         for (plan, pair) in self.plan.pairs.iter().zip(pairs) {
             let rows = events.iter().filter(|row| row.pair.as_ref() == Some(&plan.id));
-            let entries: Vec<_> =
-                rows.map(|row| serde_json::from_str(&row.body)).collect::<Result<_, _>>()?;
+            let entries: Vec<_> = rows.map(|row| Entry::read(&row.body)).collect::<Result<_, _>>()?;
             let (stage, id, pair) = (self.stage.clone(), plan.id.clone(), pair.clone());
             let look = move |sim: &Sim| {
                 stage.watch_of(&id, |watch| {

@@ -49,7 +49,7 @@ impl Seen {
         let Some(part) = self.parts.iter_mut().find(|part| part.id == *id) else {
             return self.first().fail(Invariant::OneFold, format!("the run has no pair {id}"));
         };
-        let entry: Entry = match serde_json::from_str(body) {
+        let entry = match Entry::read(body) {
             Ok(entry) => entry,
             Err(error) => return part.watch.fail(Invariant::OneFold, error.to_string()),
         };
