@@ -233,6 +233,10 @@ fn trades(work: &mut Work<'_>, side: LegSide, rows: &[Trade]) {
         if order.is_some_and(|order| !order.may_be_live()) && Mutant::LateFillIgnored.is_planted() {
             continue;
         }
+        let of_stop = order.is_some_and(|order| order.purpose == Purpose::Protect);
+        if of_stop && Mutant::StopFillIgnored.is_planted() {
+            continue;
+        }
         fill(work, side, row, ours, traded_side);
     }
 }

@@ -88,11 +88,15 @@ pub enum Mutant {
     GateOpen,
     /// What the other pairs of the run hold is no exposure.
     OthersForgotten,
+    /// What an entry's own stop does not cover gets none.
+    StopForgotten,
+    /// What a stop at the venue closed is not counted.
+    StopFillIgnored,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::CommitSkipped,
         Self::SignedAnew,
         Self::CommitNotSynced,
@@ -134,6 +138,8 @@ impl Mutant {
         Self::AlertsEndless,
         Self::GateOpen,
         Self::OthersForgotten,
+        Self::StopForgotten,
+        Self::StopFillIgnored,
     ];
 
     /// Returns whether this bug is planted on this thread. Without the feature `mutants`, which release builds never have,

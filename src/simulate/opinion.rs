@@ -8,7 +8,8 @@ use serde::Deserialize;
 use crate::engine::{
     Checked, Intent, Leg, LegSide, OrderState, OrderTerms, Pair, PairSpec, Purpose, RiskState, Step,
 };
-use crate::model::{Price, Side, Size, TimeInForce, Usdc};
+use crate::model::{AccountIndex, MarketId, Order, Price, Side, Size, TimeInForce, TriggerStatus, Usdc};
+use crate::paper::exchange::Exchange;
 use crate::plan::{PriceSpec, ProtectPlan, SizeSpec};
 use crate::venue::Feed;
 
@@ -80,6 +81,19 @@ pub(super) fn meets_other(other: &Pair, intent: &Intent, terms: &OrderTerms) -> 
         intent.id.0, terms.price, met.terms.price
     );
     Some((Invariant::NotOurselves, what))
+}
+
+/// 20. Whether stops that wait for the mark price would close all of `held` lots of an account. One without a size takes
+/// whatever there is when it fires.
+pub(super) fn covers(venue: &Exchange, account: AccountIndex, market: MarketId, held: i64) -> bool {
+    let closes = if held > 0 { Side::Sell } else { Side::Buy };
+    let orders = venue.active_orders(account, Some(market));
+    let waits = |order: &&Order| {
+        let woken = matches!(order.details.trigger_status, TriggerStatus::MarkPrice | TriggerStatus::Ready);
+        woken && order.trigger_price.is_some() && order.reduce_only && order.side == closes
+    };
+    let sizes: Vec<i64> = orders.iter().filter(waits).map(|order| order.remaining.lots()).collect();
+    sizes.contains(&0) || sizes.iter().sum::<i64>() >= held.abs()
 }
 
 /// 5. What a pair may come to hold at `mark`, both legs together: orders that may be live count as filled.

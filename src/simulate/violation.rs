@@ -43,11 +43,13 @@ pub enum Invariant {
     MoneyConserved,
     /// No part of the program panics.
     NoPanic,
+    /// What a leg of a protected pair holds stands under stops at the venue that close all of it.
+    Protected,
 }
 
 impl Invariant {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::IntentFirst,
         Self::OnceOnly,
         Self::NotOurselves,
@@ -67,6 +69,7 @@ impl Invariant {
         Self::ComesToRest,
         Self::MoneyConserved,
         Self::NoPanic,
+        Self::Protected,
     ];
 
     /// Returns its number, from 1.
@@ -96,6 +99,7 @@ impl Invariant {
             Self::ComesToRest => "comes-to-rest",
             Self::MoneyConserved => "money-conserved",
             Self::NoPanic => "no-panic",
+            Self::Protected => "protected",
         }
     }
 }

@@ -35,6 +35,10 @@ const NOTICE: Duration = Duration::from_secs(15);
 /// From outside one does not see that the venue lets a process ask nothing for a minute, after too many requests.
 const NOTICE_OUTSIDE: Duration = Duration::from_secs(75);
 
+/// How long what a leg holds may be without stops that cover it, in sight of a process that told nobody: two that are
+/// never heard of again, each until it is proved dead, and the third.
+const UNPROTECTED: Duration = Duration::from_secs(75);
+
 /// Watches one run from outside: what the engine writes, what the venue does.
 pub struct Watch {
     spec: PairSpec,
@@ -76,6 +80,8 @@ pub struct Watch {
     told_unseen: bool,
     /// For how long a leg in sync has another position than the venue.
     wrong: [Duration; 2],
+    /// For how long what a leg in sync holds is not under stops that cover it, since somebody was told.
+    unprotected: [Duration; 2],
     /// The longest time that the legs differed by more than the tolerance, in one piece, crashes included.
     pub worst_naked: Duration,
     looked_at: Option<Timestamp>,
@@ -126,6 +132,7 @@ impl Watch {
             told: false,
             told_unseen: false,
             wrong: [Duration::ZERO; 2],
+            unprotected: [Duration::ZERO; 2],
             worst_naked: Duration::ZERO,
             looked_at: None,
             up: BTreeSet::new(),
@@ -315,6 +322,7 @@ impl Watch {
             Entry::Alert { topic, .. } => {
                 self.alerts += 1;
                 self.told_unseen |= topic == "stuck";
+                self.unprotected = [Duration::ZERO; 2];
                 self.must(Invariant::ComesToRest, self.alerts < 200, || "endless alerts".to_owned());
                 self.note(now, format_args!("{entry:?}"));
             }
@@ -597,6 +605,7 @@ impl Watch {
         let Some((passed, apart)) = self.measure(now, venue) else { return };
         let Some(life) = life else { return };
         self.believed(passed, life);
+        self.protected(passed, venue, life);
         self.is_told(passed, apart, &life.pair, NOTICE);
     }
 
@@ -653,6 +662,24 @@ impl Watch {
             self.must(Invariant::JournalAgrees, self.wrong[index] <= BELIEF, || {
                 let (name, theirs) = (side.name(), self.held[index]);
                 format!("the {name} leg counts as in sync with {ours} lots, and the venue has {theirs}")
+            });
+        }
+    }
+
+    /// 20. While a protected pair is held, stops at the venue cover all that each leg holds.
+    fn protected(&mut self, passed: Duration, venue: &Exchange, life: &Life) {
+        if self.spec.plan.protect.is_none() {
+            return;
+        }
+        let holds = life.pair.step == Step::Watch && life.pair.held_since.is_some();
+        let sees = holds && self.market_silent.is_none() && life.pair.venue_down.is_none();
+        for (index, side) in LegSide::BOTH.into_iter().enumerate() {
+            let held = self.held[index];
+            let seen = sees && held != 0 && life.outlook.view.leg(side).synced;
+            let bare = seen && !opinion::covers(venue, self.spec.leg(side).account, self.market, held);
+            self.unprotected[index] = if bare { self.unprotected[index] + passed } else { Duration::ZERO };
+            self.must(Invariant::Protected, self.unprotected[index] <= UNPROTECTED, || {
+                format!("the {} leg holds {held} lots that no stop covers", side.name())
             });
         }
     }

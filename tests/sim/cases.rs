@@ -9,10 +9,11 @@ use lighter_plan::plan::{OnStop, PegReference, PriceSpec};
 use lighter_plan::simulate::{Faults, SYMBOL, Scenario};
 use rust_decimal::Decimal;
 
+use super::stops::{falling, protected};
 use super::sweeps::together;
 
 /// What the made ones are called.
-pub(crate) const CASES: [&str; 7] = [
+pub(crate) const CASES: [&str; 9] = [
     "tight caps",
     "narrow collar",
     "few messages",
@@ -20,6 +21,8 @@ pub(crate) const CASES: [&str; 7] = [
     "stopped while naked",
     "two pairs",
     "room for one",
+    "held after a hedge",
+    "stopped out",
 ];
 
 /// Returns the scenario called `NAME SEED`.
@@ -39,6 +42,8 @@ pub(crate) fn case(name: &str) -> Scenario {
         "stopped while naked" => stopped_while_naked(seed),
         "two pairs" => two_pairs(seed),
         "room for one" => room_for_one(seed),
+        "held after a hedge" => held_after_a_hedge(seed),
+        "stopped out" => stopped_out(seed),
         other => panic!("no case is called `{other}`"),
     };
     scenario.trace = 0;
@@ -56,6 +61,22 @@ fn room_for_one(seed: u64) -> Scenario {
     run.seed = seed;
     run.spec.plan.risk.max_exposure = Usdc::whole(700);
     run.beside.iter_mut().for_each(|beside| beside.spec.plan.risk.max_exposure = Usdc::whole(700));
+    run
+}
+
+/// One leg fills, the other is completed by a hedge, and both are held for minutes.
+fn held_after_a_hedge(seed: u64) -> Scenario {
+    let mut run = falling(protected(300));
+    run.seed = seed;
+    run.world.script.truncate(1);
+    run.spec.plan.watch.max_hold = Duration::from_secs(300);
+    run
+}
+
+/// The market falls through the stop of what is held.
+fn stopped_out(seed: u64) -> Scenario {
+    let mut run = falling(protected(300));
+    run.seed = seed;
     run
 }
 

@@ -24,7 +24,7 @@ const MADE: u64 = 12;
 const SURVEYED: u64 = 40;
 
 /// The invariant that each bug must break. Some break others first, or in other seeds.
-const BREAKS: [(Mutant, Invariant); 41] = [
+const BREAKS: [(Mutant, Invariant); 43] = [
     (Mutant::CommitSkipped, Invariant::IntentFirst),
     (Mutant::SignedAnew, Invariant::IntentFirst),
     (Mutant::CommitNotSynced, Invariant::OneFold),
@@ -66,6 +66,8 @@ const BREAKS: [(Mutant, Invariant); 41] = [
     (Mutant::AlertsEndless, Invariant::ComesToRest),
     (Mutant::GateOpen, Invariant::NotOurselves),
     (Mutant::OthersForgotten, Invariant::ExposureCapped),
+    (Mutant::StopForgotten, Invariant::Protected),
+    (Mutant::StopFillIgnored, Invariant::ComesToRest),
 ];
 
 /// What broke, and what was said.

@@ -24,7 +24,7 @@ script:
   - { at: 20s, market: SOL, action: { do: move_to, price: '91.000', over: 20s } }
 ";
 
-const fn protected(stop_bps: u32) -> Option<ProtectPlan> {
+pub(crate) const fn protected(stop_bps: u32) -> Option<ProtectPlan> {
     Some(ProtectPlan { stop_bps, limit_bps: 100 })
 }
 
@@ -42,7 +42,7 @@ fn every_invariant_holds_with_stops() {
     assert!(fired > SEEDS / 50, "only {fired} of {SEEDS} pairs left because a stop fired");
 }
 
-fn falling(protect: Option<ProtectPlan>) -> Scenario {
+pub(crate) fn falling(protect: Option<ProtectPlan>) -> Scenario {
     let mut scenario = Scenario::calm(3);
     scenario.world = WorldSpec::parse(FALL).expect("a world");
     scenario.spec.plan.protect = protect;

@@ -14,6 +14,7 @@ use crate::engine::state::{OrderState, OwnOrder};
 use crate::engine::work::Work;
 use crate::model::{Price, Side, Size, TimeInForce, Timestamp};
 use crate::plan::ProtectPlan;
+use crate::rt::Mutant;
 
 /// How long a stop for the whole position lives at the venue; a little less than the longest that it takes.
 const LIVES: Duration = Duration::from_secs(27 * 24 * 60 * 60);
@@ -59,7 +60,8 @@ pub(crate) fn leave_when_fired(work: &mut Work<'_>) -> Option<Flow> {
 
 /// Sees to it that each leg that holds something has a stop for all of it; returns whether that is so.
 pub(crate) fn keep(work: &mut Work<'_>) -> bool {
-    let Some(plan) = work.spec.plan.protect else { return true };
+    let plan = work.spec.plan.protect.filter(|_| !Mutant::StopForgotten.is_planted());
+    let Some(plan) = plan else { return true };
     let mut kept = true;
     for side in LegSide::BOTH {
         let leg = work.pair.leg(side);
