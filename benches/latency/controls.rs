@@ -9,8 +9,7 @@ use lighter_plan::tx::{Attributes, CreateOrder, Envelope, OrderSpec, SignedTx};
 use lighter_plan::venue::lighter::OrderEntry;
 use lighter_plan::venue::{Class, Subscription, Venue as _};
 
-use crate::rig::{Rig, SEED, SLOT, accounts};
-use crate::rounds::new_run;
+use crate::rig::{Rig, SEED, SLOT, accounts, new_run};
 
 /// A request that the server answers from memory: the client, both sockets, and the way there and back.
 pub(crate) async fn round_trips(rig: &Rig, count: usize) -> Vec<Duration> {

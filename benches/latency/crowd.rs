@@ -1,22 +1,16 @@
 //! A hundred pairs at work in the same process: their quotes follow a market that swings, so they sign, commit and send
 //! all the time, through the same journal and to the same exchange.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use lighter_plan::engine::{PairStatus, Run, RunInput, Signer};
-use lighter_plan::lint::check;
-use lighter_plan::model::{AccountIndex, RunId, snapshot_markets};
-use lighter_plan::paper::server::key;
-use lighter_plan::plan::{LoadOptions, Plan, SourceFile};
+use lighter_plan::engine::PairStatus;
+use lighter_plan::model::AccountIndex;
+use lighter_plan::plan::Plan;
 use lighter_plan::rt::{Tasks, real_timeout};
-use lighter_plan::venue::Venue as _;
 use tokio::sync::watch;
 
-use crate::rig::{Rig, SEED, SLOT, accounts};
-use crate::rounds::new_run;
+use crate::rig::{Rig, SLOT, accounts, sound_plan};
 
 /// Pairs of a run. Each run has a client of its own, which keeps to the venue's limits for one address: a hundred pairs
 /// on one client take a quarter of an hour to come to rest.
@@ -52,28 +46,7 @@ impl Crowd {
 
     async fn run(&mut self, rig: &Rig, name: &str, accounts: &[[AccountIndex; 2]]) {
         let client = rig.plain_client(accounts.as_flattened());
-        let id: RunId = name.parse().expect("a run id");
-        rig.journal.create_run(new_run(&id)).await.expect("a run");
-        let slots = accounts.as_flattened().iter().map(|account| (*account, SLOT));
-        let run = Run::new(RunInput {
-            run: id,
-            plan: plan(rig, accounts),
-            markets: client.markets().await.expect("markets"),
-            venue: Arc::new(client),
-            journal: rig.journal.clone(),
-            clock: rig.exchange.clock.clone(),
-            signer: Arc::new(Signer {
-                chain_id: rig.exchange.chain_id,
-                keys: slots.map(|(account, slot)| ((account, slot), key(SEED, account, slot))).collect(),
-                owners: BTreeMap::new(),
-            }),
-            states: BTreeMap::new(),
-            resumed: false,
-            until: None,
-            look_only: false,
-            news: None,
-        });
-        let run = run.expect("a run");
+        let run = rig.run(name, plan(rig, accounts), client, accounts.as_flattened(), None).await;
         self.pairs.extend(run.status.values().cloned());
         self._tasks.spawn("crowd", async move { drop(run.go().await) });
     }
@@ -117,7 +90,5 @@ pairs:
         );
         written.expect("text grows");
     }
-    let checked =
-        check(&SourceFile::from_text("plan.yaml", &text), &LoadOptions::default(), snapshot_markets());
-    checked.plan.unwrap_or_else(|| panic!("a sound plan: {:?}", checked.findings))
+    sound_plan(&text)
 }

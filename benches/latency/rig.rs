@@ -1,19 +1,26 @@
 //! The exchange, the journal, and clients of one account pair each.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Request;
-use lighter_plan::journal::{Journal, StateDir};
+use lighter_plan::engine::{News, Run, RunInput, Signer};
+use lighter_plan::journal::{Journal, NewRun, StateDir};
+use lighter_plan::lint::check;
 use lighter_plan::model::{
-    AccountIndex, ApiKeyIndex, AtEnd, PriceSource, Usdc, find_market, snapshot_markets,
+    AccountIndex, ApiKeyIndex, AtEnd, PriceSource, RunId, Timestamp, Usdc, find_market, snapshot_markets,
 };
 use lighter_plan::paper::exchange::Tier;
 use lighter_plan::paper::server::{Faults, PaperConfig, PaperServer, PaperSlots, Running, key};
 use lighter_plan::paper::world::WorldSpec;
+use lighter_plan::plan::{LoadOptions, Plan, SourceFile};
 use lighter_plan::venue::lighter::{
     HttpTransport, LighterOptions, LighterVenue, NetworkEndpoints, OrderEntry, TcpConnect, Timeouts,
     Transport as _,
 };
-use lighter_plan::venue::{self, Credential};
+use lighter_plan::venue::{self, Credential, Venue};
+use tokio::sync::mpsc;
 
 use crate::seams::{Recorder, WatchedConnect, WatchedTransport};
 
@@ -103,6 +110,35 @@ impl Rig {
         (client, recorder)
     }
 
+    /// Returns the run called `name`, with an entry in the journal and the keys of `accounts`.
+    pub(crate) async fn run<V: Venue>(
+        &self,
+        name: &str,
+        plan: Plan,
+        client: V,
+        accounts: &[AccountIndex],
+        news: Option<mpsc::UnboundedSender<News>>,
+    ) -> Run<V> {
+        let id: RunId = name.parse().expect("a run id");
+        self.journal.create_run(new_run(&id)).await.expect("a run");
+        let keys = accounts.iter().map(|account| ((*account, SLOT), key(SEED, *account, SLOT))).collect();
+        let run = Run::new(RunInput {
+            run: id,
+            plan,
+            markets: client.markets().await.expect("markets"),
+            venue: Arc::new(client),
+            journal: self.journal.clone(),
+            clock: self.exchange.clock.clone(),
+            signer: Arc::new(Signer { chain_id: self.exchange.chain_id, keys, owners: BTreeMap::new() }),
+            states: BTreeMap::new(),
+            resumed: false,
+            until: None,
+            look_only: false,
+            news,
+        });
+        run.expect("a run")
+    }
+
     /// Returns a client that nobody watches.
     pub(crate) fn plain_client(&self, accounts: &[AccountIndex]) -> LighterVenue<HttpTransport, TcpConnect> {
         LighterVenue::over(
@@ -129,6 +165,26 @@ impl Rig {
             .body(Bytes::from(body));
         let answer = self.control.send(request.expect("a request")).await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
+    }
+}
+
+/// Reads a plan.
+pub(crate) fn sound_plan(text: &str) -> Plan {
+    let source = SourceFile::from_text("plan.yaml", text);
+    let checked = check(&source, &LoadOptions::default(), snapshot_markets());
+    checked.plan.unwrap_or_else(|| panic!("a sound plan: {:?}", checked.findings))
+}
+
+pub(crate) fn new_run(id: &RunId) -> NewRun {
+    NewRun {
+        id: id.clone(),
+        name: "bench".to_owned(),
+        network: "paper".to_owned(),
+        plan_source: String::new(),
+        plan_json: "{}".to_owned(),
+        graph_json: "{}".to_owned(),
+        created_at: Timestamp::from_millis(0),
+        format: 1,
     }
 }
 

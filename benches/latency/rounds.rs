@@ -1,21 +1,16 @@
 //! One round: a run of one pair whose long leg is filled, watched until the legs are equal again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lighter_plan::engine::{Entry, IntentId, News, PairStatus, Purpose, Run, RunInput, Signer};
-use lighter_plan::journal::NewRun;
-use lighter_plan::lint::check;
-use lighter_plan::model::{AccountIndex, RunId, Timestamp, snapshot_markets};
-use lighter_plan::paper::server::key;
-use lighter_plan::plan::{LoadOptions, Plan, SourceFile};
+use lighter_plan::engine::{Entry, IntentId, News, PairStatus, Purpose};
+use lighter_plan::model::AccountIndex;
+use lighter_plan::plan::Plan;
 use lighter_plan::rt::real_timeout;
-use lighter_plan::venue::Venue as _;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use crate::rig::{Rig, SEED, SLOT, accounts};
+use crate::rig::{Rig, SLOT, accounts, sound_plan};
 use crate::seams::{Frame, Recorder};
 
 /// Type numbers of the venue.
@@ -64,27 +59,12 @@ risk: {{ max_order_usdc: 100, max_position_usdc: 100, max_exposure_usdc: 200, ma
 withdraw: {{ when: never }}
 "
     );
-    let checked =
-        check(&SourceFile::from_text("plan.yaml", &text), &LoadOptions::default(), snapshot_markets());
-    let mut plan = checked.plan.unwrap_or_else(|| panic!("a sound plan: {:?}", checked.findings));
+    let mut plan = sound_plan(&text);
     for pair in &mut plan.pairs {
         // Nothing is waited for: the cancel answers the fill itself.
         pair.hedge.wait = Duration::ZERO;
     }
     plan
-}
-
-pub(crate) fn new_run(id: &RunId) -> NewRun {
-    NewRun {
-        id: id.clone(),
-        name: "bench".to_owned(),
-        network: "paper".to_owned(),
-        plan_source: String::new(),
-        plan_json: "{}".to_owned(),
-        graph_json: "{}".to_owned(),
-        created_at: Timestamp::from_millis(0),
-        format: 1,
-    }
 }
 
 /// Runs one round.
@@ -95,29 +75,8 @@ pub(crate) fn new_run(id: &RunId) -> NewRun {
 pub(crate) async fn round(rig: &Rig, number: usize) -> Times {
     let accounts = accounts(number);
     let (client, recorder) = rig.client(accounts);
-    let id: RunId = format!("round-{number}").parse().expect("a run id");
-    rig.journal.create_run(new_run(&id)).await.expect("a run");
-    let keys = accounts.map(|account| ((account, SLOT), key(SEED, account, SLOT)));
     let (news, mut heard) = mpsc::unbounded_channel();
-    let run = Run::new(RunInput {
-        run: id,
-        plan: plan(rig, accounts),
-        markets: client.markets().await.expect("markets"),
-        venue: Arc::new(client),
-        journal: rig.journal.clone(),
-        clock: rig.exchange.clock.clone(),
-        signer: Arc::new(Signer {
-            chain_id: rig.exchange.chain_id,
-            keys: keys.into(),
-            owners: BTreeMap::new(),
-        }),
-        states: BTreeMap::new(),
-        resumed: false,
-        until: None,
-        look_only: false,
-        news: Some(news),
-    });
-    let run = run.expect("a run");
+    let run = rig.run(&format!("round-{number}"), plan(rig, accounts), client, &accounts, Some(news)).await;
     let status = run.status.values().next().expect("one pair").clone();
     let watched = async {
         at_rest(&mut heard, &status).await;

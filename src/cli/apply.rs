@@ -33,7 +33,7 @@ Examples:
   lighter-plan apply plans/sol-pair.yaml
   lighter-plan apply plan.yaml --auto-approve --set size=1.5 --events run.jsonl
   lighter-plan apply plan.yaml --dry-run
-  lighter-plan apply plan.yaml --until hedge           # to flat; nothing is withdrawn before `resume`
+  lighter-plan apply plan.yaml --until hedge           # nothing is withdrawn before `resume`
   lighter-plan plan plan.yaml --out plan.lplan && lighter-plan apply plan.lplan --auto-approve
 
 A plan saved by `plan --out` runs as it was saved; it is refused with 26 when its plan file was changed since.
