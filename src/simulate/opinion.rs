@@ -83,8 +83,9 @@ pub(super) fn meets_other(other: &Pair, intent: &Intent, terms: &OrderTerms) -> 
     Some((Invariant::NotOurselves, what))
 }
 
-/// 20. Whether stops that wait for the mark price would close all of `held` lots of an account. One without a size takes
-/// whatever there is when it fires.
+/// 20. Whether stops that wait for the mark price would close all of `held` lots of an account.
+///
+/// One without a size takes whatever there is when it fires.
 pub(super) fn covers(venue: &Exchange, account: AccountIndex, market: MarketId, held: i64) -> bool {
     let closes = if held > 0 { Side::Sell } else { Side::Buy };
     let orders = venue.active_orders(account, Some(market));
