@@ -141,13 +141,14 @@ fn a_full_disk_ends_the_process_and_resume_goes_on() {
 /// was recorded is lost, and with room again the run goes on to its end.
 #[test]
 fn f_20_a_journal_that_may_not_grow_stops_the_run_and_nothing_is_lost() {
-    for pages in ["13", "15", "17"] {
+    // A whole run is 17 to 19 pages long, by how its events fall: 17 end it late or are just enough.
+    for (pages, too_few) in [("13", true), ("15", true), ("17", false)] {
         let _slot = Slot::take();
         let stage = Stage::new(Host::Apart, Scene::BothFill).unwrap_or_else(|why| panic!("{why}"));
         let limit = vec![("LIGHTER_PLAN_MAX_PAGES".to_owned(), pages.to_owned())];
         let code = broken_by(&stage, &limit);
         let code = code.unwrap_or_else(|why| panic!("{pages} pages: {why}\n{}", stage.tails()));
-        assert_ne!(code, 0, "{pages} pages were enough for the run\n{}", stage.tails());
+        assert!(!too_few || code != 0, "{pages} pages were enough for the run\n{}", stage.tails());
     }
 }
 
