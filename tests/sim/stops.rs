@@ -24,6 +24,15 @@ script:
   - { at: 20s, market: SOL, action: { do: move_to, price: '91.000', over: 20s } }
 ";
 
+/// Only the long leg is filled, while the market leaps; it comes back after five minutes.
+const FAR_AND_BACK: &str = "name: far and back
+markets: [{ market: SOL, price: '101.118', volatility_bps: 0, takers: false }]
+script:
+  - { at: 12s, market: SOL, action: { do: take, side: sell, size: '4000', limit: '101.057' } }
+  - { at: 12s, market: SOL, action: { do: set_price, price: '103.200' } }
+  - { at: 312s, market: SOL, action: { do: move_to, price: '101.000', over: 10s } }
+";
+
 pub(crate) const fn protected(stop_bps: u32) -> Option<ProtectPlan> {
     Some(ProtectPlan { stop_bps, limit_bps: 100 })
 }
@@ -95,5 +104,25 @@ fn after_a_hedge_each_leg_has_a_stop_for_its_whole_position() {
         // It stood at the venue until the exit took it away.
         assert_eq!(stop.state, OrderState::Ended(Some(OrderStatus::Canceled)), "{} leg", side.name());
     }
+    assert!(pair.is_flat() && !pair.has_live_orders(), "{:?}", pair.end());
+}
+
+/// The market went so far in the long leg's favour that the venue refuses its stop as too far from the price. It is tried
+/// again, ever more rarely, and stands once the market has come back.
+#[test]
+fn a_stop_that_the_venue_refuses_is_tried_again() {
+    let mut scenario = falling(protected(300));
+    scenario.world = WorldSpec::parse(FAR_AND_BACK).expect("a world");
+    scenario.spec.plan.watch.max_hold = Duration::from_secs(1_200);
+    scenario.spec.plan.watch.take_profit = None;
+    let run = sound(scenario);
+    let pair = run.outcome.expect("it ended");
+    let orders = pair.leg(LegSide::Long).orders.values();
+    let stops = orders.filter(|order| order.purpose == Purpose::Protect && order.parent.is_none());
+    let (refused, stood): (Vec<_>, Vec<_>) = stops.partition(|order| order.state == OrderState::Ended(None));
+    // Three at once, then after 30 s, 1 min, 2 min and 4 min, of which the last finds the market back.
+    assert!((4..=7).contains(&refused.len()), "{} were refused", refused.len());
+    let [stop] = stood[..] else { panic!("{stood:?}") };
+    assert_eq!(stop.state, OrderState::Ended(Some(OrderStatus::Canceled)), "the exit took it away");
     assert!(pair.is_flat() && !pair.has_live_orders(), "{:?}", pair.end());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Flow;
 use crate::engine::entry::{ExitReason, LegSide, OrderTerms, Purpose, Step};
-use crate::engine::state::{OrderState, OwnOrder};
+use crate::engine::state::{Leg, OrderState, OwnOrder};
 use crate::engine::work::Work;
 use crate::model::{Price, Side, Size, TimeInForce, Timestamp};
 use crate::plan::ProtectPlan;
@@ -18,8 +18,12 @@ use crate::rt::Mutant;
 
 /// How long a stop for the whole position lives at the venue; a little less than the longest that it takes.
 const LIVES: Duration = Duration::from_secs(27 * 24 * 60 * 60);
-/// Refusals after which a stop is not tried again until something else was accepted.
-const REFUSALS_MAX: u32 = 3;
+/// Stops that the venue refused or ended before the next one waits.
+const TRIES_AT_ONCE: u32 = 3;
+/// How long the next one waits then. It doubles with each, because one that is tried for days must not fill the journal.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest it waits.
+const LAST_PAUSE: Duration = Duration::from_secs(30 * 60);
 
 /// Returns the terms of a stop for what `side` bought or sold at `entry`; `None` where the price has no room for one.
 pub(crate) fn stop(
@@ -65,22 +69,42 @@ pub(crate) fn keep(work: &mut Work<'_>) -> bool {
     let mut kept = true;
     for side in LegSide::BOTH {
         let leg = work.pair.leg(side);
-        let whole = |order: &OwnOrder| order.purpose == Purpose::Protect && order.parent.is_none();
-        let stop_of = leg.live_orders().find(|(_, order)| whole(order));
+        let stop_of = leg.live_orders().find(|(_, order)| covers_all(order));
         if leg.position.is_flat() || stop_of.is_some_and(|(_, order)| order.state == OrderState::Waiting) {
             continue;
         }
         // A venue that refuses stops, time and again, is told of by the refusals; neither it nor a price that has no room
         // for a stop may hold up an operator's stop.
-        let Some(terms) = whole_stop(work, plan, side).filter(|_| leg.refusals < REFUSALS_MAX) else {
+        let Some(terms) = whole_stop(work, plan, side) else { continue };
+        if let Some(at) = next_try(leg).filter(|at| work.now() < *at && stop_of.is_none()) {
+            work.out.wake_at(at);
             continue;
-        };
+        }
         kept = false;
         if stop_of.is_none() && work.can_send(side, &Purpose::Protect) {
             work.propose_order(side, Purpose::Protect, terms);
         }
     }
     kept
+}
+
+/// Returns whether it is a stop for all that its leg holds.
+fn covers_all(order: &OwnOrder) -> bool {
+    order.purpose == Purpose::Protect && order.parent.is_none()
+}
+
+/// Returns when a leg's next stop for all that it holds may be tried: a price that is too far from the market to be taken
+/// may not be for long. `None` while few were refused.
+fn next_try(leg: &Leg) -> Option<Timestamp> {
+    let in_vain = |order: &&OwnOrder| {
+        covers_all(order) && !order.may_be_live() && order.cancel.is_none() && !has_fired(order)
+    };
+    let (mut count, mut last) = (0_u32, Timestamp::default());
+    for order in leg.orders.values().filter(in_vain) {
+        (count, last) = (count + 1, last.max(order.changed_at));
+    }
+    let doubled = 1 << count.checked_sub(TRIES_AT_ONCE)?.min(10);
+    Some(last.after((FIRST_PAUSE * doubled).min(LAST_PAUSE)))
 }
 
 /// Returns the terms of a stop for all that a leg holds.
