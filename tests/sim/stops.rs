@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lighter_plan::engine::{ExitReason, LegSide, OrderState, Purpose};
+use lighter_plan::engine::{ExitReason, LegSide, OrderState, OwnOrder, Pair, Purpose, StopMode};
 use lighter_plan::model::{OrderStatus, Size};
 use lighter_plan::paper::world::WorldSpec;
 use lighter_plan::plan::ProtectPlan;
@@ -107,22 +107,46 @@ fn after_a_hedge_each_leg_has_a_stop_for_its_whole_position() {
     assert!(pair.is_flat() && !pair.has_live_orders(), "{:?}", pair.end());
 }
 
-/// The market went so far in the long leg's favour that the venue refuses its stop as too far from the price. It is tried
-/// again, ever more rarely, and stands once the market has come back.
-#[test]
-fn a_stop_that_the_venue_refuses_is_tried_again() {
+/// The market goes so far in the long leg's favour that the venue refuses its stop as too far from the price.
+fn refused() -> Scenario {
     let mut scenario = falling(protected(300));
     scenario.world = WorldSpec::parse(FAR_AND_BACK).expect("a world");
     scenario.spec.plan.watch.max_hold = Duration::from_secs(1_200);
     scenario.spec.plan.watch.take_profit = None;
-    let run = sound(scenario);
-    let pair = run.outcome.expect("it ended");
+    scenario
+}
+
+/// Returns the long leg's stops for its whole position: those that were refused, and the others.
+fn whole_stops(pair: &Pair) -> (Vec<&OwnOrder>, Vec<&OwnOrder>) {
     let orders = pair.leg(LegSide::Long).orders.values();
     let stops = orders.filter(|order| order.purpose == Purpose::Protect && order.parent.is_none());
-    let (refused, stood): (Vec<_>, Vec<_>) = stops.partition(|order| order.state == OrderState::Ended(None));
-    // Three at once, then after 30 s, 1 min, 2 min and 4 min, of which the last finds the market back.
-    assert!((4..=7).contains(&refused.len()), "{} were refused", refused.len());
+    stops.partition(|order| order.state == OrderState::Ended(None))
+}
+
+/// It is tried again, ever more rarely, and stands once the market has come back.
+#[test]
+fn a_stop_that_the_venue_refuses_is_tried_again() {
+    let run = sound(refused());
+    let pair = run.outcome.expect("it ended");
+    let (refused, stood) = whole_stops(&pair);
     let [stop] = stood[..] else { panic!("{stood:?}") };
     assert_eq!(stop.state, OrderState::Ended(Some(OrderStatus::Canceled)), "the exit took it away");
+    let mut tries: Vec<_> = refused.iter().copied().chain([stop]).collect();
+    tries.sort_by_key(|order| order.placed_at);
+    let pauses = tries.windows(2).map(|two| two[1].placed_at.since(two[0].changed_at).as_secs());
+    // The market is back after five minutes, in the pause of four.
+    assert_eq!(pauses.collect::<Vec<_>>(), [0, 0, 30, 60, 120, 240]);
     assert!(pair.is_flat() && !pair.has_live_orders(), "{:?}", pair.end());
+}
+
+/// A stop that waits for its next try holds up nobody who wants the run to stop.
+#[test]
+fn a_stop_that_the_venue_refuses_holds_up_no_operator() {
+    let mut scenario = refused();
+    scenario.stop = Some((Duration::from_secs(50), StopMode::Hold));
+    let pair = sound(scenario).outcome.expect("it stopped");
+    let (refused, stood) = whole_stops(&pair);
+    // Three at once and one after 30 s: the process was gone before the next, a minute later.
+    assert_eq!((refused.len(), stood.len()), (4, 0));
+    assert!(!pair.is_flat(), "{:?}", pair.end());
 }
